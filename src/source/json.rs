@@ -1,0 +1,410 @@
+//! A strict JSON reader (RFC 8259) that keeps places and refuses duplicate keys.
+//!
+//! `serde_json` keeps the last of two equal keys and no places: for a policy the first is a silent change of meaning.
+
+use super::{Entry, Node, Position, Report, Span, Value};
+
+/// Nesting that no honest document reaches; recursion is bounded by it.
+const MAX_DEPTH: u32 = 64;
+
+/// Reads one JSON text. Duplicate keys are reported, all of them; any other fault ends the reading.
+/// `None` when the text is no JSON (the report then says why).
+pub fn read(text: &str, report: &mut Report) -> Option<Node> {
+    let mut reader = Reader {
+        text,
+        at: 0,
+        line: 1,
+        line_start: 0,
+        report,
+    };
+    reader.skip_white_space();
+    let node = reader.value(0)?;
+    reader.skip_white_space();
+    if reader.at < text.len() {
+        reader.fail("only one value is expected, and more follows");
+        return None;
+    }
+    Some(node)
+}
+
+struct Reader<'t, 'r> {
+    text: &'t str,
+    /// Byte offset of the next character.
+    at: usize,
+    line: u32,
+    /// Byte offset of the first character of the line.
+    line_start: usize,
+    report: &'r mut Report,
+}
+
+impl Reader<'_, '_> {
+    fn position(&self) -> Position {
+        let column = self.text.get(self.line_start..self.at).map_or(0, |line| {
+            if line.is_ascii() {
+                line.len()
+            } else {
+                line.chars().count()
+            }
+        });
+        Position {
+            line: self.line,
+            column: u32::try_from(column).unwrap_or(u32::MAX).saturating_add(1),
+        }
+    }
+
+    fn peek(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
+    }
+
+    fn advance(&mut self, bytes: usize) {
+        self.at = self.at.saturating_add(bytes);
+    }
+
+    fn skip_white_space(&mut self) {
+        while let Some(byte @ (b' ' | b'\t' | b'\r' | b'\n')) = self.peek() {
+            self.advance(1);
+            if byte == b'\n' {
+                self.line = self.line.saturating_add(1);
+                self.line_start = self.at;
+            }
+        }
+    }
+
+    /// Reports a fault at the next character.
+    fn fail(&mut self, message: impl Into<String>) {
+        let start = self.position();
+        let end = Position {
+            column: start.column.saturating_add(1),
+            ..start
+        };
+        self.report
+            .error("invalid-json", Span { start, end }, message, "");
+    }
+
+    fn value(&mut self, depth: u32) -> Option<Node> {
+        if depth > MAX_DEPTH {
+            self.fail(format!("nested deeper than {MAX_DEPTH} levels"));
+            return None;
+        }
+        let start = self.position();
+        let value = match self.peek() {
+            Some(b'{') => self.map(depth)?,
+            Some(b'[') => self.list(depth)?,
+            Some(b'"') => Value::String(self.string()?),
+            Some(b't') => self.word("true", Value::Bool(true))?,
+            Some(b'f') => self.word("false", Value::Bool(false))?,
+            Some(b'n') => self.word("null", Value::Null)?,
+            Some(b'-' | b'0'..=b'9') => self.number()?,
+            Some(_) => {
+                self.fail("a value is expected here: an object, a list, a string in double quotes, a number, true, false or null");
+                return None;
+            }
+            None => {
+                self.fail("the text ends where a value is expected");
+                return None;
+            }
+        };
+        Some(Node {
+            span: Span {
+                start,
+                end: self.position(),
+            },
+            value,
+        })
+    }
+
+    fn word(&mut self, word: &str, value: Value) -> Option<Value> {
+        if self
+            .text
+            .get(self.at..)
+            .is_some_and(|rest| rest.starts_with(word))
+        {
+            self.advance(word.len());
+            return Some(value);
+        }
+        self.fail(format!("`{word}` is expected here"));
+        None
+    }
+
+    fn number(&mut self) -> Option<Value> {
+        let rest = self.text.get(self.at..).unwrap_or_default();
+        let length = rest
+            .bytes()
+            .take_while(|byte| matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E'))
+            .count();
+        let number = rest.get(..length).unwrap_or_default();
+        if !is_number(number) {
+            self.fail("this is no number that JSON knows");
+            return None;
+        }
+        self.advance(length);
+        Some(Value::Number(number.into()))
+    }
+
+    fn list(&mut self, depth: u32) -> Option<Value> {
+        self.advance(1);
+        let mut items = Vec::new();
+        self.skip_white_space();
+        if self.peek() == Some(b']') {
+            self.advance(1);
+            return Some(Value::List(items));
+        }
+        loop {
+            self.skip_white_space();
+            items.push(self.value(depth.saturating_add(1))?);
+            if self.closes(b']', "a list")? {
+                return Some(Value::List(items));
+            }
+        }
+    }
+
+    fn map(&mut self, depth: u32) -> Option<Value> {
+        self.advance(1);
+        let mut entries: Vec<Entry> = Vec::new();
+        let mut seen = std::collections::HashMap::new();
+        self.skip_white_space();
+        if self.peek() == Some(b'}') {
+            self.advance(1);
+            return Some(Value::Map(entries));
+        }
+        loop {
+            self.skip_white_space();
+            let start = self.position();
+            if self.peek() != Some(b'"') {
+                self.fail("a key in double quotes is expected here");
+                return None;
+            }
+            let key = self.string()?;
+            let key_span = Span {
+                start,
+                end: self.position(),
+            };
+            self.skip_white_space();
+            if self.peek() != Some(b':') {
+                self.fail("a colon is expected here");
+                return None;
+            }
+            self.advance(1);
+            self.skip_white_space();
+            let value = self.value(depth.saturating_add(1))?;
+            if let Some(first) = seen.insert(key.clone(), start.line) {
+                self.report.error(
+                    "duplicate-key",
+                    key_span,
+                    format!("the key `{key}` stands here twice, first on line {first}"),
+                    "keep one of them: which one would count is anyone's guess",
+                );
+            }
+            entries.push(Entry {
+                key,
+                key_span,
+                value,
+            });
+            if self.closes(b'}', "an object")? {
+                return Some(Value::Map(entries));
+            }
+        }
+    }
+
+    /// Behind an item: a comma (false) or the closing bracket (true).
+    fn closes(&mut self, bracket: u8, what: &str) -> Option<bool> {
+        self.skip_white_space();
+        match self.peek() {
+            Some(b',') => {
+                self.advance(1);
+                Some(false)
+            }
+            Some(byte) if byte == bracket => {
+                self.advance(1);
+                Some(true)
+            }
+            Some(_) => {
+                self.fail(format!("a comma or the end of {what} is expected here"));
+                None
+            }
+            None => {
+                self.fail(format!("the text ends inside {what}"));
+                None
+            }
+        }
+    }
+
+    fn string(&mut self) -> Option<Box<str>> {
+        self.advance(1);
+        let mut out = String::new();
+        loop {
+            let rest = self.text.get(self.at..).unwrap_or_default();
+            let plain = rest
+                .bytes()
+                .take_while(|byte| !matches!(byte, b'"' | b'\\' | 0..=0x1f))
+                .count();
+            out.push_str(rest.get(..plain).unwrap_or_default());
+            self.advance(plain);
+            match self.peek() {
+                Some(b'"') => {
+                    self.advance(1);
+                    return Some(out.into_boxed_str());
+                }
+                Some(b'\\') => out.push(self.escape()?),
+                Some(_) => {
+                    self.fail("a control character in a string is written as an escape, like \\n");
+                    return None;
+                }
+                None => {
+                    self.fail("the text ends inside a string");
+                    return None;
+                }
+            }
+        }
+    }
+
+    fn escape(&mut self) -> Option<char> {
+        self.advance(1);
+        let byte = self.peek();
+        let plain = match byte {
+            Some(b'"') => '"',
+            Some(b'\\') => '\\',
+            Some(b'/') => '/',
+            Some(b'b') => '\u{8}',
+            Some(b'f') => '\u{c}',
+            Some(b'n') => '\n',
+            Some(b'r') => '\r',
+            Some(b't') => '\t',
+            Some(b'u') => {
+                self.advance(1);
+                return self.unicode();
+            }
+            Some(_) | None => {
+                self.fail("this escape is none that JSON knows");
+                return None;
+            }
+        };
+        self.advance(1);
+        Some(plain)
+    }
+
+    fn unicode(&mut self) -> Option<char> {
+        let high = self.hex4()?;
+        let code = if (0xd800..0xdc00).contains(&high) {
+            if self
+                .text
+                .get(self.at..)
+                .is_none_or(|rest| !rest.starts_with("\\u"))
+            {
+                self.fail("half of a surrogate pair: its second half is expected here");
+                return None;
+            }
+            self.advance(2);
+            let low = self.hex4()?;
+            if !(0xdc00..0xe000).contains(&low) {
+                self.fail("half of a surrogate pair without its second half");
+                return None;
+            }
+            ((high & 0x3ff) << 10 | (low & 0x3ff)).saturating_add(0x1_0000)
+        } else {
+            high
+        };
+        let character = char::from_u32(code);
+        if character.is_none() {
+            self.fail("half of a surrogate pair stands alone");
+        }
+        character
+    }
+
+    fn hex4(&mut self) -> Option<u32> {
+        let digits = self
+            .text
+            .get(self.at..self.at.saturating_add(4))
+            .filter(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()));
+        let Some(code) = digits.and_then(|digits| u32::from_str_radix(digits, 16).ok()) else {
+            self.fail("four hex digits are expected here");
+            return None;
+        };
+        self.advance(4);
+        Some(code)
+    }
+}
+
+/// RFC 8259, section 6.
+fn is_number(text: &str) -> bool {
+    let text = text.strip_prefix('-').unwrap_or(text);
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let (mantissa, exponent) = match text.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => (mantissa, Some(exponent)),
+        None => (text, None),
+    };
+    let (whole, fraction) = match mantissa.split_once('.') {
+        Some((whole, fraction)) => (whole, Some(fraction)),
+        None => (mantissa, None),
+    };
+    digits(whole)
+        && (whole == "0" || !whole.starts_with('0'))
+        && fraction.is_none_or(digits)
+        && exponent
+            .is_none_or(|exponent| digits(exponent.strip_prefix(['+', '-']).unwrap_or(exponent)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Node, String> {
+        let mut report = Report::on("t.json");
+        let node = read(text, &mut report);
+        match (node, report.faults().first()) {
+            (Some(node), None) => Ok(node),
+            (_, fault) => Err(fault.map(super::super::Fault::line).unwrap_or_default()),
+        }
+    }
+
+    #[test]
+    fn values_and_places() {
+        let node =
+            parse("{\n  \"a\": [1, -2.5e3, \"\\u00e9\\ud83d\\ude00\"],\n  \"b\": null\n}").unwrap();
+        let list = node.get("a").unwrap().as_list().unwrap();
+        assert_eq!(list[1].value, Value::Number("-2.5e3".into()));
+        assert_eq!(list[2].as_str(), Some("é😀"));
+        assert_eq!(
+            node.as_map().unwrap()[1].key_span.start,
+            Position { line: 3, column: 3 }
+        );
+    }
+
+    #[test]
+    fn what_is_no_json() {
+        for text in [
+            "",
+            "{",
+            "[1,]",
+            "{\"a\":1,}",
+            "01",
+            "1.",
+            "+1",
+            "\"\u{1}\"",
+            "\"\\x\"",
+            "\"\\ud800\"",
+            "'a'",
+            "nul",
+            "1 2",
+            "{a:1}",
+            "-",
+            "1e",
+            "\u{feff}1",
+        ] {
+            assert!(parse(text).is_err(), "{text}");
+        }
+        assert!(parse(&"[".repeat(100_000)).is_err());
+    }
+
+    #[test]
+    fn every_duplicate_key_is_reported() {
+        let mut report = Report::on("t.json");
+        read("{\"a\":1,\n\"a\":2,\"b\":{\"c\":1,\"c\":2}}", &mut report);
+        let places: Vec<_> = report
+            .faults()
+            .iter()
+            .map(|fault| (fault.id, fault.span.start.line, fault.span.start.column))
+            .collect();
+        assert_eq!(places, [("duplicate-key", 2, 1), ("duplicate-key", 2, 18)]);
+    }
+}

@@ -1,0 +1,207 @@
+//! Takes the keys out of a mapping, checks their types, and reports what is left as unknown keys.
+
+use super::{Entry, Node, Report, Span, Value, nearest};
+
+/// A mapping whose keys are taken one by one; [`Mapping::finish`] reports the rest.
+#[derive(Debug)]
+pub struct Mapping<'n> {
+    what: &'static str,
+    span: Span,
+    entries: Vec<(&'n Entry, bool)>,
+    asked: Vec<&'static str>,
+}
+
+impl<'n> Mapping<'n> {
+    /// Begins to read `node` as a mapping; `what` names it in messages ("a role").
+    pub fn of(node: &'n Node, what: &'static str, report: &mut Report) -> Option<Self> {
+        let Value::Map(entries) = &node.value else {
+            report.error(
+                "wrong-type",
+                node.span,
+                format!("{what} is a mapping, and this is {}", node.kind()),
+                "",
+            );
+            return None;
+        };
+        Some(Self {
+            what,
+            span: node.span,
+            entries: entries.iter().map(|entry| (entry, false)).collect(),
+            asked: Vec::new(),
+        })
+    }
+
+    /// Where the whole mapping stands.
+    pub fn span(&self) -> Span {
+        self.span
+    }
+
+    /// The value of a key, if it is there (a YAML `key:` with nothing behind it counts as absent).
+    pub fn take(&mut self, key: &'static str) -> Option<&'n Node> {
+        self.asked.push(key);
+        let (entry, taken) = self
+            .entries
+            .iter_mut()
+            .find(|(entry, _)| &*entry.key == key)?;
+        *taken = true;
+        (entry.value.value != Value::Null).then_some(&entry.value)
+    }
+
+    /// The value of a key that must be there.
+    pub fn required(&mut self, key: &'static str, report: &mut Report) -> Option<&'n Node> {
+        let found = self.take(key);
+        if found.is_none() {
+            report.error(
+                "missing-key",
+                self.span,
+                format!("{} needs the key `{key}`", self.what),
+                format!("add `{key}: …`"),
+            );
+        }
+        found
+    }
+
+    /// A string.
+    pub fn string(&mut self, key: &'static str, report: &mut Report) -> Option<(&'n str, Span)> {
+        self.take(key).and_then(|node| string(node, key, report))
+    }
+
+    /// A string that must be there.
+    pub fn required_string(
+        &mut self,
+        key: &'static str,
+        report: &mut Report,
+    ) -> Option<(&'n str, Span)> {
+        self.required(key, report)
+            .and_then(|node| string(node, key, report))
+    }
+
+    /// A list of strings; absent means empty.
+    pub fn strings(&mut self, key: &'static str, report: &mut Report) -> Vec<(&'n str, Span)> {
+        self.list(key, report)
+            .iter()
+            .filter_map(|node| string(node, key, report))
+            .collect()
+    }
+
+    /// A list; absent means empty.
+    pub fn list(&mut self, key: &'static str, report: &mut Report) -> &'n [Node] {
+        match self.take(key) {
+            None => &[],
+            Some(Node {
+                value: Value::List(items),
+                ..
+            }) => items,
+            Some(node) => {
+                report.error(
+                    "wrong-type",
+                    node.span,
+                    format!("`{key}` is a list, and this is {}", node.kind()),
+                    "write [a, b] or one `- a` a line",
+                );
+                &[]
+            }
+        }
+    }
+
+    /// The entries of a mapping; absent means empty.
+    pub fn map(&mut self, key: &'static str, report: &mut Report) -> &'n [Entry] {
+        match self.take(key) {
+            None => &[],
+            Some(Node {
+                value: Value::Map(entries),
+                ..
+            }) => entries,
+            Some(node) => {
+                report.error(
+                    "wrong-type",
+                    node.span,
+                    format!("`{key}` is a mapping, and this is {}", node.kind()),
+                    "",
+                );
+                &[]
+            }
+        }
+    }
+
+    /// A boolean.
+    pub fn boolean(&mut self, key: &'static str, report: &mut Report) -> Option<bool> {
+        let node = self.take(key)?;
+        if let Value::Bool(value) = node.value {
+            return Some(value);
+        }
+        report.error(
+            "wrong-type",
+            node.span,
+            format!("`{key}` is true or false, and this is {}", node.kind()),
+            "",
+        );
+        None
+    }
+
+    /// A whole number within `range`.
+    pub fn integer(
+        &mut self,
+        key: &'static str,
+        range: std::ops::RangeInclusive<u64>,
+        report: &mut Report,
+    ) -> Option<u64> {
+        let node = self.take(key)?;
+        if let Value::Number(text) = &node.value
+            && let Ok(value) = text.parse::<u64>()
+            && range.contains(&value)
+        {
+            return Some(value);
+        }
+        report.error(
+            "wrong-type",
+            node.span,
+            format!(
+                "`{key}` is a whole number from {} to {}",
+                range.start(),
+                range.end()
+            ),
+            "",
+        );
+        None
+    }
+
+    /// Reports every key that nobody took, with the nearest known name.
+    pub fn finish(self, report: &mut Report) {
+        for (entry, taken) in &self.entries {
+            if !taken {
+                let help = match nearest(&entry.key, self.asked.iter().copied()) {
+                    Some(name) => format!("did you mean `{name}`?"),
+                    None => format!("{} has the keys {}", self.what, self.asked.join(", ")),
+                };
+                report.error(
+                    "unknown-key",
+                    entry.key_span,
+                    format!("unknown key `{}`", entry.key),
+                    help,
+                );
+            }
+        }
+    }
+}
+
+/// The text of a node that must be a string; `what` names it in the fault.
+pub fn string<'n>(node: &'n Node, what: &str, report: &mut Report) -> Option<(&'n str, Span)> {
+    match &node.value {
+        Value::String(text) => Some((text, node.span)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::List(_) | Value::Map(_) => {
+            let help = if matches!(node.value, Value::Number(_) | Value::Bool(_)) {
+                "put it into quotes"
+            } else {
+                ""
+            };
+            report.error(
+                "wrong-type",
+                node.span,
+                format!("`{what}` is a string, and this is {}", node.kind()),
+                help,
+            );
+            None
+        }
+    }
+}

@@ -1,1 +1,3 @@
+//! The `sidegate` command.
+
 fn main() {}

@@ -1,1 +1,3 @@
 //! directory
+
+pub mod provider;

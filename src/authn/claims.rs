@@ -225,8 +225,8 @@ mod tests {
     #[test]
     fn wrong_types_are_refused() {
         for text in [
-            r#"[]"#,
-            r#"{}"#,
+            "[]",
+            "{}",
             r#"{"iss":1,"aud":"a","exp":1}"#,
             r#"{"iss":"i","exp":1}"#,
             r#"{"iss":"i","aud":[],"exp":1}"#,

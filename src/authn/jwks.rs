@@ -139,6 +139,16 @@ impl KeySet {
         self.keys.iter().any(|key| key.id == *id)
     }
 
+    /// Whether another set has the same keys under the same names.
+    pub fn same_as(&self, other: &Self) -> bool {
+        self.keys.len() == other.keys.len()
+            && self
+                .keys
+                .iter()
+                .zip(&other.keys)
+                .all(|(mine, theirs)| mine.id == theirs.id && mine.kid == theirs.kid)
+    }
+
     /// How many keys.
     pub fn len(&self) -> usize {
         self.keys.len()
@@ -187,7 +197,7 @@ impl Key {
             Some(Json::Text(text)) => Ok(Some(&**text)),
             Some(_) => Err("a member of a key has the wrong type"),
         };
-        let kty = text("kty")?.ok_or("no `kty`")?;
+        let family = text("kty")?.ok_or("no `kty`")?;
         for private in ["d", "p", "q", "dp", "dq", "qi", "oth", "k"] {
             if json.get(private).is_some() {
                 return Err("a private or symmetric key does not belong into a public set");
@@ -202,8 +212,8 @@ impl Key {
                 if list.only_texts && list.texts.iter().any(|op| &**op == "verify") => {}
             Some(_) => return Err("its `key_ops` do not allow verify"),
         }
-        let kid = text("kid")?;
-        if kid.is_some_and(|kid| kid.len() > MAX_KID) {
+        let name = text("kid")?;
+        if name.is_some_and(|name| name.len() > MAX_KID) {
             return Err("its `kid` is too long");
         }
         let only = text("alg")?
@@ -214,7 +224,7 @@ impl Key {
                 .decode(text(name)?.ok_or("a parameter is missing")?)
                 .map_err(|_| "a parameter is no base64url")
         };
-        let (kind, material, decoding) = match (kty, text("crv")?) {
+        let (kind, material, decoding) = match (family, text("crv")?) {
             ("RSA", _) => rsa(&bytes("n")?, &bytes("e")?)?,
             ("EC", Some("P-256")) => curve(Kind::P256, 32, &bytes("x")?, &bytes("y")?)?,
             ("EC", Some("P-384")) => curve(Kind::P384, 48, &bytes("x")?, &bytes("y")?)?,
@@ -231,7 +241,7 @@ impl Key {
             return Err("its `alg` does not fit its kind");
         }
         let mut digest = Context::new(&SHA256);
-        digest.update(kty.as_bytes());
+        digest.update(family.as_bytes());
         digest.update(&[0]);
         digest.update(only.map_or("", Algorithm::name).as_bytes());
         digest.update(&[0]);
@@ -240,7 +250,7 @@ impl Key {
         id.copy_from_slice(digest.finish().as_ref());
         Ok(Self {
             id,
-            kid: kid.map(Into::into),
+            kid: name.map(Into::into),
             kind,
             only,
             decoding,

@@ -140,6 +140,23 @@ impl<'t> Unverified<'t> {
         &self.claims.issuer
     }
 
+    /// The algorithm, if the provider's list holds it.
+    ///
+    /// # Errors
+    /// [`TokenError::Algorithm`].
+    pub fn algorithm(&self, provider: &Provider) -> Result<Algorithm, TokenError> {
+        self.header
+            .algorithm
+            .filter(|algorithm| provider.algorithms.contains(algorithm))
+            .ok_or(TokenError::Algorithm)
+    }
+
+    /// Whether `keys` has a key of the token's name for this algorithm.
+    pub fn has_key(&self, algorithm: Algorithm, keys: &KeySet) -> bool {
+        let kid = self.header.kid.as_deref();
+        !keys.matching(kid, algorithm).is_empty()
+    }
+
     /// Checks the signature, then every claim. `digest` is the SHA-256 of the whole token.
     ///
     /// # Errors
@@ -154,11 +171,7 @@ impl<'t> Unverified<'t> {
         if self.claims.issuer != provider.issuer {
             return Err(TokenError::Claims("`iss` is another issuer"));
         }
-        let algorithm = self
-            .header
-            .algorithm
-            .filter(|algorithm| provider.algorithms.contains(algorithm))
-            .ok_or(TokenError::Algorithm)?;
+        let algorithm = self.algorithm(provider)?;
         let candidates = keys.matching(self.header.kid.as_deref(), algorithm);
         if candidates.is_empty() {
             return Err(TokenError::UnknownKey);
@@ -300,6 +313,11 @@ impl VerifiedToken {
     /// SHA-256 of the whole token: what stands for it in records and caches.
     pub fn digest(&self) -> &[u8; 32] {
         &self.digest
+    }
+
+    /// Roughly how many bytes it takes.
+    pub fn weight(&self) -> usize {
+        self.claims.weight().saturating_add(size_of::<Self>())
     }
 
     /// When it stops being accepted: `exp` and the provider's leeway.

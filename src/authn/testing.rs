@@ -65,7 +65,9 @@ impl Signer {
                     Algorithm::Ps256 => &RSA_PSS_SHA256,
                     Algorithm::Ps384 => &RSA_PSS_SHA384,
                     Algorithm::Ps512 => &RSA_PSS_SHA512,
-                    _ => &RSA_PKCS1_SHA256,
+                    Algorithm::Rs256 | Algorithm::Es256 | Algorithm::Es384 | Algorithm::EdDsa => {
+                        &RSA_PKCS1_SHA256
+                    }
                 };
                 let mut signature = vec![0; pair.public_modulus_len()];
                 pair.sign(padding, &SystemRandom::new(), message, &mut signature)
@@ -139,7 +141,12 @@ impl Signers {
             Algorithm::Es256 => (&self.p256, "p256"),
             Algorithm::Es384 => (&self.p384, "p384"),
             Algorithm::EdDsa => (&self.ed, "ed"),
-            _ => (&self.rsa, "rsa"),
+            Algorithm::Rs256
+            | Algorithm::Rs384
+            | Algorithm::Rs512
+            | Algorithm::Ps256
+            | Algorithm::Ps384
+            | Algorithm::Ps512 => (&self.rsa, "rsa"),
         }
     }
 

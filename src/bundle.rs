@@ -4,13 +4,16 @@
 //! change from one load to the next, and publishes the newest good snapshot ([`Store`]); a broken bundle changes
 //! nothing. Knows nothing of HTTP, tokens and decisions; publishes how reloads went and records nothing itself.
 
+mod archive;
 mod files;
+mod folder;
 mod id;
 mod layout;
 mod load;
 mod read;
 
 use crate::directory::Directory;
+use crate::route::Table;
 use crate::source::Fault;
 
 pub use files::Files;
@@ -23,6 +26,8 @@ pub struct Snapshot {
     pub digest: Box<str>,
     /// Who exists and which policies apply to whom.
     pub directory: Directory,
+    /// What HTTP requests become.
+    pub routes: Table,
     /// What is worth a second look, and refused nothing.
     pub faults: Vec<Fault>,
     /// How many files were read or compiled anew for it, and not taken over from the snapshot before.

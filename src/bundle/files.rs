@@ -90,6 +90,11 @@ impl Files {
         self.faults.push(unplaced(path, id, message, help));
     }
 
+    /// Adds a fault that has its place.
+    pub(super) fn keep(&mut self, fault: Fault) {
+        self.faults.push(fault);
+    }
+
     pub(super) fn too_large(&mut self, path: &str) {
         let message = format!("larger than {} MiB", MAX_FILE / (1024 * 1024));
         self.fault(

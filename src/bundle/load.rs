@@ -10,6 +10,7 @@ mod principals;
 mod providers;
 mod references;
 mod resources;
+mod routes;
 #[cfg(test)]
 mod tests;
 
@@ -22,6 +23,7 @@ use super::read::{self, Memo};
 use super::{Snapshot, id};
 use crate::arn::AccountId;
 use crate::directory::{Directory, ManagedPolicy, Parts};
+use crate::route::Table;
 use crate::source::{Fault, Node, Report, Severity, Span};
 
 /// How a bundle is judged.
@@ -60,7 +62,7 @@ impl Loader {
     pub fn load(&mut self, files: &Files, options: &Options) -> Result<Snapshot, Vec<Fault>> {
         self.memos.turn();
         let mut work = Work::new(files, options, &mut self.memos);
-        work.run();
+        let routes = work.run();
         let parts = std::mem::take(&mut work.parts);
         let remade = work.remade;
         let mut faults = work.faults;
@@ -81,12 +83,14 @@ impl Loader {
             ))
         });
         faults.dedup();
-        if faults.iter().any(|fault| fault.severity == Severity::Error) {
+        let failed = (faults.iter()).any(|fault| fault.severity == Severity::Error);
+        let Some(routes) = routes.filter(|_| !failed) else {
             return Err(faults);
-        }
+        };
         Ok(Snapshot {
             digest: files.digest(),
             directory: Directory::new(parts),
+            routes,
             faults,
             remade,
         })
@@ -164,7 +168,7 @@ impl<'w> Work<'w> {
         }
     }
 
-    fn run(&mut self) {
+    fn run(&mut self) -> Option<Table> {
         if self.files.is_empty() {
             if self.faults.is_empty() {
                 let mut report = Report::on("");
@@ -178,7 +182,7 @@ impl<'w> Work<'w> {
                 );
                 self.take(report);
             }
-            return;
+            return None;
         }
         let tree = self.organization_file();
         self.accounts();
@@ -192,10 +196,12 @@ impl<'w> Work<'w> {
         if let Some(tree) = tree {
             self.organization(&tree);
         }
+        let routes = self.routes();
         self.references();
         self.ids();
         self.strangers();
         self.parts.partition = std::mem::take(&mut self.partition);
+        routes
     }
 
     /// The files of one kind, by account folder.

@@ -195,6 +195,14 @@ proptest! {
     }
 
     #[test]
+    fn a_plain_path_is_what_the_writer_would_write(raw in paths()) {
+        if is_plain(&raw) {
+            let written = Writer::default().run(raw.as_bytes());
+            prop_assert_eq!(written, CanonicalPath::relaxed(&raw));
+        }
+    }
+
+    #[test]
     fn nothing_ambiguous_is_left(raw in paths()) {
         if let Ok(path) = CanonicalPath::new(&raw) {
             let text = path.as_str();

@@ -165,6 +165,14 @@ impl Provider {
         self.trusted_in.contains(&account)
     }
 
+    /// Whether the keys of another configuration come from the same place in the same way.
+    pub fn same_key_source(&self, other: &Self) -> bool {
+        self.issuer == other.issuer
+            && self.keys == other.keys
+            && self.allow_http == other.allow_http
+            && self.max_stale == other.max_stale
+    }
+
     /// The path of the key file that the bundle must hold, if the provider names one.
     pub fn key_file(&self) -> Option<&str> {
         match &self.keys.source {

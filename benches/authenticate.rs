@@ -105,7 +105,11 @@ fn measure<T>(times: u32, mut work: impl FnMut() -> T) -> u128 {
         for _ in 0..times {
             black_box(work());
         }
-        begun.elapsed().as_nanos() / u128::from(times)
+        begun
+            .elapsed()
+            .as_nanos()
+            .checked_div(times.into())
+            .unwrap()
     });
     median(batches.collect())
 }

@@ -86,6 +86,13 @@ impl CanonicalPath {
     /// As [`CanonicalPath::new`], but keeps `%2F` and `;` inside their segments, for routes that allow them. Whoever
     /// calls this must ask [`CanonicalPath::encoded_slash`] and [`CanonicalPath::parameters`].
     pub(in crate::route) fn relaxed(raw: &str) -> Result<Self, PathError> {
+        if is_plain(raw) {
+            return Ok(Self {
+                text: raw.into(),
+                encoded_slash: false,
+                parameters: false,
+            });
+        }
         Writer::default().run(raw.as_bytes())
     }
 
@@ -192,6 +199,20 @@ fn strip(path: &str) -> String {
 
 fn before_parameters(part: &str) -> &str {
     part.split_once(';').map_or(part, |(before, _)| before)
+}
+
+/// Whether a path is canonical at first sight: nothing in it that [`Writer`] would look at twice.
+fn is_plain(raw: &str) -> bool {
+    let mut before = 0;
+    for byte in raw.bytes() {
+        let plain =
+            matches!(byte, 0x21..=0x7e) && !matches!(byte, b'%' | b';' | b'\\' | b'?' | b'#');
+        if !plain || before == b'/' && matches!(byte, b'/' | b'.') {
+            return false;
+        }
+        before = byte;
+    }
+    raw.starts_with('/')
 }
 
 fn is_unreserved(byte: u8) -> bool {

@@ -252,3 +252,6 @@ fn bounded(path: &Path, most: u64) -> io::Result<Option<Vec<u8>>> {
     let read = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
     Ok((read <= most).then_some(bytes))
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,7 +6,7 @@ use crate::arn::AccountId;
 use crate::policy::PolicySet;
 
 /// An organization.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Organization {
     /// `o-…`
     pub id: Box<str>,
@@ -17,7 +17,7 @@ pub struct Organization {
 }
 
 /// Where an account stands.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Place {
     /// `o-x/r-y/ou-z/`
     pub path: Box<str>,

@@ -205,14 +205,17 @@ impl Authenticator {
         let Some(token) = token else {
             return Ok(None);
         };
-        if token.len() > jwt::MAX_BYTES {
+        if token.bytes().len() > jwt::MAX_BYTES {
             return Err(Failure::of(&TokenError::TooLong, None));
         }
         let now = self.clock.now();
-        let digest = sha256(token.as_bytes());
-        let verified = match self.remembered(presented.providers, digest, now)? {
-            Some(verified) => verified,
-            None => self.verify(token, digest, presented.providers, now).await?,
+        let digest = sha256(token.bytes());
+        let remembered = self.remembered(presented.providers, digest, now)?;
+        let verified = if let Some(verified) = remembered {
+            verified
+        } else {
+            let token = token.text().map_err(Failure::from)?;
+            self.verify(token, digest, presented.providers, now).await?
         };
         if verified.audience(presented.audiences).is_none() {
             return Err(Failure::of(

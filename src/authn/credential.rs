@@ -23,6 +23,32 @@ pub struct TokenPlaces {
     pub cookie: Option<Box<str>>,
 }
 
+/// A bearer token as it came: one word or not, which [`Token::text`] tells. Kept apart because a token that was verified
+/// before is known by its bytes, and reading each of them again would cost as much as finding it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Token<'a>(&'a [u8]);
+
+impl<'a> Token<'a> {
+    /// Its bytes.
+    pub fn bytes(self) -> &'a [u8] {
+        self.0
+    }
+
+    /// RFC 6750's `b64token`: one word.
+    ///
+    /// # Errors
+    /// When it is anything else.
+    pub fn text(self) -> Result<&'a str, CredentialError> {
+        let text = std::str::from_utf8(self.0).unwrap_or_default();
+        let body = text.trim_end_matches('=');
+        let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte);
+        if body.is_empty() || !body.bytes().all(fits) {
+            return Err(CredentialError::Malformed("it is not one token"));
+        }
+        Ok(text)
+    }
+}
+
 /// Why a request's credential is refused before it is looked into.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum CredentialError {
@@ -55,7 +81,7 @@ pub fn find<'a>(
     headers: &'a HeaderMap,
     query: Option<&str>,
     places: &TokenPlaces,
-) -> Result<Option<&'a str>, CredentialError> {
+) -> Result<Option<Token<'a>>, CredentialError> {
     let mut authorizations = headers.get_all(AUTHORIZATION).iter();
     let authorization = authorizations.next();
     if authorizations.next().is_some() {
@@ -102,16 +128,14 @@ pub fn find<'a>(
         return bearer(value).map(Some);
     }
     if let Some(value) = header {
-        let text = value
-            .to_str()
-            .map_err(|_| CredentialError::Malformed("it is no visible ASCII"))?;
-        return match text.split_once(' ') {
-            None => token(text).map(Some),
-            Some(_) => bearer(value).map(Some),
+        return if value.as_bytes().contains(&b' ') {
+            bearer(value).map(Some)
+        } else {
+            Ok(Some(Token(value.as_bytes())))
         };
     }
     if let Some(text) = cookie {
-        return token(text).map(Some);
+        return Ok(Some(Token(text.as_bytes())));
     }
     if headers.contains_key(DPOP) {
         return Err(CredentialError::Malformed("a DPoP proof without a token"));
@@ -120,32 +144,20 @@ pub fn find<'a>(
 }
 
 /// `Bearer TOKEN` (RFC 6750, section 2.1); the scheme in any case.
-fn bearer(value: &HeaderValue) -> Result<&str, CredentialError> {
-    let text = value
-        .to_str()
-        .map_err(|_| CredentialError::Malformed("it is no visible ASCII"))?;
-    let (scheme, rest) = text
-        .split_once(' ')
-        .ok_or(CredentialError::Malformed("a scheme and a token"))?;
-    if scheme.eq_ignore_ascii_case("Bearer") {
-        token(rest.trim_start_matches(' '))
-    } else if scheme.eq_ignore_ascii_case("AWS4-HMAC-SHA256") {
+fn bearer(value: &HeaderValue) -> Result<Token<'_>, CredentialError> {
+    let bytes = value.as_bytes();
+    let space = memchr::memchr(b' ', bytes).unwrap_or(bytes.len());
+    let (scheme, rest) = bytes.split_at_checked(space).unwrap_or_default();
+    if scheme.eq_ignore_ascii_case(b"Bearer") {
+        let spaces = rest.iter().take_while(|byte| **byte == b' ').count();
+        Ok(Token(rest.get(spaces..).unwrap_or_default()))
+    } else if scheme.eq_ignore_ascii_case(b"AWS4-HMAC-SHA256") {
         Err(CredentialError::NotAccepted("AWS4-HMAC-SHA256"))
-    } else if scheme.eq_ignore_ascii_case("DPoP") {
+    } else if scheme.eq_ignore_ascii_case(b"DPoP") {
         Err(CredentialError::NotAccepted("DPoP"))
     } else {
         Err(CredentialError::Malformed("its scheme is unknown"))
     }
-}
-
-/// RFC 6750's `b64token`, one word.
-fn token(text: &str) -> Result<&str, CredentialError> {
-    let body = text.trim_end_matches('=');
-    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte);
-    if body.is_empty() || !body.bytes().all(fits) {
-        return Err(CredentialError::Malformed("it is not one token"));
-    }
-    Ok(text)
 }
 
 fn only<'a>(
@@ -244,6 +256,7 @@ mod tests {
             cookie: Some("session".into()),
         };
         find(&headers, query, &places)
+            .and_then(|token| token.map(Token::text).transpose())
             .map(|token| token.map(str::to_owned))
             .map_err(CredentialError::reason)
     }
@@ -289,6 +302,7 @@ mod tests {
             ("authorization", "Bearer a,b"),
             ("authorization", "Bearer a, Bearer b"),
             ("authorization", "Bearer\ta"),
+            ("authorization", "Bearer \ta"),
             ("authorization", "Bearer \u{e4}"),
             ("authorization", "a.b.c"),
             ("authorization", "Basic dXNlcjpwYXNz"),

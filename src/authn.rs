@@ -16,6 +16,7 @@ pub mod jwks;
 pub mod jwt;
 pub mod keys;
 pub mod mapping;
+mod named;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -36,6 +37,7 @@ pub use identity::Identity;
 pub use jwt::VerifiedToken;
 pub use keys::State;
 pub use mapping::identify;
+pub use named::{NameError, named};
 
 use cache::{IdentityCache, Key, Size, TokenCache};
 use credential::{CredentialError, TokenPlaces};

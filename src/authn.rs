@@ -17,6 +17,8 @@ pub mod jwks;
 pub mod jwt;
 pub mod keys;
 pub mod mapping;
+mod percent;
+pub mod sigv4;
 
 use std::path::PathBuf;
 use std::sync::Arc;

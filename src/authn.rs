@@ -17,6 +17,7 @@ pub mod jwks;
 pub mod jwt;
 pub mod keys;
 pub mod mapping;
+mod named;
 mod percent;
 pub mod sigv4;
 
@@ -35,6 +36,7 @@ pub use identity::Identity;
 pub use jwt::VerifiedToken;
 pub use keys::State;
 pub use mapping::identify;
+pub use named::{NameError, named};
 
 use credential::{CredentialError, TokenPlaces};
 use jwt::TokenError;

@@ -25,7 +25,8 @@ pub struct Place {
     pub levels: Vec<Level>,
     /// The SCPs, one set a level.
     pub scps: Vec<PolicySet>,
-    /// The RCPs, one set a level; empty when none is attached anywhere on the way.
+    /// The RCPs, one set a level; empty when none is attached anywhere on the way. RCPFullAWSAccess, which is on every
+    /// level, is not among them.
     pub rcps: Vec<PolicySet>,
 }
 

@@ -43,11 +43,11 @@ impl Policy {
 }
 
 /// Policies that apply together: any of them may allow, any may deny.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct PolicySet {
-    policies: Vec<Arc<Policy>>,
-    index: Bucket,
-    context_keys: Box<[Box<str>]>,
+    policies: Arc<[Arc<Policy>]>,
+    index: Arc<Bucket>,
+    context_keys: Arc<[Box<str>]>,
 }
 
 impl Default for PolicySet {
@@ -88,8 +88,8 @@ impl PolicySet {
             .collect();
         let context_keys = keys.into_iter().map(Into::into).collect();
         Self {
-            policies,
-            index,
+            policies: policies.into(),
+            index: Arc::new(index),
             context_keys,
         }
     }

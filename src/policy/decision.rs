@@ -49,6 +49,39 @@ impl Decision<'_> {
     pub fn is_allowed(&self) -> bool {
         self.verdict == Verdict::Allowed
     }
+
+    /// The decision in a sentence.
+    pub fn words(&self, request: &Request<'_>) -> String {
+        let may = if self.is_allowed() { "may" } else { "may not" };
+        let mut words = format!(
+            "{} {may} {} on {}: ",
+            request.principal.name(),
+            request.action,
+            request.resource
+        );
+        let layer = self.layer.unwrap_or(LayerKind::Identity);
+        match (self.verdict, self.policy) {
+            (Verdict::ImplicitDeny, _) => {
+                words.push_str(&format!("no {} allows it", layer.noun()));
+            }
+            (Verdict::Allowed, None) => words.push_str("the account's root user may"),
+            (Verdict::Allowed, Some(policy)) => {
+                words.push_str(&format!("{} allows it, {policy}", layer.words()));
+            }
+            (Verdict::ExplicitDeny, policy) => words.push_str(&format!(
+                "explicit deny in {}, {}",
+                layer.words(),
+                policy.unwrap_or_default()
+            )),
+        }
+        if let (Some(_), Some(statement)) = (self.policy, self.statement) {
+            words.push_str(&format!(", statement {statement}"));
+        }
+        if let Some(sid) = self.sid {
+            words.push_str(&format!(" ({sid})"));
+        }
+        words
+    }
 }
 
 /// What the layers said, none of them with a Deny.

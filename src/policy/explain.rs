@@ -6,12 +6,13 @@
 
 mod judge;
 mod nearest;
+mod table;
 
 use serde::Serialize;
 
 use super::action::Folded;
 use super::compile::PolicySet;
-use super::decision::{Conclusion, Findings, Verdict, conclude};
+use super::decision::{Conclusion, Decision, Findings, Verdict, conclude};
 use super::document::Effect;
 use super::layers::{Acting, LayerKind, Layers, Request};
 use super::principal::element::Grants;
@@ -174,7 +175,7 @@ pub struct Nearest {
 /// let explanation = policy::explain(&request, &Layers { identity: &[&policies], ..Layers::default() });
 /// let nearest = explanation.nearest.unwrap();
 /// assert_eq!(nearest.lacks[0].element, "Condition Bool aws:MultiFactorAuthPresent");
-/// assert_eq!(nearest.lacks[0].actual, "absent");
+/// assert_eq!(nearest.lacks[0].actual, "no such key");
 /// ```
 pub fn explain(request: &Request<'_>, layers: &Layers<'_>) -> Explanation {
     let action = Folded::new(request.action);
@@ -312,37 +313,22 @@ fn reason(
                 .statements
                 .iter()
                 .find(|statement| decides(statement))?;
-            Some((policy.policy.clone(), statement))
+            Some((policy, statement))
         });
-    let who = request.principal.name();
-    let may = if decision == Verdict::Allowed {
-        "may"
-    } else {
-        "may not"
-    };
-    let what = format!("{who} {may} {} on {}", request.action, request.resource);
-    let by = found
-        .as_ref()
-        .map_or_else(String::new, |(policy, statement)| {
-            let sid = statement
-                .sid
-                .as_ref()
-                .map_or_else(String::new, |sid| format!(" ({sid})"));
-            format!(" {policy}, statement {}{sid}", statement.statement)
-        });
-    let words = match decision {
-        Verdict::Allowed if by.is_empty() => {
-            format!("{what}: it is the account's root user")
-        }
-        Verdict::Allowed => format!("{what}: {}{by} allows it", layer.words()),
-        Verdict::ExplicitDeny => format!("{what}: explicit deny in {}:{by}", layer.words()),
-        Verdict::ImplicitDeny => format!("{what}: no {} allows it", layer.noun()),
-    };
+    let statement = found.map(|(_, statement)| statement);
+    let words = Decision {
+        verdict: decision,
+        layer: Some(layer),
+        policy: found.map(|(policy, _)| &*policy.policy),
+        statement: statement.map(|statement| statement.statement),
+        sid: statement.and_then(|statement| statement.sid.as_deref()),
+    }
+    .words(request);
     Reason {
         layer,
-        policy: found.as_ref().map(|(policy, _)| policy.clone()),
-        statement: found.as_ref().map(|(_, statement)| statement.statement),
-        sid: found.and_then(|(_, statement)| statement.sid.clone()),
+        policy: found.map(|(policy, _)| policy.policy.clone()),
+        statement: statement.map(|statement| statement.statement),
+        sid: statement.and_then(|statement| statement.sid.clone()),
         words,
     }
 }

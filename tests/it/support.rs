@@ -33,7 +33,44 @@ pub struct Site {
 
 impl Site {
     pub fn new() -> Self {
-        Self { folder: tempfile::tempdir().unwrap() }
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    /// With a bundle that opens one of /a and /b to everyone, and a configuration for it.
+    pub fn with_bundle(upstream: &Upstream, open: &str) -> Self {
+        let site = Self::new();
+        site.write_bundle(open);
+        let url = format!("http://{}", upstream.address);
+        site.write(
+            "sidegate.yaml",
+            &format!(
+                "listeners: [ {{ name: ingress, address: 127.0.0.1:0, mode: proxy }} ]\n\
+                 upstreams:\n  app: {{ url: \"{url}\" }}\n\
+                 bundle: {{ path: ./policies }}\n\
+                 health: {{ address: \"127.0.0.1:0\" }}\n\
+                 audit: {{ file: ./audit/ }}\n"
+            ),
+        );
+        site
+    }
+
+    /// Writes (again) the bundle that opens one of /a and /b to everyone; /upload is always open.
+    pub fn write_bundle(&self, open: &str) {
+        for (name, content) in bundle(open) {
+            self.write(&format!("policies/{name}"), &content);
+        }
+    }
+
+    /// The same bundle as the one entry of a ConfigMap.
+    pub fn config_map(&self, open: &str) -> String {
+        let files: serde_json::Map<String, serde_json::Value> = bundle(open)
+            .into_iter()
+            .map(|(name, content)| (name.to_owned(), content.into()))
+            .collect();
+        // JSON is YAML.
+        serde_json::json!({ "files": files }).to_string()
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -51,8 +88,54 @@ impl Site {
     pub fn audit(&self) -> Vec<serde_json::Value> {
         let text = fs::read_to_string(self.path("audit/audit.jsonl")).unwrap_or_default();
         let whole = text.rfind('\n').map_or("", |end| &text[..end]);
-        whole.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+        whole
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
     }
+}
+
+fn bundle(open: &str) -> [(&'static str, String); 5] {
+    let statement = |sid: &str, resource: &str| {
+        format!(
+            "{{ Sid: {sid}, Effect: Allow, Principal: \"*\", Action: \"app:Use\", Resource: \"arn:aws:app::555566667777:{resource}\" }}"
+        )
+    };
+    let policy = format!(
+        "[ {}, {} ]",
+        statement("Open", open),
+        statement("Upload", "upload")
+    );
+    [
+        (
+            "organization.yaml",
+            "partition: aws\nid: o-testtesttest\nmanagement_account: \"111111111111\"\n\
+             root: { accounts: [\"111111111111\", \"555566667777\"] }\n"
+                .to_owned(),
+        ),
+        (
+            "accounts/111111111111-management/account.yaml",
+            "id: \"111111111111\"\nname: management\n".to_owned(),
+        ),
+        (
+            "accounts/555566667777-app/account.yaml",
+            "id: \"555566667777\"\nname: app\n".to_owned(),
+        ),
+        (
+            "accounts/555566667777-app/resources/open.yaml",
+            format!(
+                "resource: \"arn:aws:app::555566667777:*\"\n\
+                 policy: {{ Version: \"2012-10-17\", Statement: {policy} }}\n"
+            ),
+        ),
+        (
+            "routes/app.yaml",
+            "service: app\naccount: \"555566667777\"\nregion: us-east-1\nupstream: app\nroutes:\n\
+             - { match: \"GET /{name}\", action: \"app:Use\", resource: \"arn:{partition}:app::{account}:{name}\" }\n\
+             - { match: \"POST /{name}\", action: \"app:Use\", resource: \"arn:{partition}:app::{account}:{name}\" }\n"
+                .to_owned(),
+        ),
+    ]
 }
 
 /// A running `sidegate run`.
@@ -95,8 +178,15 @@ impl Sidegate {
             })
         };
         let (ingress, health) = (address("ingress"), address("health"));
-        let sidegate = Self { child, ingress, health, log };
-        eventually("readiness", || (get(health, "/readyz").status == 200).then_some(()));
+        let sidegate = Self {
+            child,
+            ingress,
+            health,
+            log,
+        };
+        eventually("readiness", || {
+            (get(health, "/readyz").status == 200).then_some(())
+        });
         sidegate
     }
 
@@ -108,7 +198,10 @@ impl Sidegate {
     /// Sends a signal, by name.
     pub fn signal(&self, name: &str) {
         let pid = self.child.id().to_string();
-        let status = Command::new("kill").args([&format!("-{name}"), &pid]).status().unwrap();
+        let status = Command::new("kill")
+            .args([&format!("-{name}"), &pid])
+            .status()
+            .unwrap();
         assert!(status.success());
     }
 
@@ -150,7 +243,11 @@ pub fn command() -> Command {
 
 /// Runs the binary to its end.
 pub fn run(arguments: &[&str], folder: &Path) -> (i32, String, String) {
-    let output = command().args(arguments).current_dir(folder).output().unwrap();
+    let output = command()
+        .args(arguments)
+        .current_dir(folder)
+        .output()
+        .unwrap();
     (
         output.status.code().unwrap_or(-1),
         String::from_utf8_lossy(&output.stdout).into_owned(),
@@ -193,7 +290,9 @@ impl Client {
         let stream = TcpStream::connect(address).unwrap();
         stream.set_nodelay(true).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        Self { stream: BufReader::new(stream) }
+        Self {
+            stream: BufReader::new(stream),
+        }
     }
 
     pub fn send(&mut self, bytes: &[u8]) {
@@ -214,7 +313,11 @@ impl Client {
             head.push_str(&line);
         }
         let status = head.split(' ').nth(1)?.parse().ok()?;
-        let mut answer = Answer { status, head, body: Vec::new() };
+        let mut answer = Answer {
+            status,
+            head,
+            body: Vec::new(),
+        };
         if to_head || status == 204 || status == 304 || status < 200 {
             return Some(answer);
         }
@@ -240,7 +343,13 @@ impl Client {
     }
 
     /// Sends a request without a body and reads its answer.
-    pub fn request(&mut self, method: &str, host: &str, target: &str, headers: &[(&str, &str)]) -> Answer {
+    pub fn request(
+        &mut self,
+        method: &str,
+        host: &str,
+        target: &str,
+        headers: &[(&str, &str)],
+    ) -> Answer {
         let mut text = format!("{method} {target} HTTP/1.1\r\nHost: {host}\r\n");
         for (name, value) in headers {
             text.push_str(&format!("{name}: {value}\r\n"));
@@ -252,7 +361,13 @@ impl Client {
 }
 
 /// One request on a connection of its own.
-pub fn request(address: SocketAddr, method: &str, host: &str, target: &str, headers: &[(&str, &str)]) -> Answer {
+pub fn request(
+    address: SocketAddr,
+    method: &str,
+    host: &str,
+    target: &str,
+    headers: &[(&str, &str)],
+) -> Answer {
     Client::connect(address).request(method, host, target, headers)
 }
 
@@ -301,7 +416,10 @@ fn serve(stream: TcpStream, heads: &Mutex<Vec<String>>) {
         }
         heads.lock().unwrap().push(head.clone());
         let body = if head.starts_with("HEAD ") { "" } else { &head };
-        let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", head.len());
+        let answer = format!(
+            "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}",
+            head.len()
+        );
         if stream.get_mut().write_all(answer.as_bytes()).is_err() {
             return;
         }

@@ -177,9 +177,30 @@ async fn requests_of_one_http2_connection_run_side_by_side() {
 const PIECE: usize = 64 * 1024;
 const PIECES: usize = 4096;
 
-/// 256 MiB up and as much down.
+fn resident() -> usize {
+    let text = std::fs::read_to_string("/proc/self/statm").unwrap();
+    let pages: usize = text.split(' ').nth(1).unwrap().parse().unwrap();
+    pages.saturating_mul(4096)
+}
+
+/// 256 MiB up and as much down: both pass in little memory. Measured in a process of its own, since other tests take
+/// memory too.
 #[tokio::test]
-async fn large_bodies_pass_whole() {
+async fn large_bodies_pass_in_constant_memory() {
+    if std::env::var_os("SIDEGATE_TEST_ALONE").is_none() {
+        let this = "proxy::tests::bodies::large_bodies_pass_in_constant_memory";
+        let alone = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", this, "--nocapture"])
+            .env("SIDEGATE_TEST_ALONE", "1")
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&alone.stdout).into_owned();
+        assert!(
+            alone.status.success() && said.contains("1 passed"),
+            "{said}"
+        );
+        return;
+    }
     for http2 in [false, true] {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -203,15 +224,23 @@ async fn large_bodies_pass_whole() {
                 .await
         });
         let proxy = proxy(to(&url, false), |_| {}, Limits::default());
+        let before = resident();
         let piece = Bytes::from(vec![2; PIECE]);
         let pieces = std::iter::repeat_n(piece, PIECES).map(Frame::data);
         let request = Request::post("/big").body(frames(pieces)).unwrap();
         let mut body = send(proxy.address, http2, request).await.into_body();
         let mut length = 0_usize;
+        let mut most = resident();
         while let Some(frame) = body.frame().await {
             length = length.saturating_add(frame.unwrap().data_ref().map_or(0, Bytes::len));
+            most = most.max(resident());
         }
         assert_eq!(length, PIECE.saturating_mul(PIECES));
+        let grown = most.saturating_sub(before);
+        assert!(
+            grown < 48 * 1024 * 1024,
+            "grew by {grown} bytes, h2 {http2}"
+        );
     }
 }
 

@@ -26,5 +26,6 @@ pub use service::{Fallback, Reference, Service};
 pub use table::{RouteRef, Table};
 pub use template::{Methods, Template};
 
-#[cfg(test)]
+// Its cases are written in YAML, which the engine alone does not read.
+#[cfg(all(test, feature = "server"))]
 mod tests;

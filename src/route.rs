@@ -27,5 +27,6 @@ pub use table::{RouteRef, Table};
 pub use template::{Methods, Template};
 
 // Its cases are written in YAML, which the engine alone does not read.
-#[cfg(all(test, feature = "server"))]
+#[cfg(test)]
+#[cfg(feature = "server")]
 mod tests;

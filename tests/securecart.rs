@@ -7,6 +7,8 @@
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
+    clippy::similar_names,
+    clippy::too_many_lines,
     reason = "a fault of the test's own making may end it"
 )]
 

@@ -97,7 +97,7 @@ fn a_config_map_swap_counts_within_a_second() {
     let publish = |version: usize, open: &str| {
         let folder = mount.join(format!("..2026_{version}"));
         std::fs::create_dir_all(&folder).unwrap();
-        std::fs::write(folder.join("bundle.yaml"), site.config_map(open)).unwrap();
+        std::fs::write(folder.join("bundle.yaml"), Site::config_map(open)).unwrap();
         let link = mount.join("..data_tmp");
         symlink(folder.file_name().unwrap(), &link).unwrap();
         std::fs::rename(&link, mount.join("..data")).unwrap();

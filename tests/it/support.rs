@@ -12,10 +12,10 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// How long anything may take before a test gives up; generous, for busy machines.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Waits until `done` gives a value.
-pub fn eventually<T>(what: &str, mut done: impl FnMut() -> Option<T>) -> T {
+pub(crate) fn eventually<T>(what: &str, mut done: impl FnMut() -> Option<T>) -> T {
     let began = Instant::now();
     loop {
         if let Some(value) = done() {
@@ -27,19 +27,19 @@ pub fn eventually<T>(what: &str, mut done: impl FnMut() -> Option<T>) -> T {
 }
 
 /// A folder for one test: bundle, configuration, audit log.
-pub struct Site {
+pub(crate) struct Site {
     folder: TempDir,
 }
 
 impl Site {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             folder: tempfile::tempdir().unwrap(),
         }
     }
 
     /// With a bundle that opens one of /a and /b to everyone, and a configuration for it.
-    pub fn with_bundle(upstream: &Upstream, open: &str) -> Self {
+    pub(crate) fn with_bundle(upstream: &Upstream, open: &str) -> Self {
         let site = Self::new();
         site.write_bundle(open);
         let url = format!("http://{}", upstream.address);
@@ -57,14 +57,14 @@ impl Site {
     }
 
     /// Writes (again) the bundle that opens one of /a and /b to everyone; /upload is always open.
-    pub fn write_bundle(&self, open: &str) {
+    pub(crate) fn write_bundle(&self, open: &str) {
         for (name, content) in bundle(open) {
             self.write(&format!("policies/{name}"), &content);
         }
     }
 
     /// The same bundle as the one entry of a ConfigMap.
-    pub fn config_map(&self, open: &str) -> String {
+    pub(crate) fn config_map(open: &str) -> String {
         let files: serde_json::Map<String, serde_json::Value> = bundle(open)
             .into_iter()
             .map(|(name, content)| (name.to_owned(), content.into()))
@@ -73,19 +73,19 @@ impl Site {
         serde_json::json!({ "files": files }).to_string()
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
     /// Writes a file, with the folders above it.
-    pub fn write(&self, name: &str, content: &str) {
+    pub(crate) fn write(&self, name: &str, content: &str) {
         let path = self.path(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, content).unwrap();
     }
 
     /// The audit records that were written so far.
-    pub fn audit(&self) -> Vec<serde_json::Value> {
+    pub(crate) fn audit(&self) -> Vec<serde_json::Value> {
         let text = fs::read_to_string(self.path("audit/audit.jsonl")).unwrap_or_default();
         let whole = text.rfind('\n').map_or("", |end| &text[..end]);
         whole
@@ -139,16 +139,16 @@ fn bundle(open: &str) -> [(&'static str, String); 5] {
 }
 
 /// A running `sidegate run`.
-pub struct Sidegate {
+pub(crate) struct Sidegate {
     child: Child,
-    pub ingress: SocketAddr,
-    pub health: SocketAddr,
+    pub(crate) ingress: SocketAddr,
+    pub(crate) health: SocketAddr,
     log: Arc<Mutex<String>>,
 }
 
 impl Sidegate {
     /// Starts the binary with the site's `sidegate.yaml` and waits until it is ready.
-    pub fn start(site: &Site) -> Self {
+    pub(crate) fn start(site: &Site) -> Self {
         let mut child = command()
             .args(["run", "-c"])
             .arg(site.path("sidegate.yaml"))
@@ -191,12 +191,12 @@ impl Sidegate {
     }
 
     /// What it logged so far.
-    pub fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         self.log.lock().unwrap().clone()
     }
 
     /// Sends a signal, by name.
-    pub fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         let pid = self.child.id().to_string();
         let status = Command::new("kill")
             .args([&format!("-{name}"), &pid])
@@ -206,12 +206,12 @@ impl Sidegate {
     }
 
     /// Waits until the process has ended.
-    pub fn wait(&mut self) -> ExitStatus {
+    pub(crate) fn wait(&mut self) -> ExitStatus {
         self.child.wait().unwrap()
     }
 
     /// One sample of `/metrics`, by its whole name with labels.
-    pub fn metric(&self, name: &str) -> Option<f64> {
+    pub(crate) fn metric(&self, name: &str) -> Option<f64> {
         let answer = get(self.health, "/metrics");
         let text = answer.text();
         let line = text.lines().find(|line| line.starts_with(name))?;
@@ -231,7 +231,7 @@ impl Drop for Sidegate {
 }
 
 /// The binary under test, free of the caller's own settings.
-pub fn command() -> Command {
+pub(crate) fn command() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sidegate"));
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("SIDEGATE_") {
@@ -242,7 +242,7 @@ pub fn command() -> Command {
 }
 
 /// Runs the binary to its end.
-pub fn run(arguments: &[&str], folder: &Path) -> (i32, String, String) {
+pub(crate) fn run(arguments: &[&str], folder: &Path) -> (i32, String, String) {
     let output = command()
         .args(arguments)
         .current_dir(folder)
@@ -257,22 +257,18 @@ pub fn run(arguments: &[&str], folder: &Path) -> (i32, String, String) {
 
 /// An HTTP answer.
 #[derive(Debug)]
-pub struct Answer {
-    pub status: u16,
-    pub head: String,
-    pub body: Vec<u8>,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Answer {
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
-    pub fn json(&self) -> serde_json::Value {
-        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
-    }
-
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.head.lines().skip(1).find_map(|line| {
             let (found, value) = line.split_once(':')?;
             found.eq_ignore_ascii_case(name).then(|| value.trim())
@@ -281,12 +277,12 @@ impl Answer {
 }
 
 /// One connection that is kept.
-pub struct Client {
+pub(crate) struct Client {
     stream: BufReader<TcpStream>,
 }
 
 impl Client {
-    pub fn connect(address: SocketAddr) -> Self {
+    pub(crate) fn connect(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).unwrap();
         stream.set_nodelay(true).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -295,12 +291,12 @@ impl Client {
         }
     }
 
-    pub fn send(&mut self, bytes: &[u8]) {
+    pub(crate) fn send(&mut self, bytes: &[u8]) {
         self.stream.get_mut().write_all(bytes).unwrap();
     }
 
     /// Reads one answer; `None` when the connection ended before it.
-    pub fn answer(&mut self, to_head: bool) -> Option<Answer> {
+    pub(crate) fn answer(&mut self, to_head: bool) -> Option<Answer> {
         let mut head = String::new();
         loop {
             let mut line = String::new();
@@ -343,7 +339,7 @@ impl Client {
     }
 
     /// Sends a request without a body and reads its answer.
-    pub fn request(
+    pub(crate) fn request(
         &mut self,
         method: &str,
         host: &str,
@@ -361,7 +357,7 @@ impl Client {
 }
 
 /// One request on a connection of its own.
-pub fn request(
+pub(crate) fn request(
     address: SocketAddr,
     method: &str,
     host: &str,
@@ -372,39 +368,30 @@ pub fn request(
 }
 
 /// GET of a path, for the health listener.
-pub fn get(address: SocketAddr, target: &str) -> Answer {
+pub(crate) fn get(address: SocketAddr, target: &str) -> Answer {
     request(address, "GET", &address.to_string(), target, &[])
 }
 
-/// An HTTP/1.1 upstream that answers each request with its head, as text, and keeps what it got.
-pub struct Upstream {
-    pub address: SocketAddr,
-    received: Arc<Mutex<Vec<String>>>,
+/// An HTTP/1.1 upstream that answers each request with its head, as text.
+pub(crate) struct Upstream {
+    pub(crate) address: SocketAddr,
 }
 
 impl Upstream {
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let received = Arc::new(Mutex::new(Vec::new()));
-        let heads = Arc::clone(&received);
         std::thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
-                let heads = Arc::clone(&heads);
-                std::thread::spawn(move || serve(stream, &heads));
+                std::thread::spawn(move || serve(stream));
             }
         });
-        Self { address, received }
-    }
-
-    /// The heads of all requests so far.
-    pub fn received(&self) -> Vec<String> {
-        self.received.lock().unwrap().clone()
+        Self { address }
     }
 }
 
 /// Answers requests without bodies until the connection ends.
-fn serve(stream: TcpStream, heads: &Mutex<Vec<String>>) {
+fn serve(stream: TcpStream) {
     let mut stream = BufReader::new(stream);
     loop {
         let mut head = String::new();
@@ -414,7 +401,6 @@ fn serve(stream: TcpStream, heads: &Mutex<Vec<String>>) {
                 Ok(_) => {}
             }
         }
-        heads.lock().unwrap().push(head.clone());
         let body = if head.starts_with("HEAD ") { "" } else { &head };
         let answer = format!(
             "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}",

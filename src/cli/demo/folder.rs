@@ -184,7 +184,10 @@ pub fn write_env(folder: &Path, variables: &[(String, String)]) -> Result<PathBu
         let _ = writeln!(text, "export {name}='{value}'");
     }
     // The commands of the stories name the program as it is named where it is installed.
-    if let Some(program) = std::env::current_exe().ok().as_deref().and_then(Path::to_str)
+    if let Some(program) = std::env::current_exe()
+        .ok()
+        .as_deref()
+        .and_then(Path::to_str)
         && !program.contains('\'')
     {
         let _ = writeln!(

@@ -1,4 +1,33 @@
 //! Sidegate: AWS-IAM-style authorization for your own services, as a sidecar.
+//!
+//! A reverse proxy that authenticates each request, maps it to an IAM principal, evaluates IAM JSON policies and
+//! forwards or refuses. With `--no-default-features` the library is the engine alone: [`policy`], [`route`],
+//! [`directory`] and [`arn`] are pure (no I/O, no async, no HTTP, no clock) and can be embedded.
+//!
+//! # Layers
+//!
+//! A module uses only lower rows, and of its own row what stands behind an arrow. `tests/layers.rs` holds the code to it.
+//!
+//! ```text
+//! L5  main -> cli -> app -> config      process: arguments, signals, wiring, settings
+//! L4  proxy  admin -> net               hyper and sockets
+//! L3  gate  analyze                     one request -> Permit or Refusal; questions over a whole bundle
+//! L2  authn  bundle  audit  metrics     services around the core; time and keys are injected
+//! L1  directory -> policy  route        pure, sync, deterministic
+//! L0  arn  outcome  clock  secret  source
+//! ```
+//!
+//! # The way of a request
+//!
+//! `net::connection` -> `proxy::service` -> `gate` -> `route` -> `authn` -> `policy::evaluate` -> `gate::permit` ->
+//! `proxy::forward` or `proxy::reply`; then audit and metrics, once, whatever happened.
+//!
+//! # Invariants
+//!
+//! 1. Forwarding needs a `gate::Permit`, which only the gate can make, after a decision.
+//! 2. A request reads exactly one `bundle::Snapshot`, from its start to its end.
+//! 3. The canonical path is a type, made once; it is what is matched, judged and forwarded.
+//! 4. An unverified token and a verified one are different types; a secret has no `Display` and a redacting `Debug`.
 
 pub mod arn;
 pub mod clock;

@@ -15,7 +15,7 @@ use crate::route::{Asked, Match, MatchKind, is_grpc};
 pub struct Arguments {
     /// GET, POST, …
     method: String,
-    /// The request's URL: https://orders.internal/orders/7, or a path alone where the host does not matter.
+    /// The request's URL, like `https://orders.internal/orders/7`, or a path alone where the host does not matter.
     url: String,
     /// A request header, like 'Content-Type: application/grpc'. May be given several times.
     #[arg(short = 'H', long = "header", value_name = "NAME: VALUE")]

@@ -263,7 +263,6 @@ fn customer(number: &str) -> Caller {
 
 #[test]
 #[expect(
-    clippy::too_many_lines,
     reason = "a table: one block for each who, one row for each what"
 )]
 fn who_may_do_what() {

@@ -226,11 +226,15 @@ impl fmt::Display for Fault {
     }
 }
 
+/// Who has so many faults in one text needs no more to mend it, and a text of millions of them shall not fill the memory.
+const MAX_FAULTS: usize = 10_000;
+
 /// The faults of one or many files, in the order in which they were found.
 #[derive(Debug, Clone, Default)]
 pub struct Report {
     file: Arc<str>,
     faults: Vec<Fault>,
+    broken: bool,
 }
 
 impl Report {
@@ -239,6 +243,7 @@ impl Report {
         Self {
             file: file.into(),
             faults: Vec::new(),
+            broken: false,
         }
     }
 
@@ -258,7 +263,7 @@ impl Report {
         self.add(Severity::Error, id, span, message, help);
     }
 
-    /// Adds a fault of any severity.
+    /// Adds a fault of any severity. Of very many only the first are kept, an error always among them.
     pub fn add(
         &mut self,
         severity: Severity,
@@ -267,6 +272,11 @@ impl Report {
         message: impl Into<String>,
         help: impl Into<String>,
     ) {
+        let is_error = severity == Severity::Error;
+        if self.faults.len() >= MAX_FAULTS && (self.broken || !is_error) {
+            return;
+        }
+        self.broken |= is_error;
         self.faults.push(Fault {
             severity,
             id,
@@ -279,6 +289,7 @@ impl Report {
 
     /// Takes over the faults of another report.
     pub fn append(&mut self, other: Self) {
+        self.broken |= other.broken;
         self.faults.extend(other.faults);
     }
 
@@ -294,9 +305,7 @@ impl Report {
 
     /// Whether any fault is an error.
     pub fn has_errors(&self) -> bool {
-        self.faults
-            .iter()
-            .any(|fault| fault.severity == Severity::Error)
+        self.broken
     }
 }
 
@@ -349,6 +358,20 @@ mod tests {
         assert_eq!(nearest("manged_policies", known), Some("managed_policies"));
         assert_eq!(nearest("tag", known), Some("tags"));
         assert_eq!(nearest("zzz", known), None);
+    }
+
+    #[test]
+    fn of_too_many_faults_an_error_is_kept() {
+        let mut report = Report::on("a.yaml");
+        for _ in 0..MAX_FAULTS + 5 {
+            report.add(Severity::Warning, "w", Span::default(), "", "");
+        }
+        assert_eq!(report.faults().len(), MAX_FAULTS);
+        assert!(!report.has_errors());
+        report.error("e", Span::default(), "", "");
+        report.error("e", Span::default(), "", "");
+        assert!(report.has_errors());
+        assert_eq!(report.into_faults().len(), MAX_FAULTS + 1);
     }
 
     #[test]

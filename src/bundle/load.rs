@@ -27,6 +27,9 @@ use crate::directory::{Directory, ManagedPolicy, Parts};
 use crate::route::Table;
 use crate::source::{Fault, Node, Report, Severity, Span};
 
+/// Who has so many faults in a bundle needs no more to see that it is broken.
+const MAX_FAULTS: usize = 50_000;
+
 /// How a bundle is judged.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
@@ -127,6 +130,8 @@ struct Work<'w> {
     options: &'w Options,
     memos: &'w mut Memos,
     faults: Vec<Fault>,
+    /// Whether one of them is an error.
+    broken_at_all: bool,
     remade: usize,
     partition: Box<str>,
     /// Files that other files refer to.
@@ -157,6 +162,7 @@ impl<'w> Work<'w> {
             options,
             memos,
             faults: files.faults().to_vec(),
+            broken_at_all: !files.faults().is_empty(),
             remade: 0,
             partition: "aws".into(),
             referenced: HashSet::new(),
@@ -225,7 +231,18 @@ impl<'w> Work<'w> {
 
     /// Takes over the faults of a report.
     fn take(&mut self, report: Report) {
-        self.faults.extend(report.into_faults());
+        self.keep(report.into_faults());
+    }
+
+    /// Keeps faults: of very many the first, an error always among them.
+    fn keep(&mut self, faults: impl IntoIterator<Item = Fault>) {
+        for fault in faults {
+            let is_error = fault.severity == Severity::Error;
+            if self.faults.len() < MAX_FAULTS || (is_error && !self.broken_at_all) {
+                self.broken_at_all |= is_error;
+                self.faults.push(fault);
+            }
+        }
     }
 
     /// An error at one place of one file.
@@ -244,7 +261,7 @@ impl<'w> Work<'w> {
 
     /// Takes over what was read from a file.
     fn taken<T>(&mut self, (read, new): (Arc<read::Read<T>>, bool)) -> Arc<read::Read<T>> {
-        self.faults.extend(read.faults.iter().cloned());
+        self.keep(read.faults.iter().cloned());
         self.remade = self.remade.saturating_add(usize::from(new));
         read
     }

@@ -2,6 +2,8 @@
 
 #![expect(
     clippy::unwrap_used,
+    clippy::panic,
+    clippy::wildcard_enum_match_arm,
     reason = "a test ends at the first thing that is not as it should be"
 )]
 

@@ -10,13 +10,11 @@
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
-    clippy::panic,
     clippy::indexing_slicing,
     clippy::string_slice,
     clippy::arithmetic_side_effects,
     clippy::print_stderr,
     clippy::disallowed_methods,
-    missing_debug_implementations,
     reason = "tests end at the first thing that is not as it should be"
 )]
 

@@ -79,7 +79,14 @@ fn a_reader_pastes_and_mints_and_ends_it() {
         assert!(output.status.success(), "{output:?}");
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     };
-    let other = ["--provider", "shop", "--user", "customer-18", "--claim", "customer=\"18\""];
+    let other = [
+        "--provider",
+        "shop",
+        "--user",
+        "customer-18",
+        "--claim",
+        "customer=\"18\"",
+    ];
     let own = mint(&[&other[..], &["--algorithm", "ES256"]].concat());
     assert_eq!(ask(&address, path, &own), 403);
     assert_eq!(ask(&address, "/customers/18/orders/1", &own), 200);
@@ -89,7 +96,13 @@ fn a_reader_pastes_and_mints_and_ends_it() {
     assert_eq!(ask(&address, "/customers/18/orders/1", &late), 401);
 
     let id = demo.0.id().to_string();
-    assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    assert!(
+        Command::new("kill")
+            .args(["-INT", &id])
+            .status()
+            .unwrap()
+            .success()
+    );
     assert!(demo.0.wait().unwrap().success());
 }
 

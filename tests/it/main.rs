@@ -1,6 +1,7 @@
 //! Black-box tests: the real binary, real sockets, no fixed port.
 //!
 //! - [`stories`]: every SecureCart story, as `sidegate demo --smoke` plays it
+//! - [`demo`]: the way that a reader takes: paste, mint a token, end it
 //! - [`reload`]: flipping bundles under load, ConfigMap swaps, broken bundles
 //! - [`streaming`]: bodies of a gibibyte in constant memory
 //! - [`startup`]: what stops a start, and what its exit code and words are
@@ -18,6 +19,7 @@
     reason = "tests end at the first thing that is not as it should be"
 )]
 
+mod demo;
 mod readme;
 mod reload;
 mod startup;

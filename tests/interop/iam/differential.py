@@ -9,6 +9,7 @@ import argparse
 import collections
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -65,6 +66,13 @@ def answered(answer):
     return "error" if "error" in answer else answer.get("decision", "no decision")
 
 
+def kind_of(name, want, answer):
+    """Disagreements alike enough to be counted as one."""
+    fault = name.partition(":")[2]
+    detail = re.sub(r"`[^`]*`|[0-9]+|(?<=under )\S+", "_", answer["error"]) if answer and "error" in answer else answered(answer)
+    return f"reference {want}{' for ' + fault if fault else ''}, engine {detail}"
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("binary", nargs="?")
@@ -101,6 +109,9 @@ def main():
         answers = engine.answers(candidates)
         return [(w := expected(c)) != (a := answered(answers[c["id"]])) and "error" not in (w, a) for c in candidates]
 
+    kinds = collections.Counter(kind_of(case["id"], want, answer) for case, want, answer in wrong)
+    for kind, count in kinds.most_common():
+        print(f"{count} x {kind}")
     for case, want, answer in wrong[: options.show]:
         print(f"--- {case['id']}: reference {want}, engine {json.dumps(answer, ensure_ascii=False)}")
         if want != "error" and answered(answer) != "error":

@@ -23,6 +23,8 @@ class Generator:
         self.random = random.Random(seed)
         self.count = 0
         self.seed = seed
+        self.version = None  # of the document being made
+        self.plain = False  # statements without conditions and odd patterns
 
     # ---- small dice ----
 
@@ -154,7 +156,7 @@ class Generator:
         """Some part of the text after `start` that a context key holds becomes a variable; or one is just put there."""
         if "$" in text:  # another variable there would make an unknown form
             return text
-        held = [(k, v) for k, v in context.items() if isinstance(v, str) and v and v in text[start:]]
+        held = [(k, v) for k, values in context.items() for v in ([values] if isinstance(values, str) else values) if v and v in text[start:]]
         if held and self.chance(0.7):
             key, value = self.pick(held)
             name = self.odd_case(key) if self.chance(0.2) else key
@@ -209,7 +211,8 @@ class Generator:
                 value = self.with_variables(value, request["context"])
         elif family == "arn" and self.chance(0.2) and "$" not in value:
             value = self.with_variables(value, request["context"], len(value) - len(value.split(":", 5)[5]))
-        elif family == "bool" and self.chance(0.15):
+        elif family == "bool" and self.version == "2012-10-17" and self.chance(0.15):
+            # Without variables the literal text would not parse, and the policy be invalid.
             value = self.pick(["${aws:SecureTransport}", "${aws:MultiFactorAuthPresent, 'true'}"])
         elif family == "bool" and self.chance(0.3) and value in ("true", "false"):
             value = value == "true"
@@ -285,6 +288,8 @@ class Generator:
                 statement["Principal"] = self.principal_element(request["principal"])
         elif kind == "rcp":
             statement["Principal"] = "*"
+        if self.plain:
+            return self.plain_statement(statement, kind, request)
         action = request["action"]
         actions = [self.action_pattern(action) for _ in range(self.pick([1, 1, 2, 3]))]
         if kind == "trust":
@@ -307,12 +312,19 @@ class Generator:
             statement["Sid"] = f"S{self.random.randint(0, 10**9)}"
         return statement
 
+    def plain_statement(self, statement, kind, request):
+        matches = self.chance(0.8 if statement["Effect"] == "Allow" else 0.25)
+        statement["Action"] = request["action"] if matches else "nothing:Matches"
+        if kind != "trust":
+            statement["Resource"] = "*"
+        return statement
+
     def document(self, kind, request, deny=0.15):
-        statements = [self.statement(kind, request, deny) for _ in range(self.pick([1, 1, 2, 3]))]
         document = {}
-        version = "2012-10-17" if kind == "rcp" else self.pick(["2012-10-17"] * 8 + ["2008-10-17", None])
-        if version:
-            document["Version"] = version
+        self.version = "2012-10-17" if kind == "rcp" else self.pick(["2012-10-17"] * 8 + ["2008-10-17", None])
+        if self.version:
+            document["Version"] = self.version
+        statements = [self.statement(kind, request, deny) for _ in range(self.pick([1, 1, 2, 3]))]
         document["Statement"] = statements[0] if len(statements) == 1 and self.chance(0.3) else statements
         if kind in ("resource", "trust") and self.chance(0.05):
             document["Id"] = "doc-1"
@@ -337,6 +349,42 @@ class Generator:
         return levels
 
     def case(self):
+        """Everything at once; or one condition alone; or the layers alone, with hardly a condition or pattern to miss."""
+        roll = self.random.random()
+        return self.condition_case() if roll < 0.3 else self.layer_case() if roll < 0.6 else self.mixed_case()
+
+    def condition_case(self):
+        """One condition decides: an Allow that has it, or a Deny that has it beside an Allow of everything."""
+        self.count += 1
+        request = self.request(False)
+        request["principal"] = {"type": "user", "account": ACCOUNTS[0], "arn": f"arn:aws:iam::{ACCOUNTS[0]}:user/alice", "name": "alice"}
+        request["resourceAccount"] = ACCOUNTS[0]
+        self.version = self.pick(["2012-10-17"] * 8 + ["2008-10-17", None])
+        statement = {"Effect": self.pick(["Allow", "Deny"]), "Action": "*", "Resource": "*"}
+        operator, key, values = self.condition_entry(request)
+        if self.chance(0.8):
+            # Make sure that the key is there.
+            request["context"] = {k: v for k, v in request["context"].items() if k.lower() != key.lower()}
+            request["context"][key] = self.context_value(next(k for k in KEYS if k.lower() == key.lower()))
+        statement["Condition"] = {operator: {key: values}}
+        document = {"Statement": [statement]}
+        if self.version:
+            document["Version"] = self.version
+        identity = [{"name": "p0", "document": document}]
+        if statement["Effect"] == "Deny":
+            identity.append({"name": "full", "document": self.full()})
+        policies = {"identity": identity, "resource": None, "resourceKind": None, "boundary": None, "session": None, "scps": [], "rcps": []}
+        return {"id": f"s{self.seed}-{self.count}", "request": request, "policies": policies}
+
+    def layer_case(self):
+        """Who is asked, who is named, and which layers allow: statements either match plainly or do not."""
+        self.plain = True
+        try:
+            return self.mixed_case()
+        finally:
+            self.plain = False
+
+    def mixed_case(self):
         self.count += 1
         trust = self.chance(0.2)
         request = self.request(trust)

@@ -10,10 +10,12 @@ pub mod claims;
 pub mod credential;
 pub mod discovery;
 pub mod fetch;
+pub mod identity;
 pub mod json;
 pub mod jwks;
 pub mod jwt;
 pub mod keys;
+pub mod mapping;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -25,13 +27,17 @@ use aws_lc_rs::digest::{SHA256, digest};
 use http::HeaderMap;
 
 use crate::clock::{Clock, Timestamp};
+use crate::directory::Directory;
 use crate::directory::provider::Provider;
 use crate::outcome::Reason;
+use crate::policy::Context;
 
+pub use identity::Identity;
 pub use jwt::VerifiedToken;
 pub use keys::State;
+pub use mapping::identify;
 
-use cache::{Key, Size, TokenCache};
+use cache::{IdentityCache, Key, Size, TokenCache};
 use credential::{CredentialError, TokenPlaces};
 use jwt::{TokenError, Unverified};
 use keys::{Follower, Outcome, ProviderKeys, Timing};
@@ -55,6 +61,7 @@ pub struct Authenticator {
     settings: Settings,
     clock: Clock,
     cache: TokenCache,
+    identities: IdentityCache,
     followed: ArcSwap<Followed>,
     /// The number of the next provider configuration.
     next: AtomicU64,
@@ -114,6 +121,7 @@ impl Authenticator {
     pub fn new(settings: Settings, clock: Clock) -> Arc<Self> {
         Arc::new(Self {
             cache: TokenCache::new(settings.cache),
+            identities: IdentityCache::new(settings.cache),
             settings,
             clock,
             followed: ArcSwap::default(),
@@ -134,6 +142,31 @@ impl Authenticator {
             current,
             previous: before.current.clone(),
         }));
+        self.identities.clear();
+    }
+
+    /// What [`identify`] makes of a token, or made of it before under the same snapshot (by its digest) and choice, if
+    /// that rested on nothing of the request.
+    ///
+    /// # Errors
+    /// As [`identify`]; refusals are not remembered.
+    pub fn identify(
+        &self,
+        token: &Arc<VerifiedToken>,
+        snapshot: &str,
+        directory: &Directory,
+        chosen_role: Option<&str>,
+        request: &dyn Context,
+    ) -> Result<Arc<Identity>, Failure> {
+        if let Some(identity) = self.identities.get(token, snapshot, chosen_role) {
+            return Ok(identity);
+        }
+        let identity = Arc::new(identify(token, directory, chosen_role, request)?);
+        if identity.lasting {
+            let kept = Arc::clone(&identity);
+            self.identities.insert(token, snapshot, chosen_role, kept);
+        }
+        Ok(identity)
     }
 
     fn entry(&self, provider: &Arc<Provider>, before: &Followed) -> Entry {

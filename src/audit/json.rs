@@ -1,5 +1,17 @@
 //! Writes JSON objects straight into a byte buffer, without building a value first. Knows no record.
 
+/// A key as it stands in an object behind another member: one piece to copy in place of three.
+macro_rules! key {
+    ($key:literal) => {
+        $crate::audit::json::Key(concat!(",\"", $key, "\":"))
+    };
+}
+pub(super) use key;
+
+/// Made by [`key!`].
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Key(pub(super) &'static str);
+
 /// An object being written; [`Object::write`] opens and closes it.
 #[derive(Debug)]
 pub(super) struct Object<'b> {
@@ -15,32 +27,33 @@ impl Object<'_> {
         out.push(b'}');
     }
 
-    /// Writes a key, which needs no escapes, and returns the buffer to write its value to.
-    fn key(&mut self, key: &'static str) -> &mut Vec<u8> {
-        if !self.empty {
-            self.out.push(b',');
-        }
+    /// Writes a key, and returns the buffer to write its value to.
+    fn key(&mut self, Key(key): Key) -> &mut Vec<u8> {
+        let key = key.as_bytes();
+        let key = if self.empty {
+            key.get(1..).unwrap_or(key)
+        } else {
+            key
+        };
         self.empty = false;
-        self.out.push(b'"');
-        self.out.extend_from_slice(key.as_bytes());
-        self.out.extend_from_slice(b"\":");
+        self.out.extend_from_slice(key);
         self.out
     }
 
     /// A string.
-    pub(super) fn text(&mut self, key: &'static str, text: &str) {
+    pub(super) fn text(&mut self, key: Key, text: &str) {
         string(self.key(key), text.as_bytes());
     }
 
     /// A string, or nothing.
-    pub(super) fn maybe(&mut self, key: &'static str, text: Option<&str>) {
+    pub(super) fn maybe(&mut self, key: Key, text: Option<&str>) {
         if let Some(text) = text {
             self.text(key, text);
         }
     }
 
     /// A string of bytes that may be no UTF-8: what is none becomes U+FFFD.
-    pub(super) fn lossy(&mut self, key: &'static str, bytes: &[u8]) {
+    pub(super) fn lossy(&mut self, key: Key, bytes: &[u8]) {
         let out = self.key(key);
         if let Ok(text) = std::str::from_utf8(bytes) {
             string(out, text.as_bytes());
@@ -50,7 +63,7 @@ impl Object<'_> {
     }
 
     /// What `value` displays, of which no character needs an escape: a number, an address, a time.
-    pub(super) fn plain(&mut self, key: &'static str, value: impl std::fmt::Display) {
+    pub(super) fn plain(&mut self, key: Key, value: impl std::fmt::Display) {
         use std::io::Write;
         let out = self.key(key);
         out.push(b'"');
@@ -59,21 +72,29 @@ impl Object<'_> {
         out.push(b'"');
     }
 
+    /// Bytes of ASCII that need no escape.
+    pub(super) fn ascii(&mut self, key: Key, text: &[u8]) {
+        let out = self.key(key);
+        out.push(b'"');
+        out.extend_from_slice(text);
+        out.push(b'"');
+    }
+
     /// A number.
-    pub(super) fn number(&mut self, key: &'static str, value: u64) {
+    pub(super) fn number(&mut self, key: Key, value: u64) {
         use std::io::Write;
         let _ = write!(self.key(key), "{value}");
     }
 
     /// An object.
-    pub(super) fn object(&mut self, key: &'static str, members: impl FnOnce(&mut Object<'_>)) {
+    pub(super) fn object(&mut self, key: Key, members: impl FnOnce(&mut Object<'_>)) {
         Object::write(self.key(key), members);
     }
 
     /// A list of objects.
     pub(super) fn objects<T>(
         &mut self,
-        key: &'static str,
+        key: Key,
         items: &[T],
         mut members: impl FnMut(&T, &mut Object<'_>),
     ) {
@@ -97,19 +118,35 @@ fn needs_escape(byte: u8) -> bool {
 /// Writes UTF-8 as a JSON string.
 fn string(out: &mut Vec<u8>, text: &[u8]) {
     out.push(b'"');
-    // Sixteen at a time without a branch in between, which the compiler turns into vector instructions; nearly all
-    // texts need no escape.
-    let clean = text.chunks(16).all(|chunk| {
-        !chunk
-            .iter()
-            .fold(false, |any, byte| any | needs_escape(*byte))
-    });
-    if clean {
+    if is_clean(text) {
         out.extend_from_slice(text);
     } else {
         escaped(out, text);
     }
     out.push(b'"');
+}
+
+/// Whether no byte needs an escape, as in nearly all texts. Looks at eight bytes at a time, without a branch in
+/// between; the last eight may overlap those before.
+fn is_clean(text: &[u8]) -> bool {
+    let Some(last) = text.last_chunk::<8>() else {
+        return !text.iter().any(|byte| needs_escape(*byte));
+    };
+    let (words, _) = text.as_chunks::<8>();
+    let found = words
+        .iter()
+        .fold(to_escape(*last), |found, word| found | to_escape(*word));
+    found == 0
+}
+
+/// Not zero when one of eight bytes needs an escape ("Bit Twiddling Hacks": a byte less than n, a byte equal to n).
+fn to_escape(bytes: [u8; 8]) -> u64 {
+    const ONES: u64 = u64::MAX / 255;
+    const TOPS: u64 = ONES << 7;
+    let less = |word: u64, than: u64| word.wrapping_sub(ONES.wrapping_mul(than)) & !word;
+    let equal = |word: u64, to: u8| less(word ^ ONES.wrapping_mul(to.into()), 1);
+    let word = u64::from_ne_bytes(bytes);
+    (less(word, 0x20) | equal(word, b'"') | equal(word, b'\\') | equal(word, 0x7f)) & TOPS
 }
 
 fn escaped(out: &mut Vec<u8>, text: &[u8]) {
@@ -143,7 +180,7 @@ mod tests {
         fn what_is_written_reads_back(text in any::<String>(), controls in "[\\x00-\\x7f]{0,40}") {
             for text in [text, controls] {
                 let mut out = Vec::new();
-                Object::write(&mut out, |object| object.text("key", &text));
+                Object::write(&mut out, |object| object.text(key!("key"), &text));
                 prop_assert!(!out.iter().any(|byte| *byte < 0x20 || *byte == 0x7f));
                 let value: serde_json::Value = serde_json::from_slice(&out).unwrap();
                 prop_assert_eq!(value["key"].as_str(), Some(text.as_str()));
@@ -153,7 +190,7 @@ mod tests {
         #[test]
         fn any_bytes_give_valid_json(bytes in any::<Vec<u8>>()) {
             let mut out = Vec::new();
-            Object::write(&mut out, |object| object.lossy("key", &bytes));
+            Object::write(&mut out, |object| object.lossy(key!("key"), &bytes));
             let value: serde_json::Value = serde_json::from_slice(&out).unwrap();
             prop_assert_eq!(value["key"].as_str().unwrap(), &*String::from_utf8_lossy(&bytes));
         }

@@ -3,10 +3,9 @@
 //! A [`Record`] borrows what the request already has and writes itself into a byte buffer, one line, without building
 //! anything in between. It has no field for a token, a header or a query value: none can get in by mistake.
 
-use std::fmt;
 use std::net::IpAddr;
 
-use super::json::Object;
+use super::json::{Object, key};
 use crate::clock::Timestamp;
 use crate::outcome::{Blame, Reason};
 use crate::policy::principal::Principal;
@@ -180,13 +179,13 @@ impl<'a> UserIdentity<'a> {
     }
 
     fn write(&self, object: &mut Object<'_>) {
-        object.text("type", self.kind);
-        object.maybe("principalId", self.principal_id);
-        object.maybe("arn", self.arn);
-        object.maybe("accountId", self.account);
-        object.maybe("userName", self.user_name);
+        object.text(key!("type"), self.kind);
+        object.maybe(key!("principalId"), self.principal_id);
+        object.maybe(key!("arn"), self.arn);
+        object.maybe(key!("accountId"), self.account);
+        object.maybe(key!("userName"), self.user_name);
         if let Some(session) = &self.session {
-            object.object("sessionContext", |object| session.write(object));
+            object.object(key!("sessionContext"), |object| session.write(object));
         }
     }
 }
@@ -194,33 +193,33 @@ impl<'a> UserIdentity<'a> {
 impl Session<'_> {
     fn write(&self, object: &mut Object<'_>) {
         if let Some(arn) = self.issuer_arn {
-            object.object("sessionIssuer", |object| {
+            object.object(key!("sessionIssuer"), |object| {
                 let kind = if arn.contains(":role/") {
                     "Role"
                 } else {
                     "IAMUser"
                 };
-                object.text("type", kind);
-                object.maybe("principalId", self.issuer_id);
-                object.text("arn", arn);
-                object.maybe("accountId", self.issuer_account);
-                object.maybe("userName", arn.rsplit('/').next());
+                object.text(key!("type"), kind);
+                object.maybe(key!("principalId"), self.issuer_id);
+                object.text(key!("arn"), arn);
+                object.maybe(key!("accountId"), self.issuer_account);
+                object.maybe(key!("userName"), arn.rsplit('/').next());
             });
         }
-        object.object("attributes", |object| {
+        object.object(key!("attributes"), |object| {
             if let Some(created) = self.created {
-                object.plain("creationDate", Utc(created));
+                object.ascii(key!("creationDate"), &utc(created));
             }
             if let Some(mfa) = self.mfa {
-                object.plain("mfaAuthenticated", mfa);
+                object.text(key!("mfaAuthenticated"), if mfa { "true" } else { "false" });
             }
         });
         if let Some(provider) = self.federated_provider {
-            object.object("webIdFederationData", |object| {
-                object.text("federatedProvider", provider);
+            object.object(key!("webIdFederationData"), |object| {
+                object.text(key!("federatedProvider"), provider);
             });
         }
-        object.maybe("sourceIdentity", self.source_identity);
+        object.maybe(key!("sourceIdentity"), self.source_identity);
     }
 }
 
@@ -232,112 +231,116 @@ impl Record<'_> {
     }
 
     fn members(&self, object: &mut Object<'_>) {
-        object.text("eventVersion", "1.11");
-        object.object("userIdentity", |object| self.identity.write(object));
-        object.plain("eventTime", Utc(self.time));
+        object.text(key!("eventVersion"), "1.11");
+        object.object(key!("userIdentity"), |object| self.identity.write(object));
+        object.ascii(key!("eventTime"), &utc(self.time));
         let (source, name) = match self.action {
             Some(action) => action.split_once(':').unwrap_or(("", action)),
             None => ("sidegate", "-"),
         };
-        object.text("eventSource", source);
-        object.text("eventName", name);
-        object.maybe("awsRegion", self.region);
-        object.plain("sourceIPAddress", self.source_ip);
+        object.text(key!("eventSource"), source);
+        object.text(key!("eventName"), name);
+        object.maybe(key!("awsRegion"), self.region);
+        object.plain(key!("sourceIPAddress"), self.source_ip);
         if let Some(agent) = self.user_agent {
-            object.lossy("userAgent", agent.get(..MAX_USER_AGENT).unwrap_or(agent));
+            object.lossy(
+                key!("userAgent"),
+                agent.get(..MAX_USER_AGENT).unwrap_or(agent),
+            );
         }
         let reason = self.decision.reason;
         if reason.blame() != Blame::Nobody {
-            object.text("errorCode", reason.code());
-            object.maybe("errorMessage", self.error_message);
+            object.text(key!("errorCode"), reason.code());
+            object.maybe(key!("errorMessage"), self.error_message);
         }
-        object.text("requestID", self.request_id);
-        object.text("eventID", self.event_id);
-        object.objects("resources", self.resources, |resource, object| {
-            object.text("ARN", resource.arn);
-            object.maybe("accountId", resource.account);
+        object.text(key!("requestID"), self.request_id);
+        object.text(key!("eventID"), self.event_id);
+        object.objects(key!("resources"), self.resources, |resource, object| {
+            object.text(key!("ARN"), resource.arn);
+            object.maybe(key!("accountId"), resource.account);
         });
-        object.maybe("recipientAccountId", self.recipient_account);
-        object.text("method", self.method);
-        object.maybe("path", self.path);
+        object.maybe(key!("recipientAccountId"), self.recipient_account);
+        object.text(key!("method"), self.method);
+        object.maybe(key!("path"), self.path);
         let visible =
             |id: &&[u8]| id.len() <= MAX_CLIENT_REQUEST_ID && id.iter().all(u8::is_ascii_graphic);
         if let Some(id) = self.client_request_id.filter(visible) {
-            object.lossy("clientRequestId", id);
+            object.lossy(key!("clientRequestId"), id);
         }
-        object.maybe("snapshot", self.snapshot);
-        object.maybe("service", self.service);
-        object.maybe("route", self.route);
+        object.maybe(key!("snapshot"), self.snapshot);
+        object.maybe(key!("service"), self.service);
+        object.maybe(key!("route"), self.route);
         if let Some(status) = self.status {
-            object.number("status", status.into());
+            object.number(key!("status"), status.into());
         }
-        object.object("additionalEventData", |object| self.decision.write(object));
+        object.object(key!("additionalEventData"), |object| {
+            self.decision.write(object);
+        });
     }
 }
 
 impl Decision<'_> {
     fn write(&self, object: &mut Object<'_>) {
-        object.text("decision", self.reason.decision());
-        object.text("reason", self.reason.label());
-        object.maybe("layer", self.layer);
-        object.maybe("policy", self.policy);
+        object.text(key!("decision"), self.reason.decision());
+        object.text(key!("reason"), self.reason.label());
+        object.maybe(key!("layer"), self.layer);
+        object.maybe(key!("policy"), self.policy);
         if let Some(statement) = self.statement {
-            object.number("statement", statement as u64);
+            object.number(key!("statement"), statement as u64);
         }
-        object.maybe("sid", self.sid);
-        object.maybe("provider", self.provider);
+        object.maybe(key!("sid"), self.sid);
+        object.maybe(key!("provider"), self.provider);
     }
 }
 
-/// Displays as `2026-11-23T09:30:00Z`. Done by hand: it is written for every request.
-struct Utc(Timestamp);
-
-impl fmt::Display for Utc {
-    #[expect(
-        clippy::arithmetic_side_effects,
-        reason = "seconds that fit a date are clamped first; every step below stays far inside i64"
-    )]
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Years 0000 to 9999, all that the format can hold.
-        let seconds = self.0.seconds().clamp(-62_167_219_200, 253_402_300_799);
-        let (days, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
-        // Howard Hinnant's civil_from_days: years that begin in March, so that the leap day comes last.
-        let shifted = days + 719_468;
-        let (era, day_of_era) = (shifted.div_euclid(146_097), shifted.rem_euclid(146_097));
-        let year_of_era =
-            (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-        let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-        let shifted_month = (5 * day_of_year + 2) / 153;
-        let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-        let month = if shifted_month < 10 {
-            shifted_month + 3
-        } else {
-            shifted_month - 9
-        };
-        let year = year_of_era + era * 400 + i64::from(month <= 2);
-        let digits = [
-            (year / 100, b'-'),
-            (year % 100, b'-'),
-            (month, b'-'),
-            (day, b'T'),
-            (second / 3600, b':'),
-            (second / 60 % 60, b':'),
-            (second % 60, b'Z'),
-        ];
-        let mut text = [0_u8; 21];
-        for (place, (number, behind)) in text.chunks_exact_mut(3).zip(digits) {
-            // Two digits: the clamp above bounds the year, the calendar all else.
-            let number = u8::try_from(number).unwrap_or_default();
-            place.copy_from_slice(&[b'0' + number / 10 % 10, b'0' + number % 10, behind]);
-        }
-        // The first separator stands inside the year.
-        let (century, rest) = text.split_at(2);
-        let rest = rest.get(1..).unwrap_or_default();
-        for part in [century, rest] {
-            f.write_str(std::str::from_utf8(part).unwrap_or_default())?;
-        }
-        Ok(())
-    }
+/// `2026-11-23T09:30:00Z`. Done by hand: it is written for every request.
+#[expect(
+    clippy::arithmetic_side_effects,
+    reason = "seconds that fit a date are clamped first; every step below stays far inside i64"
+)]
+fn utc(time: Timestamp) -> [u8; 20] {
+    // Years 0000 to 9999, all that the format can hold.
+    let seconds = time.seconds().clamp(-62_167_219_200, 253_402_300_799);
+    let (days, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
+    // Howard Hinnant's civil_from_days: years that begin in March, so that the leap day comes last.
+    let shifted = days + 719_468;
+    let (era, day_of_era) = (shifted.div_euclid(146_097), shifted.rem_euclid(146_097));
+    let year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted_month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
+    let month = if shifted_month < 10 {
+        shifted_month + 3
+    } else {
+        shifted_month - 9
+    };
+    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    let digit = |number: i64| b'0' + u8::try_from(number % 10).unwrap_or_default();
+    let tens = |number: i64| digit(number / 10);
+    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+    [
+        digit(year / 1000),
+        digit(year / 100),
+        tens(year),
+        digit(year),
+        b'-',
+        tens(month),
+        digit(month),
+        b'-',
+        tens(day),
+        digit(day),
+        b'T',
+        tens(hour),
+        digit(hour),
+        b':',
+        tens(minute),
+        digit(minute),
+        b':',
+        tens(second),
+        digit(second),
+        b'Z',
+    ]
 }
 
 #[cfg(test)]

@@ -43,10 +43,12 @@ impl Files {
     }
 
     fn unreadable(&mut self, path: &str, error: &io::Error) {
-        let help = match error.kind() {
-            io::ErrorKind::NotFound => "is the path right, and is it mounted?",
-            io::ErrorKind::PermissionDenied => "let the user that Sidegate runs as read it",
-            _ => "",
+        let help = if error.kind() == io::ErrorKind::NotFound {
+            "is the path right, and is it mounted?"
+        } else if error.kind() == io::ErrorKind::PermissionDenied {
+            "let the user that Sidegate runs as read it"
+        } else {
+            ""
         };
         self.fault(
             path,
@@ -129,7 +131,11 @@ fn beside(path: &Path, files: &mut Files) {
     for entry in entries.flatten() {
         let name = entry.file_name();
         let name = name.to_string_lossy();
-        if !name.starts_with('.') && name != YAML && name != TAR && !name.ends_with(".md") {
+        if !name.starts_with('.')
+            && name != YAML
+            && name != TAR
+            && super::layout::extension(&name) != Some("md")
+        {
             let message = format!("nothing reads this: the folder's bundle is in {YAML} or {TAR}");
             files.fault(
                 &name,
@@ -246,3 +252,6 @@ fn bounded(path: &Path, most: u64) -> io::Result<Option<Vec<u8>>> {
     let read = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
     Ok((read <= most).then_some(bytes))
 }
+
+#[cfg(test)]
+mod tests;

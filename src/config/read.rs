@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::section::Section;
-use super::settings::{Listener, ListenerTls, Mode, Protocol, Settings, Upstream, UpstreamTimes};
+use super::settings::{
+    Address, Listener, ListenerTls, Mode, Protocol, Settings, Upstream, UpstreamTimes,
+};
 use super::value::{HeaderPattern, Name, Size};
 
 /// A time limit that is one.
@@ -26,6 +28,14 @@ pub(super) fn settings(root: &mut Section<'_, '_, '_>) -> Settings {
     });
     root.section("health", |section| {
         section.set("address", &mut settings.health.address);
+        if let Address::Unix(_) = settings.health.address {
+            section.reading.report.error(
+                "wrong-value",
+                section.span(),
+                "kubelet and Prometheus reach no Unix socket",
+                "give `health` an address like `0.0.0.0:9900`",
+            );
+        }
     });
     root.section("state", |section| {
         section.set_optional("path", &mut settings.state.path);

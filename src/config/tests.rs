@@ -156,6 +156,10 @@ fn a_configuration_needs_a_listener_and_a_bundle() {
             "sidegate.yaml:1:1 missing-key"
         ]
     );
+    assert_eq!(
+        faults(&format!("{SMALL}health: {{ address: unix:/x }}\n"), &[]),
+        ["sidegate.yaml:3:9 wrong-value"]
+    );
     assert!(read("", &[]).is_err());
     assert!(read("- a\n", &[]).is_err());
 }

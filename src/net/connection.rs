@@ -2,7 +2,7 @@
 //!
 //! HTTP/2 is chosen by ALPN, or in clear by its preface (prior knowledge); `Upgrade: h2c` is never taken.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::convert::Infallible;
 use std::error::Error as StdError;
 use std::future::{Future, poll_fn};
@@ -76,6 +76,7 @@ pub struct Connection {
     pub(super) leaving: Rc<Cell<bool>>,
     line: Rc<Line>,
     tunnel: RefCell<Option<Tunnel>>,
+    peer_text: OnceCell<HeaderValue>,
 }
 
 impl std::fmt::Debug for Connection {
@@ -90,6 +91,14 @@ impl std::fmt::Debug for Connection {
 }
 
 impl Connection {
+    /// The peer's address as a header value.
+    pub fn peer_text(&self) -> &HeaderValue {
+        self.peer_text.get_or_init(|| {
+            HeaderValue::from_str(&self.peer.to_string())
+                .unwrap_or(HeaderValue::from_static("unknown"))
+        })
+    }
+
     /// Hands the socket to `tunnel` once the answer now being made (101) is written: what follows on it is another
     /// protocol.
     pub fn upgrade<F: Future<Output = ()> + 'static>(
@@ -136,6 +145,7 @@ impl Accepted {
             leaving,
             line: Rc::clone(&line),
             tunnel: RefCell::new(None),
+            peer_text: OnceCell::new(),
         });
         if opened.protocol == Protocol::Http2 {
             line.stop_reading_messages();

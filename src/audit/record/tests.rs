@@ -193,12 +193,13 @@ proptest! {
     #[test]
     fn times_are_written_as_the_library_writes_them(seconds in -62_167_219_200_i64..=253_402_207_200) {
         let time = Timestamp::from_seconds(seconds);
-        prop_assert_eq!(Utc(time).to_string(), time.rfc3339());
+        let text = utc(time);
+        prop_assert_eq!(std::str::from_utf8(&text).unwrap(), time.rfc3339());
     }
 
     #[test]
     fn any_time_has_a_form(milliseconds in any::<i64>()) {
-        let text = Utc(Timestamp::from_milliseconds(milliseconds)).to_string();
-        prop_assert_eq!(text.len(), 20);
+        let text = utc(Timestamp::from_milliseconds(milliseconds));
+        prop_assert!(text.is_ascii() && text.ends_with(b"Z"));
     }
 }

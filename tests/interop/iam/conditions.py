@@ -42,9 +42,12 @@ DATE = re.compile(
 
 
 def instant(text):
-    """Section 4, Date*: W3C profile of ISO 8601, or epoch seconds (a bare four-digit number too). Exact seconds."""
-    if re.fullmatch(r"[0-9]+", text):
-        return fractions.Fraction(int(text))
+    """Section 4, Date*: W3C profile of ISO 8601, or epoch seconds (a bare four-digit number too). Exact seconds.
+
+    The rule book does not say whether epoch seconds may have a sign or a fraction: read like a number here.
+    """
+    if re.fullmatch(r"[+-]?[0-9]+(\.[0-9]+)?", text):
+        return fractions.Fraction(text)
     form = DATE.fullmatch(text)
     if form is None:
         raise Unparsable(text)

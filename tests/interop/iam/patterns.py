@@ -9,8 +9,8 @@ import re
 STAR = object()
 ANY = object()
 
-# `${key}` or `${key, 'default'}`: comma, one space, single quotes (section 5).
-VARIABLE = re.compile(r"([^,'{}$*?\s][^,'{}$]*)(?:, '([^']*)')?")
+# `${*}`, `${?}`, `${$}`, `${key}` or `${key, 'default'}`: comma, one space, single quotes (section 5).
+VARIABLE = re.compile(r"\$\{(?:([*?$])|([^,'{}$*?]+)(?:, '([^']*)')?)\}")
 
 
 class InvalidPolicy(Exception):
@@ -30,21 +30,19 @@ def tokens(text, context, *, variables, wildcards):
     while position < len(text):
         character = text[position]
         if variables and text.startswith("${", position):
-            end = text.find("}", position)
-            if end < 0:  # section 5: an unclosed `${` is literal
+            if "}" not in text[position:]:  # section 5: an unclosed `${` is literal
                 result.extend(text[position:])
                 return result
-            body = text[position + 2 : end]
-            position = end + 1
-            if body in ("*", "?", "$"):
-                result.append(body)
-                continue
-            form = VARIABLE.fullmatch(body)
+            form = VARIABLE.match(text, position)
             if form is None:
-                raise InvalidPolicy(f"unknown variable form ${{{body}}}")
-            value = variable_value(context, form[1])
+                raise InvalidPolicy(f"unknown variable form: {text[position:]}")
+            position = form.end()
+            if form[1]:
+                result.append(form[1])
+                continue
+            value = variable_value(context, form[2])
             if value is None:
-                value = form[2]
+                value = form[3]
             if value is None:
                 return None
             result.extend(value)
@@ -98,7 +96,15 @@ def action_matches(pattern, action):
     return glob(tokens(pattern.lower(), {}, variables=False, wildcards=True), action.lower())
 
 
+def completed(pattern):
+    """AWS, `ARNs`: an incomplete ARN (fewer than six fields) is completed with `*` for every missing field."""
+    return pattern if pattern == "*" else pattern + ":*" * (5 - min(5, pattern.count(":")))
+
+
 def resource_matches(pattern, resource, context, variables):
     """Section 3: case-sensitive glob over the whole text; section 5: variables after the fifth colon, null matches nothing."""
-    pattern = tokens(pattern, context, variables=variables, wildcards=True)
-    return pattern is not None and glob(pattern, resource)
+    parts = completed(pattern).split(":", 5)
+    after = parts.pop() if len(parts) == 6 else ""
+    before = tokens(":".join(parts) + (":" if len(parts) == 5 else ""), context, variables=False, wildcards=True)
+    after = tokens(after, context, variables=variables, wildcards=True)
+    return after is not None and glob(before + after, resource)

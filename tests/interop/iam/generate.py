@@ -14,7 +14,7 @@ import sys
 
 from invalid import FAULTS
 from vocabulary import (
-    ACCOUNTS, ACTIONS, FAMILIES, KEYS, MULTIVALUED, POLICY_VALUES, RESOURCES, SERVICES, TRUST_ACTIONS, TRUST_RESOURCES, UNPARSABLE,
+    ACCOUNTS, ACTIONS, CROWD_ACTIONS, CROWD_RESOURCES, FAMILIES, KEYS, MULTIVALUED, POLICY_VALUES, RESOURCES, SERVICES, TRUST_ACTIONS, TRUST_RESOURCES, UNPARSABLE,
 )
 
 
@@ -23,7 +23,7 @@ class Generator:
         self.random = random.Random(seed)
         self.count = 0
         self.seed = seed
-        self.version = None  # of the document being made
+        self.version = "2012-10-17"  # of the document being made
         self.plain = False  # statements without conditions and odd patterns
 
     # ---- small dice ----
@@ -349,8 +349,10 @@ class Generator:
         return levels
 
     def case(self):
-        """Everything at once; or one condition alone; or the layers alone, with hardly a condition or pattern to miss."""
+        """Everything at once; one condition alone; the layers alone, with nothing else to miss; or a crowd of statements."""
         roll = self.random.random()
+        if roll > 0.96:
+            return self.crowded_case()
         return self.condition_case() if roll < 0.3 else self.layer_case() if roll < 0.6 else self.mixed_case()
 
     def condition_case(self):
@@ -375,6 +377,58 @@ class Generator:
             identity.append({"name": "full", "document": self.full()})
         policies = {"identity": identity, "resource": None, "resourceKind": None, "boundary": None, "session": None, "scps": [], "rcps": []}
         return {"id": f"s{self.seed}-{self.count}", "request": request, "policies": policies}
+
+    def crowded_case(self):
+        """Many statements, of which hardly one is about this action and resource."""
+        self.count += 1
+        self.version = "2012-10-17"
+        request = self.request(False)
+        request["principal"] = {"type": "user", "account": ACCOUNTS[0], "arn": f"arn:aws:iam::{ACCOUNTS[0]}:user/alice", "name": "alice"}
+        request.update(action=self.pick(CROWD_ACTIONS), resource=self.pick(CROWD_RESOURCES), resourceAccount=ACCOUNTS[0])
+        if self.chance(0.2):
+            request["action"] = self.odd_case(request["action"])
+        identity = [
+            {"name": f"p{index}", "document": {"Version": "2012-10-17", "Statement": [self.crowd_statement(request) for _ in range(size)]}}
+            for index, size in enumerate(self.pick([[40], [20, 20], [1, 5, 30], [10] * 5]))
+        ]
+        policies = {"identity": identity, "resource": None, "resourceKind": None, "boundary": None, "session": None, "scps": [], "rcps": []}
+        return {"id": f"s{self.seed}-{self.count}", "request": request, "policies": policies}
+
+    def crowd_statement(self, request):
+        action, resource = request["action"], request["resource"]
+        # Near misses: one half right, the other from the crowd.
+        if self.chance(0.99):
+            if self.chance(0.6):
+                action = self.pick(CROWD_ACTIONS)
+            else:
+                resource = self.pick(CROWD_RESOURCES)
+        roll = self.random.random()
+        colon = action.index(":") + 1
+        action = action if roll < 0.6 else self.blur(action, colon) if roll < 0.995 else "*"
+        if self.chance(0.1):
+            action = self.odd_case(action)
+        roll = self.random.random()
+        if resource != "*" and roll > 0.5:
+            parts = resource.split(":", 5)
+            if roll > 0.95:
+                parts[self.pick([1, 3, 4])] = "*"
+            elif roll > 0.75:
+                parts[5] = self.with_variables(parts[5], request["context"])
+            else:
+                parts[5] = self.blur(parts[5])
+            resource = ":".join(parts)
+        statement = {"Effect": "Deny" if self.chance(0.2) else "Allow"}
+        if self.chance(0.01) and action != "*":
+            statement["NotAction"] = [action, "s:*", "s3:*", "sqs:*", "sns:*", "s3express:*"]
+        else:
+            statement["Action"] = self.one_or_list([action] + ([self.pick(CROWD_ACTIONS)] if self.chance(0.2) else []))
+        if self.chance(0.01) and resource != "*":
+            statement["NotResource"] = [resource, "arn:aws:s3:*", "arn:aws:sqs:*"]
+        else:
+            statement["Resource"] = self.one_or_list([resource] + ([self.pick(CROWD_RESOURCES[:-1])] if self.chance(0.2) else []))
+        if self.chance(0.2):
+            statement["Condition"] = self.condition(request)
+        return statement
 
     def layer_case(self):
         """Who is asked, who is named, and which layers allow: statements either match plainly or do not."""

@@ -25,6 +25,22 @@ RESOURCES = [
     "arn:aws:logs:us-east-1:111111111111:log-group:images:*",
     "*",
 ]
+# For crowded policies: names that share beginnings and endings, so that whatever sorts statements is put to work.
+CROWD_ACTIONS = [
+    service + ":" + verb + noun
+    for service in ("s3", "s3express", "s3-outposts", "sqs", "sns", "s")
+    for verb in ("Get", "GetBucket", "Put", "List", "g")
+    for noun in ("Object", "ObjectAcl", "Objects", "Tags", "o")
+]
+CROWD_RESOURCES = [
+    f"arn:{partition}:{service}:{region}:{account}:{name}"
+    for partition in ("aws", "aws-cn")
+    for service in ("s3", "s3express", "sqs")
+    for region in ("", "us-east-1")
+    for account in ("", "111111111111")
+    for name in ("logs", "logs/a", "logs/a/b", "log", "logs-2/a", "a:logs:b", "*")
+] + ["*"]
+
 TRUST_RESOURCES = [
     "arn:aws:iam::111111111111:role/Target",
     "arn:aws:iam::222222222222:role/Target",

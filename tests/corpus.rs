@@ -37,6 +37,9 @@ fn corpus() -> Vec<Entry> {
     let mut entries = Vec::new();
     for file in std::fs::read_dir(folder).expect("tests/corpus") {
         let path = file.expect("a folder entry").path();
+        if path.extension().is_none_or(|extension| extension != "jsonl") {
+            continue;
+        }
         let lines = std::fs::read_to_string(&path).expect("a text file");
         for (index, line) in lines.lines().enumerate() {
             let Some(entry) = entry(line) else {

@@ -170,7 +170,7 @@ class Generator:
     def default(self):
         return self.pick([", 'alice'", ", 'images'", ", '*'", ", ''"]) if self.chance(0.25) else ""
 
-    def resource_pattern(self, request):
+    def resource_pattern(self, request, kind):
         resource = request["resource"] if self.chance(0.8) else self.pick(TRUST_RESOURCES if "role/" in request["resource"] else RESOURCES)
         if resource == "*" or self.chance(0.25):
             return "*"
@@ -189,7 +189,9 @@ class Generator:
             parts = resource.split(":", 5)
             parts[self.pick([1, 3, 4])] = "*"
             return ":".join(parts)
-        return ":".join(resource.split(":")[:3]) + ":*"
+        if kind in ("identity", "boundary") and self.chance(0.5):
+            return ":".join(resource.split(":")[: self.pick([3, 4, 5])])  # an incomplete ARN
+        return ":".join(resource.split(":")[: self.pick([3, 4, 5])]) + ":*"
 
     # ---- conditions ----
 
@@ -301,7 +303,7 @@ class Generator:
             actions = [a for a in actions if a != "*"] or ["sqs:*"]
         statement["NotAction" if negated else "Action"] = self.one_or_list(actions)
         if kind != "trust":
-            resources = [self.resource_pattern(request) for _ in range(self.pick([1, 1, 2, 3]))]
+            resources = [self.resource_pattern(request, kind) for _ in range(self.pick([1, 1, 2, 3]))]
             negated = self.chance(0.1)
             if negated:
                 resources = [r for r in resources if r != "*"] or ["arn:aws:sqs:*"]

@@ -78,6 +78,28 @@ def principal(value):
     return damage
 
 
+def resource(*values):
+    def damage(document, statement, random):
+        statement.pop("NotResource", None)
+        statement["Resource"] = random.choice(values)
+        document["Version"] = "2012-10-17"
+
+    return damage
+
+
+def action(*values):
+    def damage(_document, statement, random):
+        statement.pop("NotAction", None)
+        statement["Action"] = random.choice(values)
+
+    return damage
+
+
+def not_action(_document, statement, _random):
+    statement.pop("Action", None)
+    statement["NotAction"] = "sqs:*"
+
+
 def same_sid(document, statement, _random):
     twin = dict(statement)
     twin["Sid"] = statement["Sid"] = "Same"
@@ -85,7 +107,7 @@ def same_sid(document, statement, _random):
 
 
 def bad_variable(_document, statement, random):
-    statement["Condition"] = {"StringEquals": {"aws:username": random.choice(["${}", "${aws:username, x}", "${aws:username,'x'}"])}}
+    statement["Condition"] = {"StringEquals": {"aws:username": random.choice(["${}", "${aws:username, x}", "${aws:username,'x'}", "${ aws:username }"])}}
     _document["Version"] = "2012-10-17"
 
 
@@ -98,7 +120,10 @@ FAULTS = [
     ("resource-and-not-resource", WITH_RESOURCE, swap("Resource", "NotResource", "arn:aws:s3:::x")),
     ("resource-missing", PRINCIPALS + ("scp", "rcp"), drop("Resource", "NotResource")),
     ("resource-in-trust", ("trust",), put(Resource="*")),
-    ("resource-no-arn", WITH_RESOURCE, lambda _d, s, _r: (s.pop("NotResource", None), s.update(Resource="logs/a.txt"), None)[2]),
+    ("resource-no-arn", WITH_RESOURCE, resource("logs/a.txt", "?", "logs/*", "*logs*", "")),
+    ("resource-service-wildcard", WITH_RESOURCE, resource("arn:aws:s*:::logs/*", "arn:aws:?3:::logs")),
+    ("resource-variable-early", WITH_RESOURCE, resource("arn:aws:s3:${aws:username}::logs", "arn:aws:${aws:username}:::logs")),
+    ("resource-incomplete", ("session", "resource", "scp", "rcp"), resource("arn:aws:sqs", "arn:aws:sqs:us-east-1", "arn:aws:sqs:us-east-1:111111111111")),
     ("principal-in-identity", PRINCIPALS + ("scp",), put(Principal="*")),
     ("principal-missing", ("resource", "trust", "rcp"), drop("Principal", "NotPrincipal")),
     ("principal-and-not-principal", ("resource",), swap("Principal", "NotPrincipal", {"AWS": "111111111111"})),
@@ -118,8 +143,12 @@ FAULTS = [
     ("statement-empty", EVERY, document_member("Statement", [])),
     ("statement-text", EVERY, document_member("Statement", "Allow")),
     ("statement-missing", EVERY, lambda d, _s, _r: (d.pop("Statement"), None)[1]),
-    ("action-no-colon", EVERY, lambda _d, s, _r: (s.pop("NotAction", None), s.update(Action="GetObject"), None)[2]),
-    ("action-service-wildcard", EVERY, lambda _d, s, _r: (s.pop("NotAction", None), s.update(Action="s*:GetObject"), None)[2]),
+    ("action-no-colon", EVERY, action("GetObject", "**", "", "?")),
+    ("action-two-colons", EVERY, action("s3:s3:GetObject", "s3:*:x")),
+    ("action-empty-half", EVERY, action("s3:", ":GetObject", ":")),
+    ("action-service-wildcard", EVERY, action("s*:GetObject", "?3:GetObject")),
+    ("rcp-not-action", ("rcp",), not_action),
+    ("condition-keys-case", EVERY, put(Condition={"StringEquals": {"aws:username": "alice", "AWS:UserName": "bob"}})),
     ("operator-unknown", EVERY, condition("StringMatches", "aws:username", "alice")),
     ("operator-null-if-exists", EVERY, condition("NullIfExists", "aws:username", "true")),
     ("set-operator-unknown", EVERY, condition("ForSomeValues:StringEquals", "aws:username", "alice")),

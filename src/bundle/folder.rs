@@ -13,6 +13,8 @@ use super::files::{Files, MAX_FILE, MAX_FILES};
 
 /// How deep folders may be nested: an honest bundle needs four.
 const MAX_DEPTH: usize = 16;
+/// How often a folder that was swapped meanwhile is read again.
+const MAX_ATTEMPTS: usize = 5;
 /// A bundle in one file.
 pub(super) const YAML: &str = "bundle.yaml";
 /// A bundle in one archive.
@@ -22,6 +24,21 @@ impl Files {
     /// Reads a folder, a folder that holds `bundle.yaml` or `bundle.tar.gz`, or an archive (`….tar.gz`, `….tgz`).
     /// What cannot be read is a fault of the files.
     pub fn read(path: &Path) -> Self {
+        // A folder that is swapped as a whole while it is read would give some files of each version.
+        for _ in 0..MAX_ATTEMPTS {
+            let before = version(path);
+            let files = Self::read_once(path);
+            if version(path) == before {
+                return files;
+            }
+        }
+        let mut files = Self::new();
+        let message = "the folder changes faster than it can be read";
+        files.fault(&shown(path), "unreadable", message, "swap it less often");
+        files
+    }
+
+    fn read_once(path: &Path) -> Self {
         match fs::metadata(path) {
             Ok(found) if found.is_dir() => folder(path),
             Ok(_) if is_archive(path) => single(path, archive::tar),
@@ -57,6 +74,14 @@ impl Files {
             help,
         );
     }
+}
+
+/// Where the path and the links that ConfigMaps are swapped by lead.
+fn version(path: &Path) -> (Option<PathBuf>, Option<PathBuf>) {
+    (
+        path.canonicalize().ok(),
+        fs::read_link(path.join("..data")).ok(),
+    )
 }
 
 fn shown(path: &Path) -> String {

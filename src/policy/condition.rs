@@ -37,7 +37,6 @@ pub(crate) struct Condition {
     pub(crate) texts: Box<[Box<str>]>,
     pub(crate) values: Values,
     /// Where the key stands.
-    #[expect(dead_code, reason = "kept for findings about conditions")]
     pub(crate) span: Span,
 }
 

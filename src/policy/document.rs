@@ -90,7 +90,6 @@ pub(crate) struct Statement {
     pub(crate) actions_span: Span,
     /// None where the element is absent: then it covers every resource.
     pub(crate) resources: Option<Resources>,
-    #[expect(dead_code, reason = "kept for findings about resources")]
     pub(crate) resources_span: Span,
     pub(crate) conditions: Box<[Condition]>,
 }

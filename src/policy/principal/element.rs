@@ -53,7 +53,6 @@ pub(crate) struct Element {
     /// NotPrincipal.
     pub(crate) negated: bool,
     pub(crate) names: Box<[Name]>,
-    #[expect(dead_code, reason = "kept for findings about principals")]
     pub(crate) span: Span,
 }
 

@@ -1,0 +1,171 @@
+//! Findings about policies that are valid and perhaps not meant: what IAM Access Analyzer's policy validation finds.
+//!
+//! Each finding has a stable id, a place, a reason and a mend. Errors, quotas and single elements that can never match
+//! are found when a document is read; here its elements are looked at together. Reads one document at a time and asks
+//! its caller what only the bundle knows: which accounts are ours, and which actions any route offers.
+//!
+//! | id | severity |
+//! | --- | --- |
+//! | `allow-not-action`, `allow-not-resource`, `pass-role-wildcard`, `public-principal`, `open-federation`, `missing-external-id` | security warning |
+//! | `variable-needs-version`, `condition-never`, `unreachable-statement`, `redundant-statement`, `action-not-offered` | warning |
+//! | `redundant-action`, `redundant-resource`, `missing-version` | suggestion |
+
+mod cover;
+mod security;
+
+use super::condition::Condition;
+use super::condition::operator::Test;
+use super::condition::values::Values;
+use super::document::{Document, Effect, Statement, Version};
+use crate::source::{Report, Severity};
+
+/// What a bundle knows and a document does not.
+#[derive(Clone, Copy)]
+pub struct Surroundings<'a> {
+    /// Whether an account belongs to the same organization as the policy.
+    pub is_own_account: &'a dyn Fn(&str) -> bool,
+    /// Every action that some route offers, in lower case; `None` if routes are not known.
+    pub offered: Option<&'a [Box<str>]>,
+}
+
+impl std::fmt::Debug for Surroundings<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Surroundings")
+            .field("offered", &self.offered)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Reports the findings about one document.
+pub fn lint(document: &Document, surroundings: &Surroundings<'_>, report: &mut Report) {
+    version(document, report);
+    for statement in &*document.statements {
+        security::statement(document.kind, statement, surroundings, report);
+        conditions(statement, report);
+        cover::lists(statement, report);
+        if let Some(offered) = surroundings.offered {
+            not_offered(statement, offered, report);
+        }
+    }
+    cover::statements(&document.statements, report);
+}
+
+fn version(document: &Document, report: &mut Report) {
+    if document.version == Version::V2012 {
+        return;
+    }
+    let looks_open = |text: &str| {
+        text.split_once("${")
+            .is_some_and(|(_, behind)| behind.contains('}'))
+    };
+    let mut found = false;
+    for statement in &*document.statements {
+        let resources = statement
+            .resources
+            .iter()
+            .flat_map(|resources| &resources.patterns);
+        if resources
+            .map(super::variable::Template::source)
+            .any(looks_open)
+        {
+            found = true;
+            report.add(
+                Severity::Warning,
+                "variable-needs-version",
+                statement.resources_span,
+                "without Version 2012-10-17 a policy variable is literal text",
+                "add \"Version\": \"2012-10-17\"",
+            );
+        }
+        for condition in &statement.conditions {
+            if condition.texts.iter().any(|text| looks_open(text)) {
+                found = true;
+                report.add(
+                    Severity::Warning,
+                    "variable-needs-version",
+                    condition.span,
+                    "without Version 2012-10-17 a policy variable is literal text",
+                    "add \"Version\": \"2012-10-17\"",
+                );
+            }
+        }
+    }
+    if !found && let Some(first) = document.statements.first() {
+        report.add(
+            Severity::Suggestion,
+            "missing-version",
+            first.span,
+            "the policy is of the language of 2008",
+            "add \"Version\": \"2012-10-17\", the current one",
+        );
+    }
+}
+
+/// Conditions on one key that exclude each other.
+fn conditions(statement: &Statement, report: &mut Report) {
+    let absent = |condition: &&Condition| {
+        matches!(
+            condition.values,
+            Values::Null {
+                absent: true,
+                present: false
+            }
+        )
+    };
+    for null in statement.conditions.iter().filter(absent) {
+        let against = statement.conditions.iter().find(|other| {
+            other.key == null.key
+                && other.operator.test != Test::Null
+                && !other.operator.negated
+                && !other.operator.if_exists
+                && other.operator.quantifier.is_none()
+        });
+        if let Some(against) = against {
+            report.add(
+                Severity::Warning,
+                "condition-never",
+                against.span,
+                format!(
+                    "`{}` must be absent by Null and present by {}: the statement never applies",
+                    against.name, against.operator.name
+                ),
+                "drop one of them, or use …IfExists",
+            );
+        }
+    }
+}
+
+/// Actions of a service that routes offer, though none offers these.
+fn not_offered(statement: &Statement, offered: &[Box<str>], report: &mut Report) {
+    for pattern in &statement.actions.patterns {
+        let source = pattern.source.to_lowercase();
+        let Some((service, _)) = source.split_once(':') else {
+            continue;
+        };
+        let is_known = offered.iter().any(|action| {
+            action
+                .split_once(':')
+                .is_some_and(|(offered, _)| offered == service)
+        });
+        if is_known && !offered.iter().any(|action| pattern.matches(action)) {
+            report.add(
+                Severity::Warning,
+                "action-not-offered",
+                statement.actions_span,
+                format!("no route offers `{}`", pattern.source),
+                match crate::source::nearest(&source, offered.iter().map(|action| &**action)) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => "see the routes of that service".to_owned(),
+                },
+            );
+        }
+    }
+}
+
+/// Whether a statement grants.
+fn allows(statement: &Statement) -> bool {
+    statement.effect == Effect::Allow
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,152 @@
+//! Statements that grant more than is wise.
+
+use super::{Surroundings, allows};
+use crate::policy::document::{Kind, Statement};
+use crate::policy::principal::element::Name;
+use crate::policy::variable::Template;
+use crate::source::{Report, Severity, Span};
+
+/// Looks at one statement.
+pub(super) fn statement(
+    kind: Kind,
+    statement: &Statement,
+    surroundings: &Surroundings<'_>,
+    report: &mut Report,
+) {
+    if !allows(statement) {
+        return;
+    }
+    let grants = matches!(
+        kind,
+        Kind::Identity | Kind::Session | Kind::Resource | Kind::Trust
+    );
+    if !grants {
+        return;
+    }
+    elements(statement, report);
+    pass_role(statement, report);
+    principals(kind, statement, surroundings, report);
+}
+
+fn warn(report: &mut Report, id: &'static str, span: Span, message: &str, help: &str) {
+    report.add(Severity::SecurityWarning, id, span, message, help);
+}
+
+fn elements(statement: &Statement, report: &mut Report) {
+    if statement.actions.negated {
+        warn(
+            report,
+            "allow-not-action",
+            statement.actions_span,
+            "Allow with NotAction grants every action that is not listed, future ones too",
+            "list what is allowed in Action",
+        );
+    }
+    if statement
+        .resources
+        .as_ref()
+        .is_some_and(|resources| resources.negated)
+    {
+        warn(
+            report,
+            "allow-not-resource",
+            statement.resources_span,
+            "Allow with NotResource grants on every resource that is not listed, future ones too",
+            "list what is allowed in Resource",
+        );
+    }
+}
+
+fn pass_role(statement: &Statement, report: &mut Report) {
+    let every_resource = statement.resources.as_ref().is_some_and(|resources| {
+        !resources.negated
+            && resources.patterns.iter().any(|pattern| {
+                Template::is_everything(pattern) || pattern.source().ends_with(":role/*")
+            })
+    });
+    let limited = statement.conditions.iter().any(|condition| {
+        matches!(
+            &*condition.key,
+            "iam:passedtoservice" | "iam:associatedresourcearn"
+        )
+    });
+    if every_resource && !limited && statement.actions.cover("iam:passrole") {
+        warn(
+            report,
+            "pass-role-wildcard",
+            statement.actions_span,
+            "iam:PassRole on every role hands any role's permissions to any service",
+            "name the roles, or add a condition on iam:PassedToService",
+        );
+    }
+}
+
+fn principals(
+    kind: Kind,
+    statement: &Statement,
+    surroundings: &Surroundings<'_>,
+    report: &mut Report,
+) {
+    let Some(element) = &statement.principal else {
+        return;
+    };
+    let tested = |suffix: &str| {
+        statement
+            .conditions
+            .iter()
+            .any(|condition| condition.key.ends_with(suffix))
+    };
+    let names = |wanted: fn(&Name) -> bool| element.names.iter().any(wanted);
+    if names(|name| *name == Name::Everyone) && statement.conditions.is_empty() {
+        warn(
+            report,
+            "public-principal",
+            element.span,
+            "Principal \"*\" without a condition lets anybody in, without credentials too",
+            "name the principals, or add a condition such as aws:PrincipalOrgID",
+        );
+    }
+    if kind != Kind::Trust {
+        return;
+    }
+    let web = statement.actions.cover("sts:assumerolewithwebidentity");
+    let untested: Vec<&str> = ["sub", "aud"]
+        .into_iter()
+        .filter(|claim| !tested(&format!(":{claim}")))
+        .collect();
+    if web && names(|name| matches!(name, Name::Federated(_))) && !untested.is_empty() {
+        warn(
+            report,
+            "open-federation",
+            element.span,
+            &format!(
+                "any token of that issuer may assume the role: {} not tested",
+                match untested.as_slice() {
+                    ["sub"] => "its subject (sub) is",
+                    ["aud"] => "its audience (aud) is",
+                    _ => "its subject (sub) and audience (aud) are",
+                }
+            ),
+            "add StringEquals conditions on the issuer's :sub and :aud",
+        );
+    }
+    let foreign = element.names.iter().find(
+        |name| matches!(name, Name::Account(account) if !(surroundings.is_own_account)(account)),
+    );
+    if let Some(foreign) = foreign
+        && statement.actions.cover("sts:assumerole")
+        && !tested("sts:externalid")
+        && !tested("aws:principalorgid")
+    {
+        warn(
+            report,
+            "missing-external-id",
+            element.span,
+            &format!(
+                "account {} is not ours and may assume the role without an external id",
+                foreign.text()
+            ),
+            "add StringEquals on sts:ExternalId, so that the other side cannot be made a confused deputy",
+        );
+    }
+}

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 const ROWS: &[&[&str]] = &[
     &["main", "cli", "app", "config"],
     &["proxy", "admin", "net"],
-    &["gate"],
+    &["gate", "analyze"],
     &["authn", "bundle", "audit", "metrics"],
     &["directory", "policy", "route"],
     &["arn", "outcome", "clock", "secret", "source"],

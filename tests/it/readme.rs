@@ -39,11 +39,12 @@ fn every_command_does_what_the_readme_shows() {
             continue;
         }
         let (code, out, err) = support::run(arguments, root);
-        assert_ne!(code, 2, "{command}\n{out}{err}");
+        let out = out + &err;
+        assert_ne!(code, 2, "{command}\n{out}");
         for line in shown.iter().filter(|line| !line.is_empty() && *line != "…") {
             assert!(
                 out.contains(line.trim_end_matches('…')),
-                "`{command}` does not show\n{line}\nbut\n{out}{err}"
+                "`{command}` does not show\n{line}\nbut\n{out}"
             );
         }
         tried += 1;

@@ -1,6 +1,6 @@
 //! What is checked of a head before anything is asked about it: framing, method, and that it says one host.
 
-use http::header::{HOST, HeaderValue, TRANSFER_ENCODING};
+use http::header::{CONTENT_LENGTH, HOST, HeaderValue, TRANSFER_ENCODING};
 use http::request::Parts;
 use http::{Method, Version};
 
@@ -33,6 +33,16 @@ pub fn check(parts: &mut Parts, reading: Result<(), Fault>, fields: usize) -> Re
         (None, _) => {}
         (Some(one), None) if one.as_bytes().eq_ignore_ascii_case(b"chunked") => {}
         _ => return Err(Reason::MalformedRequest),
+    }
+    // HTTP/2 frames by itself and lets repeated lengths pass, but an HTTP/1 upstream would frame by them.
+    if parts
+        .headers
+        .get_all(CONTENT_LENGTH)
+        .iter()
+        .nth(1)
+        .is_some()
+    {
+        return Err(Reason::MalformedRequest);
     }
     // A target that is only an authority belongs to CONNECT.
     if parts.uri.authority().is_some() && parts.uri.scheme().is_none() {

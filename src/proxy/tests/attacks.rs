@@ -283,9 +283,18 @@ fn field(name: &str, value: &str) -> Vec<u8> {
     bytes
 }
 
-/// Opens a connection, sends one request without body and reads frames until the stream is answered or refused: the
-/// HPACK octets of the answer, or none.
-fn ask_http2(proxy: &Running, fields: &[(&str, &str)]) -> Option<Vec<u8>> {
+/// Sends a request without body.
+pub(super) fn ask_http2(proxy: &Running, fields: &[(&str, &str)]) -> Option<Vec<u8>> {
+    ask_http2_with(proxy, fields, &[])
+}
+
+/// Opens a connection, sends one request and reads frames until the stream is answered or refused: the HPACK octets
+/// of the answer, or none.
+pub(super) fn ask_http2_with(
+    proxy: &Running,
+    fields: &[(&str, &str)],
+    body: &[u8],
+) -> Option<Vec<u8>> {
     let mut client = connect(proxy.address);
     let block: Vec<u8> = fields
         .iter()
@@ -293,7 +302,12 @@ fn ask_http2(proxy: &Running, fields: &[(&str, &str)]) -> Option<Vec<u8>> {
         .collect();
     let mut bytes = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
     bytes.extend(frame(4, 0, 0, &[]));
-    bytes.extend(frame(1, 0b101, 1, &block));
+    if body.is_empty() {
+        bytes.extend(frame(1, 0b101, 1, &block));
+    } else {
+        bytes.extend(frame(1, 0b100, 1, &block));
+        bytes.extend(frame(0, 1, 1, body));
+    }
     client.write_all(&bytes).unwrap();
     loop {
         let mut head = [0; 9];
@@ -313,8 +327,8 @@ fn ask_http2(proxy: &Running, fields: &[(&str, &str)]) -> Option<Vec<u8>> {
 }
 
 /// `:status 400` in HPACK's static table.
-const STATUS_400: u8 = 0x8c;
-const STATUS_200: u8 = 0x88;
+pub(super) const STATUS_400: u8 = 0x8c;
+pub(super) const STATUS_200: u8 = 0x88;
 
 #[test]
 fn what_http2_forbids_is_refused() {

@@ -1,6 +1,7 @@
 //! What is checked of a head before anything is asked about it: framing, method, and that it says one host.
 
-use http::header::{CONTENT_LENGTH, HOST, HeaderValue, TRANSFER_ENCODING};
+use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, COOKIE, HOST, HeaderMap, HeaderValue, TRANSFER_ENCODING};
 use http::request::Parts;
 use http::{Method, Version};
 
@@ -48,7 +49,28 @@ pub fn check(parts: &mut Parts, reading: Result<(), Fault>, fields: usize) -> Re
     if parts.uri.authority().is_some() && parts.uri.scheme().is_none() {
         return Err(Reason::MalformedRequest);
     }
+    if parts.version == Version::HTTP_2 {
+        join_cookies(&mut parts.headers)?;
+    }
     host(parts)
+}
+
+/// Makes one field of the crumbs in which HTTP/2 may send cookies (RFC 9113, 8.2.3), before anybody reads them: what is
+/// judged is what an HTTP/1 upstream gets.
+fn join_cookies(fields: &mut HeaderMap) -> Result<(), Reason> {
+    let mut crumbs = fields.get_all(COOKIE).iter();
+    let (Some(first), Some(second)) = (crumbs.next(), crumbs.next()) else {
+        return Ok(());
+    };
+    let mut joined = first.as_bytes().to_vec();
+    for crumb in std::iter::once(second).chain(crumbs) {
+        joined.extend_from_slice(b"; ");
+        joined.extend_from_slice(crumb.as_bytes());
+    }
+    let joined = HeaderValue::from_maybe_shared(Bytes::from(joined));
+    let joined = joined.map_err(|_| Reason::MalformedRequest)?;
+    fields.insert(COOKIE, joined);
+    Ok(())
 }
 
 fn host(parts: &mut Parts) -> Result<(), Reason> {

@@ -105,3 +105,21 @@ fn a_known_length_is_not_made_chunks() {
         );
     }
 }
+
+/// RFC 9113, 8.2.3: what HTTP/2 sends in crumbs is one field to HTTP/1.
+#[test]
+fn cookie_crumbs_are_joined() {
+    let (url, upstream) = plain_upstream();
+    let proxy = proxy_to(&url);
+    let mut fields = head("GET");
+    fields.extend([
+        ("cookie", "a=b"),
+        ("x", "y"),
+        ("cookie", "c=d"),
+        ("cookie", "e=f"),
+    ]);
+    assert_eq!(ask_http2_with(&proxy, &fields, b"").unwrap()[0], STATUS_200);
+    let got = received(&upstream);
+    assert!(got.contains("\r\ncookie: a=b; c=d; e=f\r\n"), "{got}");
+    assert_eq!(got.matches("cookie").count(), 1, "{got}");
+}

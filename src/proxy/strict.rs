@@ -49,6 +49,12 @@ pub fn check(parts: &mut Parts, reading: Result<(), Fault>, fields: usize) -> Re
     if parts.uri.authority().is_some() && parts.uri.scheme().is_none() {
         return Err(Reason::MalformedRequest);
     }
+    // Nothing else is asked of us; an empty scheme, too, is none.
+    if parts.uri.scheme_str().is_some_and(|scheme| {
+        !scheme.eq_ignore_ascii_case("http") && !scheme.eq_ignore_ascii_case("https")
+    }) {
+        return Err(Reason::MalformedRequest);
+    }
     if parts.version == Version::HTTP_2 {
         join_cookies(&mut parts.headers)?;
     }

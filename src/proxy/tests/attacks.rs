@@ -45,6 +45,10 @@ fn malformed_heads_get_400_and_reach_no_upstream() {
         "GET http://b/a HTTP/1.1\r\nHost: a\r\n\r\n",
         "GET http://u@a/a HTTP/1.1\r\nHost: u@a\r\n\r\n",
         "GET ftp:///a HTTP/1.1\r\nHost: a\r\n\r\n",
+        "GET ftp://a/a HTTP/1.1\r\nHost: a\r\n\r\n",
+        "GET ws://a/a HTTP/1.1\r\nHost: a\r\n\r\n",
+        "GET httpx://a/a HTTP/1.1\r\nHost: a\r\n\r\n",
+        "GET ://a/a HTTP/1.1\r\nHost: a\r\n\r\n",
         // lines
         "GET /a HTTP/1.1\nHost: a\n\n",
         "GET /a HTTP/1.1\r\nHost: a\n\r\n",
@@ -105,6 +109,10 @@ fn odd_but_clear_requests_are_written_anew() {
         ),
         (
             "GET http://A/a?b HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+            "GET /a?b HTTP/1.1\r\n",
+        ),
+        (
+            "GET HTTPS://a/a?b HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
             "GET /a?b HTTP/1.1\r\n",
         ),
         ("GET /a HTTP/1.0\r\n\r\n", "GET /a HTTP/1.1\r\n"),
@@ -368,6 +376,8 @@ fn what_http2_forbids_is_refused() {
         (":path", "a"),
         (":path", "/a b"),
         (":path", "/a\r\nb: c"),
+        (":scheme", "ftp"),
+        (":scheme", "ws"),
         (":authority", "u@a"),
         (":authority", ""),
         (":authority", "a b"),

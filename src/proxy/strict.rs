@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, COOKIE, HOST, HeaderMap, HeaderValue, TRANSFER_ENCODING};
 use http::request::Parts;
+use http::uri::PathAndQuery;
 use http::{Method, Version};
 
 use crate::net::Fault;
@@ -56,9 +57,31 @@ pub fn check(parts: &mut Parts, reading: Result<(), Fault>, fields: usize) -> Re
         return Err(Reason::MalformedRequest);
     }
     if parts.version == Version::HTTP_2 {
+        path(parts)?;
         join_cookies(&mut parts.headers)?;
     }
     host(parts)
+}
+
+/// Checks that `:path` began with `/`, or is `*` with OPTIONS. The parser takes `?x` and `#x` too, and cuts fragments off:
+/// only where nothing is left of the path can that still be seen. A fragment after a path is gone unseen; what is
+/// judged and sent is the path without it.
+fn path(parts: &Parts) -> Result<(), Reason> {
+    let Some(target) = parts.uri.path_and_query() else {
+        return Err(Reason::MalformedPath);
+    };
+    let text = target.as_str();
+    // An empty target calls itself `/` too, yet does not equal it.
+    let good = match text {
+        "/" => *target == PathAndQuery::from_static("/"),
+        "*" => parts.method == Method::OPTIONS,
+        _ => text.starts_with('/'),
+    };
+    if good {
+        Ok(())
+    } else {
+        Err(Reason::MalformedPath)
+    }
 }
 
 /// Makes one field of the crumbs in which HTTP/2 may send cookies (RFC 9113, 8.2.3), before anybody reads them: what is

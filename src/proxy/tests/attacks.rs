@@ -374,6 +374,9 @@ fn what_http2_forbids_is_refused() {
     for changed in [
         (":path", ""),
         (":path", "a"),
+        (":path", "?x"),
+        (":path", "#x"),
+        (":path", "*"),
         (":path", "/a b"),
         (":path", "/a\r\nb: c"),
         (":scheme", "ftp"),
@@ -395,4 +398,12 @@ fn what_http2_forbids_is_refused() {
     }
     assert!(upstream.lock().unwrap().is_empty());
     assert_eq!(ask_http2(&proxy, &head).unwrap()[0], STATUS_200);
+    let asterisk = head.map(|(name, value)| match name {
+        ":method" => (name, "OPTIONS"),
+        ":path" => (name, "*"),
+        _ => (name, value),
+    });
+    let (url, _) = plain_upstream();
+    let proxy = proxy_to(&url);
+    assert_eq!(ask_http2(&proxy, &asterisk).unwrap()[0], STATUS_200);
 }

@@ -9,7 +9,7 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use http::header::{HOST, HeaderValue, TRANSFER_ENCODING};
+use http::header::{CONNECTION, HOST, HeaderValue, TE, TRANSFER_ENCODING};
 use http::request::Parts;
 use http::uri::{PathAndQuery, Scheme};
 use http::{Request, Response, StatusCode, Uri, Version};
@@ -102,6 +102,9 @@ impl Outgoing {
             *head.uri_mut() = uri.build().map_err(|_| ForwardError::Target)?;
             *head.version_mut() = Version::HTTP_2;
         } else {
+            if fields.contains_key(TE) {
+                fields.insert(CONNECTION, HeaderValue::from_static("TE"));
+            }
             *head.uri_mut() = Uri::from(target);
             *head.version_mut() = Version::HTTP_11;
         }

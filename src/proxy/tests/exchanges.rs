@@ -40,6 +40,7 @@ Accept: */*
         lines,
         [
             "accept: */*",
+            "connection: TE",
             "host: shop.example:80",
             "te: trailers",
             "via: 1.1 sidegate",

@@ -5,6 +5,7 @@
 //! knows nothing of bundles, providers or metrics themselves.
 
 mod status;
+mod waiting;
 
 use std::convert::Infallible;
 use std::io;
@@ -20,11 +21,14 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Mutex, Semaphore};
+use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
+
+use waiting::{Place, Waiting};
 
 pub use status::{AuditState, BundleState, KeyState, StateStore, Status};
 
-/// Connections at once. Kubelet and Prometheus need one each; who comes in vain comes again.
+/// Connections at once. Kubelet and Prometheus need one each. When all are taken, the oldest that has not said yet what
+/// it wants makes way, so that silent connections keep no probe out.
 const CONNECTIONS: usize = 64;
 /// For a request's head to come.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(2);
@@ -48,6 +52,8 @@ struct Server<S> {
     source: S,
     /// Held while metrics are gathered: the listener costs one core at most.
     gathering: Mutex<()>,
+    /// Connections whose head has not come whole.
+    waiting: Waiting,
 }
 
 /// Serves until `shutdown`, and then for as long as answers take that are on their way.
@@ -59,6 +65,7 @@ pub async fn serve<S: Source>(
     let server = Arc::new(Server {
         source,
         gathering: Mutex::new(()),
+        waiting: Waiting::default(),
     });
     let slots = Arc::new(Semaphore::new(CONNECTIONS));
     let accept = async {
@@ -66,10 +73,11 @@ pub async fn serve<S: Source>(
             match listener.accept().await {
                 Ok((stream, _)) => {
                     // Without a slot the connection is closed at once: a queue would only grow.
-                    if let Ok(slot) = Arc::clone(&slots).try_acquire_owned() {
+                    if let Some(slot) = slot(&slots, &server.waiting).await {
+                        let place = server.waiting.enter();
                         let server = Arc::clone(&server);
                         tokio::spawn(async move {
-                            connection(stream, server).await;
+                            connection(stream, server, place).await;
                             drop(slot);
                         });
                     }
@@ -92,6 +100,18 @@ pub async fn serve<S: Source>(
     let _ = slots.acquire_many(all).await;
 }
 
+/// A slot for a new connection, at the expense of the oldest silent one if need be; `None` when all are at work.
+async fn slot(slots: &Arc<Semaphore>, waiting: &Waiting) -> Option<OwnedSemaphorePermit> {
+    if let Ok(slot) = Arc::clone(slots).try_acquire_owned() {
+        return Some(slot);
+    }
+    if !waiting.evict() {
+        return None;
+    }
+    // Comes at once: an evicted connection ends when it is next polled.
+    Arc::clone(slots).acquire_owned().await.ok()
+}
+
 fn is_of_one_connection(error: &io::Error) -> bool {
     matches!(
         error.kind(),
@@ -102,8 +122,10 @@ fn is_of_one_connection(error: &io::Error) -> bool {
     )
 }
 
-async fn connection<S: Source>(stream: TcpStream, server: Arc<Server<S>>) {
+async fn connection<S: Source>(stream: TcpStream, server: Arc<Server<S>>, place: Place) {
+    let Place { number, evicted } = place;
     let service = service_fn(|request: Request<Incoming>| {
+        server.waiting.leave(number);
         let server = Arc::clone(&server);
         async move { Ok::<_, Infallible>(server.answer(&request).await) }
     });
@@ -113,8 +135,15 @@ async fn connection<S: Source>(stream: TcpStream, server: Arc<Server<S>>) {
         .max_buf_size(HEAD_SIZE)
         .keep_alive(false)
         .serve_connection(TokioIo::new(stream), service);
-    // A connection's errors are its client's; there is nobody to tell.
-    let _ = tokio::time::timeout(LIFETIME, connection).await;
+    let served = async {
+        tokio::select! {
+            // A connection's errors are its client's; there is nobody to tell.
+            _ = connection => {}
+            Ok(()) = evicted => {}
+        }
+    };
+    let _ = tokio::time::timeout(LIFETIME, served).await;
+    server.waiting.leave(number);
 }
 
 impl<S: Source> Server<S> {

@@ -9,11 +9,11 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use http::header::{HOST, HeaderValue};
+use http::header::{CONNECTION, HOST, HeaderValue, TE, TRANSFER_ENCODING};
 use http::request::Parts;
 use http::uri::{PathAndQuery, Scheme};
 use http::{Request, Response, StatusCode, Uri, Version};
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use hyper::client::conn::TrySendError;
 
 use crate::gate::Permit;
@@ -102,6 +102,9 @@ impl Outgoing {
             *head.uri_mut() = uri.build().map_err(|_| ForwardError::Target)?;
             *head.version_mut() = Version::HTTP_2;
         } else {
+            if fields.contains_key(TE) {
+                fields.insert(CONNECTION, HeaderValue::from_static("TE"));
+            }
             *head.uri_mut() = Uri::from(target);
             *head.version_mut() = Version::HTTP_11;
         }
@@ -138,6 +141,9 @@ pub async fn send(
     progress: &Progress,
 ) -> Result<Response<Relay>, ForwardError> {
     let mut request = outgoing.with(body);
+    if !upstream.http2() {
+        frame(&mut request);
+    }
     let mut fresh = false;
     loop {
         let sent = if upstream.http2() {
@@ -161,6 +167,16 @@ pub async fn send(
                 });
             }
         }
+    }
+}
+
+/// Says that the body comes in chunks when its length is not known. hyper would say so for most methods, but drops the
+/// body of GET and HEAD: a request would go on without what the client sent with it.
+fn frame(request: &mut Request<RequestBody>) {
+    let body = request.body();
+    if !body.is_end_stream() && body.size_hint().exact().is_none() {
+        let chunked = HeaderValue::from_static("chunked");
+        request.headers_mut().insert(TRANSFER_ENCODING, chunked);
     }
 }
 

@@ -3,7 +3,7 @@
 use http::Version;
 use http::header::{
     self, AUTHORIZATION, CONNECTION, HOST, HeaderMap, HeaderName, HeaderValue, TE, TRAILER,
-    UPGRADE, VIA,
+    TRANSFER_ENCODING, UPGRADE, VIA,
 };
 use smallvec::SmallVec;
 
@@ -211,6 +211,10 @@ pub fn take_answer_hop(fields: &mut HeaderMap) {
         .filter_map(|token| HeaderName::from_bytes(token).ok())
         .filter(|name| *name != header::CONTENT_LENGTH);
     found.extend(named);
+    if fields.contains_key(TRANSFER_ENCODING) {
+        // Chunks override a length, which then says nothing true (RFC 9112, 6.3).
+        found.push(header::CONTENT_LENGTH);
+    }
     for name in found {
         fields.remove(name);
     }

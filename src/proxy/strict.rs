@@ -1,7 +1,9 @@
 //! What is checked of a head before anything is asked about it: framing, method, and that it says one host.
 
-use http::header::{HOST, HeaderValue, TRANSFER_ENCODING};
+use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, COOKIE, HOST, HeaderMap, HeaderValue, TRANSFER_ENCODING};
 use http::request::Parts;
+use http::uri::PathAndQuery;
 use http::{Method, Version};
 
 use crate::net::Fault;
@@ -34,11 +36,70 @@ pub fn check(parts: &mut Parts, reading: Result<(), Fault>, fields: usize) -> Re
         (Some(one), None) if one.as_bytes().eq_ignore_ascii_case(b"chunked") => {}
         _ => return Err(Reason::MalformedRequest),
     }
+    // HTTP/2 frames by itself and lets repeated lengths pass, but an HTTP/1 upstream would frame by them.
+    if parts
+        .headers
+        .get_all(CONTENT_LENGTH)
+        .iter()
+        .nth(1)
+        .is_some()
+    {
+        return Err(Reason::MalformedRequest);
+    }
     // A target that is only an authority belongs to CONNECT.
     if parts.uri.authority().is_some() && parts.uri.scheme().is_none() {
         return Err(Reason::MalformedRequest);
     }
+    // Nothing else is asked of us; an empty scheme, too, is none.
+    if parts.uri.scheme_str().is_some_and(|scheme| {
+        !scheme.eq_ignore_ascii_case("http") && !scheme.eq_ignore_ascii_case("https")
+    }) {
+        return Err(Reason::MalformedRequest);
+    }
+    if parts.version == Version::HTTP_2 {
+        path(parts)?;
+        join_cookies(&mut parts.headers)?;
+    }
     host(parts)
+}
+
+/// Checks that `:path` began with `/`, or is `*` with OPTIONS. The parser takes `?x` and `#x` too, and cuts fragments off:
+/// only where nothing is left of the path can that still be seen. A fragment after a path is gone unseen; what is
+/// judged and sent is the path without it.
+fn path(parts: &Parts) -> Result<(), Reason> {
+    let Some(target) = parts.uri.path_and_query() else {
+        return Err(Reason::MalformedPath);
+    };
+    let text = target.as_str();
+    // An empty target calls itself `/` too, yet does not equal it.
+    let good = match text {
+        "/" => *target == PathAndQuery::from_static("/"),
+        "*" => parts.method == Method::OPTIONS,
+        _ => text.starts_with('/'),
+    };
+    if good {
+        Ok(())
+    } else {
+        Err(Reason::MalformedPath)
+    }
+}
+
+/// Makes one field of the crumbs in which HTTP/2 may send cookies (RFC 9113, 8.2.3), before anybody reads them: what is
+/// judged is what an HTTP/1 upstream gets.
+fn join_cookies(fields: &mut HeaderMap) -> Result<(), Reason> {
+    let mut crumbs = fields.get_all(COOKIE).iter();
+    let (Some(first), Some(second)) = (crumbs.next(), crumbs.next()) else {
+        return Ok(());
+    };
+    let mut joined = first.as_bytes().to_vec();
+    for crumb in std::iter::once(second).chain(crumbs) {
+        joined.extend_from_slice(b"; ");
+        joined.extend_from_slice(crumb.as_bytes());
+    }
+    let joined = HeaderValue::from_maybe_shared(Bytes::from(joined));
+    let joined = joined.map_err(|_| Reason::MalformedRequest)?;
+    fields.insert(COOKIE, joined);
+    Ok(())
 }
 
 fn host(parts: &mut Parts) -> Result<(), Reason> {

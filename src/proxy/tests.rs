@@ -5,5 +5,6 @@ mod attacks;
 mod bodies;
 mod exchanges;
 mod faults;
+mod framing;
 mod speed;
 mod support;

@@ -5,7 +5,7 @@
 
 use std::rc::Rc;
 
-use http::header::{CONNECTION, HeaderValue, UPGRADE};
+use http::header::{CONNECTION, HeaderValue, TE, UPGRADE};
 use http::{Response, StatusCode, Version};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
@@ -33,6 +33,8 @@ pub async fn send(
 ) -> Result<Response<Relay>, ForwardError> {
     let mut request = outgoing.with(RequestBody::empty());
     let fields = request.headers_mut();
+    // `Connection: TE` makes way, as some upstreams want to read nothing but `upgrade` there.
+    fields.remove(TE);
     fields.insert(CONNECTION, HeaderValue::from_static("upgrade"));
     fields.insert(UPGRADE, wanted);
     let stream = upstream.connect().await?;

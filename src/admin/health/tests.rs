@@ -93,34 +93,43 @@ async fn it_tells_what_it_is_for_and_nothing_else() {
     assert!(ask(&running, "GET /livez").await.0.contains("200"));
 }
 
+/// Opens a connection and sends the beginning of a head, or nothing.
+async fn open(running: &Running, beginning: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(running.address).await.unwrap();
+    stream.write_all(beginning.as_bytes()).await.unwrap();
+    stream
+}
+
 #[tokio::test]
-async fn idle_connections_are_bounded_in_number_and_time() {
+async fn silent_connections_make_way_for_probes_the_oldest_first() {
     let running = start().await;
-    let mut idle = Vec::new();
-    for _ in 0..CONNECTIONS {
-        let mut stream = TcpStream::connect(running.address).await.unwrap();
-        stream.write_all(b"GET /livez HTTP/1.1\r\n").await.unwrap();
-        idle.push(stream);
-    }
-    // One more is closed without an answer, as soon as the others are accepted.
-    let mut refused = false;
-    for _ in 0..100 {
-        let mut stream = TcpStream::connect(running.address).await.unwrap();
-        let mut byte = [0];
-        let read = tokio::time::timeout(Duration::from_millis(50), stream.read(&mut byte)).await;
-        if matches!(read, Ok(Ok(0) | Err(_))) {
-            refused = true;
-            break;
-        }
-    }
-    assert!(refused);
     let begin = crate::clock::monotonic();
+    let mut idle = std::collections::VecDeque::new();
+    for number in 0..CONNECTIONS {
+        let beginning = ["", "GET /livez HTTP/1.1\r\n"][number % 2];
+        idle.push_back(open(&running, beginning).await);
+    }
+    let mut byte = [0];
+    for _ in 0..CONNECTIONS / 2 {
+        assert!(ask(&running, "GET /livez").await.0.contains("200"));
+        idle.push_back(open(&running, "").await);
+    }
+    // Each probe took the place of the oldest, and left it to the next silent one.
+    for _ in 0..CONNECTIONS / 2 {
+        let mut oldest = idle.pop_front().unwrap();
+        let read = tokio::time::timeout(Duration::from_millis(500), oldest.read(&mut byte)).await;
+        assert!(matches!(read, Ok(Ok(0) | Err(_))), "{read:?}");
+    }
+    assert!(begin.elapsed() < HEAD_TIMEOUT);
+    let mut newest = idle.pop_back().unwrap();
+    let read = tokio::time::timeout(Duration::from_millis(50), newest.read(&mut byte)).await;
+    read.unwrap_err();
+    // The rest ends in time.
     for mut stream in idle {
         let mut rest = Vec::new();
         let _ = stream.read_to_end(&mut rest).await;
     }
     assert!(begin.elapsed() < LIFETIME);
-    assert!(ask(&running, "GET /livez").await.0.contains("200"));
 }
 
 #[tokio::test]

@@ -45,6 +45,10 @@ fn malformed_heads_get_400_and_reach_no_upstream() {
         "GET http://b/a HTTP/1.1\r\nHost: a\r\n\r\n",
         "GET http://u@a/a HTTP/1.1\r\nHost: u@a\r\n\r\n",
         "GET ftp:///a HTTP/1.1\r\nHost: a\r\n\r\n",
+        "GET ftp://a/a HTTP/1.1\r\nHost: a\r\n\r\n",
+        "GET ws://a/a HTTP/1.1\r\nHost: a\r\n\r\n",
+        "GET httpx://a/a HTTP/1.1\r\nHost: a\r\n\r\n",
+        "GET ://a/a HTTP/1.1\r\nHost: a\r\n\r\n",
         // lines
         "GET /a HTTP/1.1\nHost: a\n\n",
         "GET /a HTTP/1.1\r\nHost: a\n\r\n",
@@ -105,6 +109,10 @@ fn odd_but_clear_requests_are_written_anew() {
         ),
         (
             "GET http://A/a?b HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+            "GET /a?b HTTP/1.1\r\n",
+        ),
+        (
+            "GET HTTPS://a/a?b HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
             "GET /a?b HTTP/1.1\r\n",
         ),
         ("GET /a HTTP/1.0\r\n\r\n", "GET /a HTTP/1.1\r\n"),
@@ -283,9 +291,18 @@ fn field(name: &str, value: &str) -> Vec<u8> {
     bytes
 }
 
-/// Opens a connection, sends one request without body and reads frames until the stream is answered or refused: the
-/// HPACK octets of the answer, or none.
-fn ask_http2(proxy: &Running, fields: &[(&str, &str)]) -> Option<Vec<u8>> {
+/// Sends a request without body.
+pub(super) fn ask_http2(proxy: &Running, fields: &[(&str, &str)]) -> Option<Vec<u8>> {
+    ask_http2_with(proxy, fields, &[])
+}
+
+/// Opens a connection, sends one request and reads frames until the stream is answered or refused: the HPACK octets
+/// of the answer, or none.
+pub(super) fn ask_http2_with(
+    proxy: &Running,
+    fields: &[(&str, &str)],
+    body: &[u8],
+) -> Option<Vec<u8>> {
     let mut client = connect(proxy.address);
     let block: Vec<u8> = fields
         .iter()
@@ -293,7 +310,12 @@ fn ask_http2(proxy: &Running, fields: &[(&str, &str)]) -> Option<Vec<u8>> {
         .collect();
     let mut bytes = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
     bytes.extend(frame(4, 0, 0, &[]));
-    bytes.extend(frame(1, 0b101, 1, &block));
+    if body.is_empty() {
+        bytes.extend(frame(1, 0b101, 1, &block));
+    } else {
+        bytes.extend(frame(1, 0b100, 1, &block));
+        bytes.extend(frame(0, 1, 1, body));
+    }
     client.write_all(&bytes).unwrap();
     loop {
         let mut head = [0; 9];
@@ -313,8 +335,8 @@ fn ask_http2(proxy: &Running, fields: &[(&str, &str)]) -> Option<Vec<u8>> {
 }
 
 /// `:status 400` in HPACK's static table.
-const STATUS_400: u8 = 0x8c;
-const STATUS_200: u8 = 0x88;
+pub(super) const STATUS_400: u8 = 0x8c;
+pub(super) const STATUS_200: u8 = 0x88;
 
 #[test]
 fn what_http2_forbids_is_refused() {
@@ -352,8 +374,13 @@ fn what_http2_forbids_is_refused() {
     for changed in [
         (":path", ""),
         (":path", "a"),
+        (":path", "?x"),
+        (":path", "#x"),
+        (":path", "*"),
         (":path", "/a b"),
         (":path", "/a\r\nb: c"),
+        (":scheme", "ftp"),
+        (":scheme", "ws"),
         (":authority", "u@a"),
         (":authority", ""),
         (":authority", "a b"),
@@ -371,4 +398,12 @@ fn what_http2_forbids_is_refused() {
     }
     assert!(upstream.lock().unwrap().is_empty());
     assert_eq!(ask_http2(&proxy, &head).unwrap()[0], STATUS_200);
+    let asterisk = head.map(|(name, value)| match name {
+        ":method" => (name, "OPTIONS"),
+        ":path" => (name, "*"),
+        _ => (name, value),
+    });
+    let (url, _) = plain_upstream();
+    let proxy = proxy_to(&url);
+    assert_eq!(ask_http2(&proxy, &asterisk).unwrap()[0], STATUS_200);
 }

@@ -40,6 +40,7 @@ Accept: */*
         lines,
         [
             "accept: */*",
+            "connection: TE",
             "host: shop.example:80",
             "te: trailers",
             "via: 1.1 sidegate",
@@ -265,4 +266,24 @@ fn a_preflight_takes_no_credential_and_no_body_along() {
         assert!(!got.contains(absent), "{got}");
     }
     assert!(got.contains("origin: b"));
+}
+
+/// RFC 9112, 6.3: chunks override a length, which must not go on.
+#[test]
+fn an_answer_with_a_length_and_chunks_goes_on_without_the_length() {
+    for framing in [
+        "Content-Length: 3\r\nTransfer-Encoding: chunked",
+        "Transfer-Encoding: chunked\r\nContent-Length: 3",
+    ] {
+        let (url, _) = raw_upstream(move |stream, keep| {
+            let answer = format!("HTTP/1.1 200 OK\r\n{framing}\r\n\r\n2\r\nok\r\n0\r\n\r\n");
+            let _ = stream.write_all(answer.as_bytes());
+            keep_rest(stream, keep);
+        });
+        let proxy = proxy_to(&url);
+        let answer = ask(proxy.address, "GET / HTTP/1.1\nHost: a\n");
+        assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+        assert!(!answer.contains("content-length"), "{answer}");
+        assert!(answer.ends_with("2\r\nok\r\n0\r\n\r\n"), "{answer}");
+    }
 }

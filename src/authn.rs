@@ -32,6 +32,7 @@ use crate::directory::provider::Provider;
 use crate::outcome::Reason;
 
 pub use authenticator::Authenticator;
+pub use cache::Counts;
 pub use identity::Identity;
 pub use jwt::VerifiedToken;
 pub use keys::State;

@@ -9,9 +9,9 @@ use tokio::sync::watch;
 use crate::admin::health::{self, AuditState, BundleState, KeyState, Source, StateStore, Status};
 use crate::app::StartError;
 use crate::audit::sink::Sink;
-use crate::authn::{Authenticator, State};
+use crate::authn::{Authenticator, Counts, State};
 use crate::bundle::Store;
-use crate::metrics::{AuditCounts, Metrics};
+use crate::metrics::{AuditCounts, CacheCounts, Metrics};
 use crate::net::limits::Capacity;
 
 /// Where in its life the process is.
@@ -68,6 +68,13 @@ impl Source for Told {
             dropped: counts.dropped,
             refused: counts.refused,
         });
+        let (tokens, identities) = (
+            self.authenticator.token_cache(),
+            self.authenticator.identity_cache(),
+        );
+        self.metrics.observe_cache("tokens", cache_counts(tokens));
+        self.metrics
+            .observe_cache("identities", cache_counts(identities));
         let statuses = self.authenticator.statuses();
         self.metrics
             .observe_keys(statuses.iter().map(|status| (&*status.name, status.age)));
@@ -76,6 +83,14 @@ impl Source for Told {
             self.metrics.connections(name).set(open);
         }
         self.metrics.render().ok()
+    }
+}
+
+fn cache_counts(counts: Counts) -> CacheCounts {
+    CacheCounts {
+        hits: counts.hits,
+        misses: counts.misses,
+        evictions: counts.evictions,
     }
 }
 

@@ -11,7 +11,7 @@ use crate::directory::provider::Provider;
 use crate::outcome::Reason;
 use crate::policy::Context;
 
-use super::cache::{IdentityCache, Key, TokenCache};
+use super::cache::{Counts, IdentityCache, Key, TokenCache};
 use super::identity::Identity;
 use super::jwks::KeySet;
 use super::jwt::{self, TokenError, Unverified, VerifiedToken};
@@ -154,6 +154,16 @@ impl Authenticator {
         self.cache.size()
     }
 
+    /// What happened in the cache of verified tokens so far.
+    pub fn token_cache(&self) -> Counts {
+        self.cache.counts()
+    }
+
+    /// What happened in the cache of principals so far.
+    pub fn identity_cache(&self) -> Counts {
+        self.identities.counts()
+    }
+
     /// Verifies the credential of a request; `None`: it has none, and is anonymous.
     ///
     /// # Errors
@@ -172,7 +182,9 @@ impl Authenticator {
         }
         let now = self.clock.now();
         let digest = sha256(token.bytes());
-        let remembered = self.remembered(presented.providers, digest, now)?;
+        let remembered = self.remembered(presented.providers, digest, now);
+        self.cache.looked(matches!(remembered, Ok(Some(_))));
+        let remembered = remembered?;
         let verified = if let Some(verified) = remembered {
             verified
         } else {

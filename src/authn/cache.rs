@@ -7,9 +7,10 @@
 //! bounded in entries and bytes. Knows no clock.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use quick_cache::sync::Cache;
-use quick_cache::{Equivalent, Weighter};
+use quick_cache::{DefaultHashBuilder, Equivalent, Lifecycle, Weighter};
 
 use super::identity::Identity;
 use super::jwt::VerifiedToken;
@@ -32,10 +33,56 @@ impl Default for Size {
     }
 }
 
+/// What a cache has counted since it was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// Found, and of use.
+    pub hits: u64,
+    /// Not found, or no longer of use.
+    pub misses: u64,
+    /// Thrown out for lack of room.
+    pub evictions: u64,
+}
+
+#[derive(Debug, Default)]
+struct Counters {
+    hits: AtomicU64,
+    misses: AtomicU64,
+    evictions: AtomicU64,
+}
+
+impl Counters {
+    fn looked(&self, found: bool) {
+        let counter = if found { &self.hits } else { &self.misses };
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn read(&self) -> Counts {
+        Counts {
+            hits: self.hits.load(Ordering::Relaxed),
+            misses: self.misses.load(Ordering::Relaxed),
+            evictions: self.evictions.load(Ordering::Relaxed),
+        }
+    }
+}
+
+/// Counts what is thrown out.
+#[derive(Debug, Clone)]
+struct Evicted(Arc<Counters>);
+
+impl<K, V> Lifecycle<K, V> for Evicted {
+    type RequestState = ();
+
+    fn on_evict(&self, (): &mut Self::RequestState, _: K, _: V) {
+        self.0.evictions.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
 /// The cache.
 #[derive(Debug)]
 pub struct TokenCache {
-    tokens: Cache<Key, Arc<VerifiedToken>, Weight>,
+    tokens: Cache<Key, Arc<VerifiedToken>, Weight, DefaultHashBuilder, Evicted>,
+    counters: Arc<Counters>,
 }
 
 /// A provider as it was configured, by its number, and the token.
@@ -75,9 +122,27 @@ impl Weighter<Key, Arc<VerifiedToken>> for Weight {
 impl TokenCache {
     /// An empty cache.
     pub fn new(size: Size) -> Self {
+        let counters = Arc::<Counters>::default();
         Self {
-            tokens: Cache::with_weighter(size.entries, size.bytes, Weight::of(size)),
+            tokens: Cache::with(
+                size.entries,
+                size.bytes,
+                Weight::of(size),
+                DefaultHashBuilder::default(),
+                Evicted(Arc::clone(&counters)),
+            ),
+            counters,
         }
+    }
+
+    /// Counts a look for a token, which may have been under several keys: whether it spared a verification.
+    pub fn looked(&self, found: bool) {
+        self.counters.looked(found);
+    }
+
+    /// What happened so far.
+    pub fn counts(&self) -> Counts {
+        self.counters.read()
     }
 
     /// A token that was verified before.
@@ -104,7 +169,8 @@ impl TokenCache {
 /// Principals that were made before.
 #[derive(Debug)]
 pub struct IdentityCache {
-    identities: Cache<Choice, Made, Weight>,
+    identities: Cache<Choice, Made, Weight, DefaultHashBuilder, Evicted>,
+    counters: Arc<Counters>,
 }
 
 /// A token, and the role that was chosen of it.
@@ -150,9 +216,22 @@ impl Weighter<Choice, Made> for Weight {
 impl IdentityCache {
     /// An empty cache.
     pub fn new(size: Size) -> Self {
+        let counters = Arc::<Counters>::default();
         Self {
-            identities: Cache::with_weighter(size.entries, size.bytes, Weight::of(size)),
+            identities: Cache::with(
+                size.entries,
+                size.bytes,
+                Weight::of(size),
+                DefaultHashBuilder::default(),
+                Evicted(Arc::clone(&counters)),
+            ),
+            counters,
         }
+    }
+
+    /// What happened so far.
+    pub fn counts(&self) -> Counts {
+        self.counters.read()
     }
 
     /// The principal that was made of a token under this snapshot and choice.
@@ -166,8 +245,10 @@ impl IdentityCache {
             digest: token.digest(),
             role,
         };
-        let made = self.identities.get(&asked)?;
-        (*made.snapshot == *snapshot).then_some(made.identity)
+        let made = self.identities.get(&asked);
+        let found = made.filter(|made| *made.snapshot == *snapshot);
+        self.counters.looked(found.is_some());
+        found.map(|made| made.identity)
     }
 
     /// Keeps a principal.

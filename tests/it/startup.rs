@@ -1,6 +1,6 @@
 //! What stops a start: exit code 2, every fault at once, with its place.
 
-use crate::support::{self, Site, Upstream};
+use crate::support::{self, Sidegate, Site, Upstream};
 
 #[test]
 fn a_broken_bundle_stops_the_start_with_every_fault() {
@@ -56,4 +56,18 @@ fn a_taken_port_stops_the_start() {
     let (code, _, err) = support::run(&["run", "-c", "sidegate.yaml"], &site.path("."));
     assert_eq!(code, 2, "{err}");
     assert!(err.contains(&taken), "{err}");
+}
+
+#[test]
+fn the_caches_are_counted_from_the_start() {
+    let upstream = Upstream::start();
+    let site = Site::with_bundle(&upstream, "a");
+    let sidegate = Sidegate::start(&site);
+    for cache in ["tokens", "identities"] {
+        for event in ["hit", "miss", "eviction"] {
+            let series =
+                format!("sidegate_cache_events_total{{cache=\"{cache}\",event=\"{event}\"}}");
+            assert_eq!(sidegate.metric(&series), Some(0.0), "{series}");
+        }
+    }
 }

@@ -125,6 +125,12 @@ async fn remembered_tokens_expire() {
     let first = try_token(&authenticator, &providers, &token).await.unwrap();
     let again = try_token(&authenticator, &providers, &token).await.unwrap();
     assert!(Arc::ptr_eq(&first, &again), "verified once");
+    let counted = Counts {
+        hits: 1,
+        misses: 1,
+        evictions: 0,
+    };
+    assert_eq!(authenticator.token_cache(), counted);
     clock.set(Timestamp::from_seconds(NOW + 3630));
     for _ in 0..2 {
         assert_eq!(
@@ -180,6 +186,9 @@ async fn the_cache_is_bounded() {
         let token = token_by(&signers().ed, "ed", CORP, &more);
         assert_eq!(reason(&authenticator, &providers, &token).await, None);
     }
+    let counts = authenticator.token_cache();
+    assert_eq!((counts.hits, counts.misses), (0, 1000));
+    assert!(counts.evictions >= 900, "{counts:?}");
     let (entries, bytes) = authenticator.cached();
     assert!(entries > 10 && entries <= 100, "{entries}");
     assert!(bytes <= 256 * 1024, "{bytes}");

@@ -5,16 +5,46 @@ import support
 import upstream
 
 HOST = "Host: app.test"
+SCOPE = "AKIAIOSFODNN7EXAMPLE/20240229/us-east-1/app/aws4_request"
 # Removed because upstreams commonly believe them: who, and what.
 BELIEVED = [
-    "X-Remote-User", "X-Forwarded-User", "X-Auth-Request-User", "X-Auth-Request-Email", "X-Auth-Request-Groups", "X-Auth-Request-Access-Token",
-    "X-Authenticated-User", "X-User-Id", "X-Principal", "X-Jwt-Payload", "X-Amzn-Oidc-Identity", "X-Amzn-Oidc-Data", "X-Amzn-Oidc-Accesstoken",
-    "X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override", "X-Original-URL", "X-Original-Method", "X-Rewrite-URL", "X-Forwarded-Uri",
-    "X-Forwarded-Prefix", "X-Envoy-Original-Path", "X-Accel-Redirect",
+    "X-Remote-User",
+    "X-Forwarded-User",
+    "X-Auth-Request-User",
+    "X-Auth-Request-Email",
+    "X-Auth-Request-Groups",
+    "X-Auth-Request-Access-Token",
+    "X-Authenticated-User",
+    "X-User-Id",
+    "X-Principal",
+    "X-Jwt-Payload",
+    "X-Amzn-Oidc-Identity",
+    "X-Amzn-Oidc-Data",
+    "X-Amzn-Oidc-Accesstoken",
+    "X-HTTP-Method-Override",
+    "X-HTTP-Method",
+    "X-Method-Override",
+    "X-Original-URL",
+    "X-Original-Method",
+    "X-Rewrite-URL",
+    "X-Forwarded-Uri",
+    "X-Forwarded-Prefix",
+    "X-Envoy-Original-Path",
+    "X-Accel-Redirect",
 ]
 FORWARDED = [
-    "Forwarded", "X-Real-IP", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Port", "X-Forwarded-Server", "X-Forwarded-Ssl",
-    "X-Forwarded-Scheme", "X-Forwarded-Method", "X-Forwarded-Client-Cert", "X-Forwarded-By",
+    "Forwarded",
+    "X-Real-IP",
+    "X-Forwarded-For",
+    "X-Forwarded-Host",
+    "X-Forwarded-Proto",
+    "X-Forwarded-Port",
+    "X-Forwarded-Server",
+    "X-Forwarded-Ssl",
+    "X-Forwarded-Scheme",
+    "X-Forwarded-Method",
+    "X-Forwarded-Client-Cert",
+    "X-Forwarded-By",
 ]
 
 
@@ -51,42 +81,88 @@ def honest(world, suite):
     if not suite.check("an honest request with a token", talk.statuses == [200] and got is not None, repr(talk)):
         return
     for name, value in {
-        "X-Sidegate-Principal-Arn": support.ROLE_SESSION, "X-Sidegate-Principal-Account": support.ACCOUNT, "X-Sidegate-Session-Name": "mallory",
-        "X-Mine": "kept", "Cookie": "a=b", "User-Agent": "suite", "Host": "app.test",
+        "X-Sidegate-Principal-Arn": support.ROLE_SESSION,
+        "X-Sidegate-Principal-Account": support.ACCOUNT,
+        "X-Sidegate-Session-Name": "mallory",
+        "X-Mine": "kept",
+        "Cookie": "a=b",
+        "User-Agent": "suite",
+        "Host": "app.test",
     }.items():
         suite.check(f"the upstream's {name}", got.value(name.lower().encode()) == value.encode(), repr(got.headers))
     number = talk.first.value("x-sidegate-request-id")
-    suite.check("the request id is on both sides", number and got.value(b"x-sidegate-request-id") == number.encode(), f"{number} {got.headers}")
-    suite.check("the credential is removed", not got.values(b"authorization") and b"Bearer" not in got.head, repr(got.headers))
-    suite.check("Via on the way up", len(got.values(b"via")) == 1 and got.value(b"via").startswith(b"1.1 "), repr(got.headers))
+    suite.check(
+        "the request id is on both sides",
+        number and got.value(b"x-sidegate-request-id") == number.encode(),
+        f"{number} {got.headers}",
+    )
+    suite.check(
+        "the credential is removed", not got.values(b"authorization") and b"Bearer" not in got.head, repr(got.headers)
+    )
+    suite.check(
+        "Via on the way up", len(got.values(b"via")) == 1 and got.value(b"via").startswith(b"1.1 "), repr(got.headers)
+    )
     record = world.audit_by_id({number}).get(number)
-    suite.check("the audit record names the principal", record and support.ROLE_SESSION in str(record.get("userIdentity")), repr(record))
-    suite.check("the audit record names the peer", record and record.get("sourceIPAddress") == "127.0.0.1", repr(record))
+    suite.check(
+        "the audit record names the principal",
+        record and support.ROLE_SESSION in str(record.get("userIdentity")),
+        repr(record),
+    )
+    suite.check(
+        "the audit record names the peer", record and record.get("sourceIPAddress") == "127.0.0.1", repr(record)
+    )
     talk, got = ask(world, ["Via: 1.0 fred, 1.1 p.example"])
     joined = b", ".join(got.values(b"via")) if got else b""
     suite.check("Via is appended to", joined.startswith(b"1.0 fred, 1.1 p.example, 1.1 "), f"{talk!r} {joined!r}")
     talk, got = ask(world, [], target="/public/x", token=False)
-    there = got is not None and [name for name in names(got) if name.startswith("x-sidegate-") and name != "x-sidegate-request-id"]
+    there = got is not None and [
+        name for name in names(got) if name.startswith("x-sidegate-") and name != "x-sidegate-request-id"
+    ]
     arn = got.value(b"x-sidegate-principal-arn") if got else None
-    suite.check("anonymous has no name", got is not None and (not there or arn in (None, b"", b"anonymous", b"*")), repr(got))
+    suite.check(
+        "anonymous has no name", got is not None and (not there or arn in (None, b"", b"anonymous", b"*")), repr(got)
+    )
 
 
 def spellings(world, suite):
     """X-Sidegate-* and the believed names, in every case and with `_` and `.`."""
     ours = [
-        "X-Sidegate-Principal-Arn", "X-Sidegate-Principal-Account", "X-Sidegate-Session-Name", "X-Sidegate-Source-Identity", "X-Sidegate-Request-Id",
-        "X-Sidegate-Identity", "X-Sidegate-Anything", "X-Sidegate-",
+        "X-Sidegate-Principal-Arn",
+        "X-Sidegate-Principal-Account",
+        "X-Sidegate-Session-Name",
+        "X-Sidegate-Source-Identity",
+        "X-Sidegate-Request-Id",
+        "X-Sidegate-Identity",
+        "X-Sidegate-Anything",
+        "X-Sidegate-",
     ]
     for name in ours:
         lower = name.lower()
         for spelled in {
-            name, lower, name.upper(), lower.replace("-", "_"), name.replace("-", "."), name.replace("-", "_"), "X-Sidegate_" + name[11:], "X_Sidegate-" + name[11:],
-            "x.sidegate_" + lower[11:], "x_sidegate." + lower[11:].replace("-", "_"), name.upper().replace("-", "_"), "x-sidegate." + lower[11:],
+            name,
+            lower,
+            name.upper(),
+            lower.replace("-", "_"),
+            name.replace("-", "."),
+            name.replace("-", "_"),
+            "X-Sidegate_" + name[11:],
+            "X_Sidegate-" + name[11:],
+            "x.sidegate_" + lower[11:],
+            "x_sidegate." + lower[11:].replace("-", "_"),
+            name.upper().replace("-", "_"),
+            "x-sidegate." + lower[11:],
         }:
             spoof(world, suite, spelled, lower)
     for name in BELIEVED:
         lower = name.lower()
-        for spelled in {name, lower, name.upper(), lower.replace("-", "_"), name.replace("-", "."), name.replace("-", "_", 1)}:
+        for spelled in {
+            name,
+            lower,
+            name.upper(),
+            lower.replace("-", "_"),
+            name.replace("-", "."),
+            name.replace("-", "_", 1),
+        }:
             spoof(world, suite, spelled, lower)
     for count in (2, 50):
         word = world.canary()
@@ -98,13 +174,21 @@ def spellings(world, suite):
     clean = got is not None and got.values(b"x-sidegate-principal-arn") == [support.ROLE_SESSION.encode()]
     suite.check("the spoof nominated in Connection", clean or talk.first.status == 400, f"{talk!r} {got!r}")
     talk, got = ask(world, ["X-Sidegate-Role: arn:aws:iam::555566667777:role/reader"])
-    suite.check("X-Sidegate-Role does not go on", got is not None and "x-sidegate-role" not in names(got), f"{talk!r} {got!r}")
+    suite.check(
+        "X-Sidegate-Role does not go on", got is not None and "x-sidegate-role" not in names(got), f"{talk!r} {got!r}"
+    )
     talk, got = ask(world, ["X-Sidegate-Role: arn:aws:iam::555566667777:role/admin"])
     suite.check("a role not offered is 403", talk.statuses == [403] and got is None, f"{talk!r} {got!r}")
     talk, got = ask(world, ["X-Sidegate-Role: arn:aws:iam::555566667777:role/reader"] * 2)
-    suite.check("X-Sidegate-Role twice is refused", talk.first.status in (400, 403) and got is None, f"{talk!r} {got!r}")
+    suite.check(
+        "X-Sidegate-Role twice is refused", talk.first.status in (400, 403) and got is None, f"{talk!r} {got!r}"
+    )
     talk, got = ask(world, ["X-Sidegate-Role: arn:aws:iam::555566667777:role/reader"], target="/public/x", token=False)
-    suite.check("X-Sidegate-Role without a credential is refused", talk.first.status in (400, 401, 403) and got is None, f"{talk!r} {got!r}")
+    suite.check(
+        "X-Sidegate-Role without a credential is refused",
+        talk.first.status in (400, 401, 403) and got is None,
+        f"{talk!r} {got!r}",
+    )
 
 
 def spoof(world, suite, spelled, lower):
@@ -127,8 +211,20 @@ def forwarded(world, suite):
         for spelled in (name, name.upper(), name.replace("-", "_"), name.replace("-", ".")):
             word = world.canary()
             talk, got = ask(world, [f"{spelled}: {word}"])
-            suite.check(f"{spelled} from an untrusted peer", got is not None and word.encode() not in got.head or talk.first.status == 400, f"{talk!r} {got!r}")
-    talk, got = ask(world, ["X-Forwarded-For: 6.6.6.6", "X-Forwarded-For: 6.6.6.7", "Forwarded: for=6.6.6.6;proto=https", "X-Forwarded-Proto: https"])
+            suite.check(
+                f"{spelled} from an untrusted peer",
+                got is not None and word.encode() not in got.head or talk.first.status == 400,
+                f"{talk!r} {got!r}",
+            )
+    talk, got = ask(
+        world,
+        [
+            "X-Forwarded-For: 6.6.6.6",
+            "X-Forwarded-For: 6.6.6.7",
+            "Forwarded: for=6.6.6.6;proto=https",
+            "X-Forwarded-Proto: https",
+        ],
+    )
     clean = got is not None and b"6.6.6." not in got.head and b"https" not in got.head
     suite.check("forwarded addresses and scheme do not go on", clean, f"{talk!r} {got!r}")
     number = talk.first.value("x-sidegate-request-id")
@@ -139,9 +235,21 @@ def forwarded(world, suite):
 def source_address(world, suite):
     """aws:SourceIp cannot be spoofed: /internal is open to 10/8 and 6.6.6/24 only."""
     for line in (
-        "X-Forwarded-For: 10.0.0.1", "X-Real-IP: 10.0.0.1", "Forwarded: for=10.0.0.1", "X-Client-IP: 10.0.0.1", "True-Client-IP: 10.0.0.1", "CF-Connecting-IP: 10.0.0.1",
-        "X-Forwarded-For: 127.0.0.1, 10.0.0.1", "X-Forwarded-For: 10.0.0.1, 127.0.0.1", "X-Envoy-External-Address: 10.0.0.1", "X-Cluster-Client-IP: 10.0.0.1",
-        "X_Forwarded_For: 10.0.0.1", "X-Originating-IP: 10.0.0.1", "X-Forwarded: for=10.0.0.1", "Fastly-Client-IP: 10.0.0.1", "X-A: b",
+        "X-Forwarded-For: 10.0.0.1",
+        "X-Real-IP: 10.0.0.1",
+        "Forwarded: for=10.0.0.1",
+        "X-Client-IP: 10.0.0.1",
+        "True-Client-IP: 10.0.0.1",
+        "CF-Connecting-IP: 10.0.0.1",
+        "X-Forwarded-For: 127.0.0.1, 10.0.0.1",
+        "X-Forwarded-For: 10.0.0.1, 127.0.0.1",
+        "X-Envoy-External-Address: 10.0.0.1",
+        "X-Cluster-Client-IP: 10.0.0.1",
+        "X_Forwarded_For: 10.0.0.1",
+        "X-Originating-IP: 10.0.0.1",
+        "X-Forwarded: for=10.0.0.1",
+        "Fastly-Client-IP: 10.0.0.1",
+        "X-A: b",
     ):
         talk, got = ask(world, [line], target="/internal/x", token=False)
         suite.check(f"aws:SourceIp and {line}", talk.statuses == [401] and got is None, f"{talk!r} {got!r}")
@@ -150,24 +258,47 @@ def source_address(world, suite):
     suite.check("a PROXY line from an unlisted peer", talk.first.status in (0, 400) and not world.taken(), repr(talk))
     second = b"\r\n\r\n\x00\r\nQUIT\n" + bytes([0x21, 0x11, 0, 12, 10, 0, 0, 1, 10, 0, 0, 2, 3, 232, 0, 80])
     talk = world.talk(second + b"GET /internal/x HTTP/1.1\r\nHost: app.test\r\n\r\n", timeout=2.0)
-    suite.check("a PROXY v2 header from an unlisted peer", talk.first.status in (0, 400) and not world.taken(), repr(talk))
+    suite.check(
+        "a PROXY v2 header from an unlisted peer", talk.first.status in (0, 400) and not world.taken(), repr(talk)
+    )
 
 
 def credentials(world, suite):
     """A credential that cannot be read is 401, also where anonymous would do; the application's own headers pass."""
     for line in (
-        "X-Api-Key: sgk_abc_def", "X-Api-Key: sgk_", "X-Amz-Security-Token: abc", "Authorization: AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20240229/us-east-1/app/aws4_request, SignedHeaders=host, Signature=" + "0" * 64,
-        "Authorization: AWS4-HMAC-SHA256", "Authorization: AWS4-ECDSA-P256-SHA256 Credential=a", "Authorization: Basic dXNlcjpwYXNz", "Authorization: Negotiate abc",
-        "Authorization: DPoP abc.def.ghi", "Authorization: sgk_abc_def", "Authorization: AWS AKIA:sig",
+        "X-Api-Key: sgk_abc_def",
+        "X-Api-Key: sgk_",
+        "X-Amz-Security-Token: abc",
+        f"Authorization: AWS4-HMAC-SHA256 Credential={SCOPE}, SignedHeaders=host, Signature={'0' * 64}",
+        "Authorization: AWS4-HMAC-SHA256",
+        "Authorization: AWS4-ECDSA-P256-SHA256 Credential=a",
+        "Authorization: Basic dXNlcjpwYXNz",
+        "Authorization: Negotiate abc",
+        "Authorization: DPoP abc.def.ghi",
+        "Authorization: sgk_abc_def",
+        "Authorization: AWS AKIA:sig",
     ):
         for target in ("/public/x", "/orders/1"):
             talk, got = ask(world, [line], target=target, token=False)
-            suite.check(f"{line[:48]} on {target}", talk.statuses == [401] and got is None and talk.first.value("www-authenticate"), f"{talk!r} {got!r}")
-    query = "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIAIOSFODNN7EXAMPLE%2F20240229%2Fus-east-1%2Fapp%2Faws4_request&X-Amz-Date=20240229T000000Z&X-Amz-Expires=60&X-Amz-SignedHeaders=host&X-Amz-Signature=" + "0" * 64
+            suite.check(
+                f"{line[:48]} on {target}",
+                talk.statuses == [401] and got is None and talk.first.value("www-authenticate"),
+                f"{talk!r} {got!r}",
+            )
+    query = (
+        "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIAIOSFODNN7EXAMPLE%2F20240229%2Fus-east-1%2Fapp%2Faws4_request&X-Amz-Date=20240229T000000Z&X-Amz-Expires=60&X-Amz-SignedHeaders=host&X-Amz-Signature="
+        + "0" * 64
+    )
     talk, got = ask(world, [], target=f"/public/x?{query}", token=False)
-    suite.check("a presigned query that cannot be verified", talk.statuses == [401] and got is None, f"{talk!r} {got!r}")
+    suite.check(
+        "a presigned query that cannot be verified", talk.statuses == [401] and got is None, f"{talk!r} {got!r}"
+    )
     talk, got = ask(world, ["X-Api-Key: mine"], target="/public/x", token=False)
-    suite.check("an X-Api-Key of the application's own goes on", got is not None and got.value(b"x-api-key") == b"mine", f"{talk!r} {got!r}")
+    suite.check(
+        "an X-Api-Key of the application's own goes on",
+        got is not None and got.value(b"x-api-key") == b"mine",
+        f"{talk!r} {got!r}",
+    )
 
 
 def several(world, suite):
@@ -179,15 +310,28 @@ def several(world, suite):
         ("two Authorization lines in two cases", [good, good.replace("Authorization", "aUTHORIZATION")], "/orders/1"),
         ("two Authorization lines, one Basic", ["Authorization: Basic eDp5", good], "/public/x"),
         ("Authorization and X-Api-Key", [good, "X-Api-Key: sgk_a_b"], "/orders/1"),
-        ("Authorization and a presigned query", [good], "/orders/1?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Signature=00"),
+        (
+            "Authorization and a presigned query",
+            [good],
+            "/orders/1?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Signature=00",
+        ),
         ("two X-Api-Key", ["X-Api-Key: sgk_a_b", "X-Api-Key: sgk_c_d"], "/public/x"),
     ):
         talk, got = ask(world, lines, target=target, token=False)
         ok = talk.statuses == [400] and got is None and talk.first.json().get("code") == "InvalidRequest"
         suite.check(case, ok, f"{talk!r} {got!r}")
-    talk, got = ask(world, [good.replace("Authorization", "Authorization_X"), "Proxy-Authorization: " + good[15:]], target="/orders/1", token=False)
-    suite.check("a token in another header is none", talk.first.status in (400, 401) and got is None, f"{talk!r} {got!r}")
-    talk, got = ask(world, [f"Cookie: token={world.token()}; authorization={world.token()}"], target="/orders/1", token=False)
+    talk, got = ask(
+        world,
+        [good.replace("Authorization", "Authorization_X"), "Proxy-Authorization: " + good[15:]],
+        target="/orders/1",
+        token=False,
+    )
+    suite.check(
+        "a token in another header is none", talk.first.status in (400, 401) and got is None, f"{talk!r} {got!r}"
+    )
+    talk, got = ask(
+        world, [f"Cookie: token={world.token()}; authorization={world.token()}"], target="/orders/1", token=False
+    )
     suite.check("a token in a cookie is none by default", talk.statuses == [401] and got is None, f"{talk!r} {got!r}")
 
 
@@ -195,26 +339,39 @@ def request_ids(world, suite):
     """X-Request-Id is the client's and passes; ours is our own."""
     talk, got = ask(world, ["X-Request-Id: mine-1"])
     number = talk.first.value("x-sidegate-request-id")
-    suite.check("X-Request-Id passes unchanged", got is not None and got.value(b"x-request-id") == b"mine-1", f"{talk!r} {got!r}")
+    suite.check(
+        "X-Request-Id passes unchanged",
+        got is not None and got.value(b"x-request-id") == b"mine-1",
+        f"{talk!r} {got!r}",
+    )
     record = world.audit_by_id({number}).get(number) or {}
-    suite.check("the audit has both ids", record.get("clientRequestId") == "mine-1" and record.get("requestID") == number, repr(record))
-    for value in ("x" * 129, "x" * 5000, "a\xe9b", "a\tb", "", "a\"b\\c{}"):
+    suite.check(
+        "the audit has both ids",
+        record.get("clientRequestId") == "mine-1" and record.get("requestID") == number,
+        repr(record),
+    )
+    for value in ("x" * 129, "x" * 5000, "a\xe9b", "a\tb", "", 'a"b\\c{}'):
         talk, got = ask(world, [f"X-Request-Id: {value}"])
         number = talk.first.value("x-sidegate-request-id")
         record = world.audit_by_id({number}).get(number) or {}
         said = record.get("clientRequestId")
         fine = said is None or (len(said) <= 128 and all(0x20 < ord(letter) < 0x7F for letter in said))
-        suite.check(f"odd X-Request-Id {value[:20]!r} is not copied into the audit", talk.statuses == [200] and bool(record) and fine, f"{talk!r} {record!r}")
+        suite.check(
+            f"odd X-Request-Id {value[:20]!r} is not copied into the audit",
+            talk.statuses == [200] and bool(record) and fine,
+            f"{talk!r} {record!r}",
+        )
     seen = {ask(world, [], target="/public/x", token=False)[0].first.value("x-sidegate-request-id") for _ in range(20)}
     suite.check("each request has its own id", len(seen) == 20 and None not in seen, repr(seen))
 
 
 def answers(world, suite):
     """What an upstream answers cannot speak for Sidegate, nor for the hop."""
+
     def answer(_received):
         return (
-            b"HTTP/1.1 200 OK\r\nX-Sidegate-Request-Id: forged\r\nx_sidegate_request_id: forged\r\nX-Own: kept\r\nKeep-Alive: timeout=9\r\nX-Drop: hop\r\n"
-            b"Connection: X-Drop\r\nProxy-Connection: keep-alive\r\nContent-Length: 2\r\n\r\nok"
+            b"HTTP/1.1 200 OK\r\nX-Sidegate-Request-Id: forged\r\nx_sidegate_request_id: forged\r\n"
+            b"X-Own: kept\r\nKeep-Alive: timeout=9\r\nX-Drop: hop\r\nConnection: X-Drop\r\nProxy-Connection: keep-alive\r\nContent-Length: 2\r\n\r\nok"
         )
 
     world.upstream.answer = answer
@@ -223,8 +380,16 @@ def answers(world, suite):
     finally:
         world.upstream.answer = upstream.plain
     first = talk.first
-    suite.check("the answer carries our request id once", len(first.values("x-sidegate-request-id")) == 1 and first.value("x-sidegate-request-id") != "forged", repr(first.headers))
+    suite.check(
+        "the answer carries our request id once",
+        len(first.values("x-sidegate-request-id")) == 1 and first.value("x-sidegate-request-id") != "forged",
+        repr(first.headers),
+    )
     suite.check("an upstream's own header passes", first.value("x-own") == "kept", repr(first.headers))
     dropped = [name for name in ("x-drop", "keep-alive", "proxy-connection") if first.value(name) is not None]
     suite.check("the answer's hop-by-hop headers are dropped", not dropped, repr(first.headers))
-    suite.check("Via on the way back, or none", all(value.startswith("1.1 ") for value in first.values("via")), repr(first.headers))
+    suite.check(
+        "Via on the way back, or none",
+        all(value.startswith("1.1 ") for value in first.values("via")),
+        repr(first.headers),
+    )

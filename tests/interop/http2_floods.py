@@ -6,7 +6,22 @@ import time
 import hpack
 
 import client
-from h2wire import CONTINUATION, DATA, END_HEADERS, END_STREAM, HEADERS, PING, PRIORITY, RST_STREAM, SETTINGS, WINDOW_UPDATE, Wire, block, fields, frame
+from h2wire import (
+    CONTINUATION,
+    DATA,
+    END_HEADERS,
+    END_STREAM,
+    HEADERS,
+    PING,
+    PRIORITY,
+    RST_STREAM,
+    SETTINGS,
+    WINDOW_UPDATE,
+    Wire,
+    block,
+    fields,
+    frame,
+)
 
 GROWTH = 32 * 1024  # KiB
 SECONDS = 4.0
@@ -15,10 +30,23 @@ SECONDS = 4.0
 def run(world, suite):
     """Each flood alone, then the judgement on memory and service."""
     for name, flood, ends in (
-        ("rapid reset", rapid_reset, True), ("rapid reset of denied requests", denied_reset, True), ("made to reset: a window of 0 after each request", made_reset, True), ("made to reset: a self-dependency", made_reset_priority, True),
-        ("CONTINUATION without end", continuation, True), ("empty CONTINUATION without end", empty_continuation, True), ("SETTINGS, unread", settings, True), ("PING, unread", ping, True), ("empty DATA", empty_data, True),
-        ("WINDOW_UPDATE of 1", window_update, False), ("PRIORITY", priority, False), ("an HPACK bomb", hpack_bomb, True), ("HPACK table resizing", hpack_resize, True), ("header lists of 60 KiB on 200 streams", wide_heads, False),
-        ("stalled windows", stalled, False), ("200 connections with 100 stalled bodies each", stalled_bodies, False), ("zero-length header names", empty_names, True),
+        ("rapid reset", rapid_reset, True),
+        ("rapid reset of denied requests", denied_reset, True),
+        ("made to reset: a window of 0 after each request", made_reset, True),
+        ("made to reset: a self-dependency", made_reset_priority, True),
+        ("CONTINUATION without end", continuation, True),
+        ("empty CONTINUATION without end", empty_continuation, True),
+        ("SETTINGS, unread", settings, True),
+        ("PING, unread", ping, True),
+        ("empty DATA", empty_data, True),
+        ("WINDOW_UPDATE of 1", window_update, False),
+        ("PRIORITY", priority, False),
+        ("an HPACK bomb", hpack_bomb, True),
+        ("HPACK table resizing", hpack_resize, True),
+        ("header lists of 60 KiB on 200 streams", wide_heads, False),
+        ("stalled windows", stalled, False),
+        ("200 connections with 100 stalled bodies each", stalled_bodies, False),
+        ("zero-length header names", empty_names, True),
     ):
         judge(world, suite, name, flood, ends)
 
@@ -41,7 +69,11 @@ def judge(world, suite, name, flood, ends):
         wire.close()
     suite.check(f"flood: {name}: the process lives", world.process.poll() is None)
     suite.check(f"flood: {name}: memory grows by 32 MiB at most", grown <= GROWTH, f"{grown} KiB over {before} KiB")
-    suite.check(f"flood: {name}: an honest request within 5 s", answer.statuses == [200] and waited <= 5, f"{answer!r} after {waited:.2f} s")
+    suite.check(
+        f"flood: {name}: an honest request within 5 s",
+        answer.statuses == [200] and waited <= 5,
+        f"{answer!r} after {waited:.2f} s",
+    )
     if ends:
         suite.check(f"flood: {name}: the connection is ended", ended, repr(first))
 
@@ -72,7 +104,10 @@ def pour(wire, make, seconds=SECONDS, limit=400_000, read=True):
 def rapid_reset(world):
     wire, head = Wire(world.port), block(fields())
     cancel = b"\0\0\0\x08"
-    pour(wire, lambda n: frame(HEADERS, END_HEADERS | END_STREAM, 2 * n + 1, head) + frame(RST_STREAM, 0, 2 * n + 1, cancel))
+    pour(
+        wire,
+        lambda n: frame(HEADERS, END_HEADERS | END_STREAM, 2 * n + 1, head) + frame(RST_STREAM, 0, 2 * n + 1, cancel),
+    )
     return [wire]
 
 
@@ -84,15 +119,25 @@ def denied_reset(world):
 
 def made_reset(world):
     wire, head = Wire(world.port), block(fields())
-    pour(wire, lambda n: frame(HEADERS, END_HEADERS | END_STREAM, 2 * n + 1, head) + frame(WINDOW_UPDATE, 0, 2 * n + 1, b"\0\0\0\0"))
+    pour(
+        wire,
+        lambda n: frame(HEADERS, END_HEADERS | END_STREAM, 2 * n + 1, head)
+        + frame(WINDOW_UPDATE, 0, 2 * n + 1, b"\0\0\0\0"),
+    )
     return [wire]
 
 
 def made_reset_priority(world):
     wire, head = Wire(world.port), block(fields())
+
     def make(n):
         stream = 2 * n + 1
-        return frame(HEADERS, END_HEADERS, stream, head) + frame(DATA, END_STREAM, stream, b"") + frame(DATA, END_STREAM, stream, b"x")
+        return (
+            frame(HEADERS, END_HEADERS, stream, head)
+            + frame(DATA, END_STREAM, stream, b"")
+            + frame(DATA, END_STREAM, stream, b"x")
+        )
+
     pour(wire, make)
     return [wire]
 

@@ -13,7 +13,12 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa, utils
 
 HASHES = {"256": hashes.SHA256, "384": hashes.SHA384, "512": hashes.SHA512}
-CURVES = {"P-256": (ec.SECP256R1, 32), "P-384": (ec.SECP384R1, 48), "P-521": (ec.SECP521R1, 66), "secp256k1": (ec.SECP256K1, 32)}
+CURVES = {
+    "P-256": (ec.SECP256R1, 32),
+    "P-384": (ec.SECP384R1, 48),
+    "P-521": (ec.SECP521R1, 66),
+    "secp256k1": (ec.SECP256K1, 32),
+}
 
 
 def b64(data):
@@ -84,7 +89,7 @@ def ed_key(kid, **members):
 
 
 def sign(algorithm, key, message, salt=None):
-    """The JWS signature; `key` is a Key, or bytes for HMAC. The hash follows the algorithm's name, whatever the curve."""
+    """The JWS signature; `key` is a Key, or bytes for HMAC. The hash is that of the algorithm, whatever the curve."""
     if algorithm == "none":
         return b""
     digest = HASHES.get(algorithm[2:5])
@@ -118,6 +123,14 @@ def token(key, algorithm, payload, header=None, **options):
 def claims(issuer, **changes):
     """Honest claims; a change to `...` removes the claim."""
     now = int(time.time())
-    base = {"iss": issuer, "aud": "blackbox", "sub": "mallory", "role": "reader", "iat": now, "nbf": now, "exp": now + 600}
+    base = {
+        "iss": issuer,
+        "aud": "blackbox",
+        "sub": "mallory",
+        "role": "reader",
+        "iat": now,
+        "nbf": now,
+        "exp": now + 600,
+    }
     base.update(changes)
     return {name: value for name, value in base.items() if value is not ...}

@@ -14,20 +14,76 @@ def run(world, suite):
     """Every slow client at once, and an honest one beside them that must not notice."""
     results = {}
     cases = {
-        "a head at one byte a second": (drip_head, 13), "a head that stops": (lambda port, stop: wait_for_end(port, b"GET /public/x HTTP/1.1\r\nHost: app.test\r\nX-A: b", stop), 13),
-        "a silent connection": (lambda port, stop: wait_for_end(port, b"", stop), 15), "one byte of protocol detection": (lambda port, stop: wait_for_end(port, b"P", stop), 15),
-        "half an HTTP/2 preface": (lambda port, stop: wait_for_end(port, b"PRI * HTTP/2.0\r\n\r\nSM", stop), 15), "a head that stops after its first line": (lambda port, stop: wait_for_end(port, b"GET /public/x HTTP/1.1\r\n", stop), 13),
-        "a body that stops": (lambda port, stop: wait_for_end(port, b"POST /public/x HTTP/1.1\r\nHost: app.test\r\nContent-Length: 100\r\n\r\nhello", stop), 19),
-        "a chunk that stops": (lambda port, stop: wait_for_end(port, b"POST /public/x HTTP/1.1\r\nHost: app.test\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhel", stop), 19),
-        "a chunk size that stops": (lambda port, stop: wait_for_end(port, b"POST /public/x HTTP/1.1\r\nHost: app.test\r\nTransfer-Encoding: chunked\r\n\r\n5", stop), 19),
-        "a denied request whose body never comes": (lambda port, stop: wait_for_end(port, b"POST /admin/x HTTP/1.1\r\nHost: app.test\r\nContent-Length: 100\r\n\r\n", stop, answered=True), 19),
-        "an expectation whose body never comes": (lambda port, stop: wait_for_end(port, b"POST /public/x HTTP/1.1\r\nHost: app.test\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n", stop), 19),
-        "idle keep-alive": (lambda port, stop: wait_for_end(port, client.request(), stop, answered=True), 66), "half-open in mid head": (half_open_head, 3), "half-open in mid body": (half_open_body, 3),
-        "HTTP/2 headers without end": (h2_open_headers, 66), "HTTP/2 silent after the preface": (h2_silent, 70), "HTTP/2 body that stops": (h2_stopped_body, 22), "trailers that stop": (lambda port, stop: wait_for_end(port, b"POST /public/x HTTP/1.1\r\nHost: app.test\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX-A: b", stop), 19),
-        "a second head that stops": (lambda port, stop: wait_for_end(port, client.request() + b"GET /pub", stop, answered=True), 16),
+        "a head at one byte a second": (drip_head, 13),
+        "a head that stops": (
+            lambda port, stop: wait_for_end(port, b"GET /public/x HTTP/1.1\r\nHost: app.test\r\nX-A: b", stop),
+            13,
+        ),
+        "a silent connection": (lambda port, stop: wait_for_end(port, b"", stop), 15),
+        "one byte of protocol detection": (lambda port, stop: wait_for_end(port, b"P", stop), 15),
+        "half an HTTP/2 preface": (lambda port, stop: wait_for_end(port, b"PRI * HTTP/2.0\r\n\r\nSM", stop), 15),
+        "a head that stops after its first line": (
+            lambda port, stop: wait_for_end(port, b"GET /public/x HTTP/1.1\r\n", stop),
+            13,
+        ),
+        "a body that stops": (
+            lambda port, stop: wait_for_end(
+                port, b"POST /public/x HTTP/1.1\r\nHost: app.test\r\nContent-Length: 100\r\n\r\nhello", stop
+            ),
+            19,
+        ),
+        "a chunk that stops": (
+            lambda port, stop: wait_for_end(
+                port, b"POST /public/x HTTP/1.1\r\nHost: app.test\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhel", stop
+            ),
+            19,
+        ),
+        "a chunk size that stops": (
+            lambda port, stop: wait_for_end(
+                port, b"POST /public/x HTTP/1.1\r\nHost: app.test\r\nTransfer-Encoding: chunked\r\n\r\n5", stop
+            ),
+            19,
+        ),
+        "a denied request whose body never comes": (
+            lambda port, stop: wait_for_end(
+                port, b"POST /admin/x HTTP/1.1\r\nHost: app.test\r\nContent-Length: 100\r\n\r\n", stop, answered=True
+            ),
+            19,
+        ),
+        "an expectation whose body never comes": (
+            lambda port, stop: wait_for_end(
+                port,
+                b"POST /public/x HTTP/1.1\r\nHost: app.test\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n",
+                stop,
+            ),
+            19,
+        ),
+        "idle keep-alive": (lambda port, stop: wait_for_end(port, client.request(), stop, answered=True), 66),
+        "half-open in mid head": (half_open_head, 3),
+        "half-open in mid body": (half_open_body, 3),
+        "HTTP/2 headers without end": (h2_open_headers, 66),
+        "HTTP/2 silent after the preface": (h2_silent, 70),
+        "HTTP/2 body that stops": (h2_stopped_body, 22),
+        "trailers that stop": (
+            lambda port, stop: wait_for_end(
+                port,
+                b"POST /public/x HTTP/1.1\r\nHost: app.test\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX-A: b",
+                stop,
+            ),
+            19,
+        ),
+        "a second head that stops": (
+            lambda port, stop: wait_for_end(port, client.request() + b"GET /pub", stop, answered=True),
+            16,
+        ),
     }
     stop = time.monotonic() + 75
-    workers = [threading.Thread(target=lambda name=name, play=play: results.__setitem__(name, play(world.port, stop)), daemon=True) for name, (play, _) in cases.items()]
+    workers = [
+        threading.Thread(
+            target=lambda name=name, play=play: results.__setitem__(name, play(world.port, stop)), daemon=True
+        )
+        for name, (play, _) in cases.items()
+    ]
     for worker in workers:
         worker.start()
     crowd = threading.Thread(target=lambda: results.__setitem__("crowd", slowloris(world.port)), daemon=True)
@@ -37,17 +93,31 @@ def run(world, suite):
         worker.join(90)
     for name, (_, bound) in cases.items():
         seconds, raw = results.get(name) or (None, b"")
-        suite.check(f"slow: {name} is ended within {bound} s", seconds is not None and seconds <= bound, f"after {seconds} s, {raw[:80]!r}")
-        if seconds is not None and ("head" in name and "second" not in name and "half" not in name and "HTTP/2" not in name):
-            suite.check(f"slow: {name} gets 408 or a silent close", raw == b"" or raw.startswith(b"HTTP/1.1 408"), repr(raw[:80]))
+        suite.check(
+            f"slow: {name} is ended within {bound} s",
+            seconds is not None and seconds <= bound,
+            f"after {seconds} s, {raw[:80]!r}",
+        )
+        if seconds is not None and (
+            "head" in name and "second" not in name and "half" not in name and "HTTP/2" not in name
+        ):
+            suite.check(
+                f"slow: {name} gets 408 or a silent close",
+                raw == b"" or raw.startswith(b"HTTP/1.1 408"),
+                repr(raw[:80]),
+            )
     for name in ("a body that stops", "a chunk that stops"):
         raw = (results.get(name) or (0, b""))[1]
-        suite.check(f"slow: {name} gets 408 or a silent close", raw == b"" or raw.startswith(b"HTTP/1.1 408"), repr(raw[:80]))
+        suite.check(
+            f"slow: {name} gets 408 or a silent close", raw == b"" or raw.startswith(b"HTTP/1.1 408"), repr(raw[:80])
+        )
     ended, of = results.get("crowd", (0, 1))
     suite.check("slow: 300 slow heads are all ended within 13 s", ended == of, f"{ended} of {of}")
     suite.check("slow: honest requests are served all the while", not wrong, repr(wrong[:3]))
     suite.check("slow: and within a second each", slowest < 1.0, f"{slowest:.2f} s")
-    whole = [item for item in world.upstream.taken() if item.complete and item.target != b"/orders/beside" and item.body]
+    whole = [
+        item for item in world.upstream.taken() if item.complete and item.target != b"/orders/beside" and item.body
+    ]
     suite.check("slow: no cut body looked complete", not whole, repr(whole[:3]))
     patient(world, suite)
 
@@ -202,8 +272,16 @@ def patient(world, suite):
         parts += [0.5, bytes([letter])]
     talk = world.talk(*parts, timeout=6)
     taken = world.taken()
-    suite.check("a dripping body within its bounds is served", talk.statuses == [200] and len(taken) == 1 and taken[0].body == b"abcdef", f"{talk!r} {taken!r}")
-    data = client.request(headers=[f"Authorization: Bearer {keys.token(world.key, 'ES256', keys.claims('https://idp.blackbox.test/main'))}"])
+    suite.check(
+        "a dripping body within its bounds is served",
+        talk.statuses == [200] and len(taken) == 1 and taken[0].body == b"abcdef",
+        f"{talk!r} {taken!r}",
+    )
+    data = client.request(
+        headers=[
+            f"Authorization: Bearer {keys.token(world.key, 'ES256', keys.claims('https://idp.blackbox.test/main'))}"
+        ]
+    )
     pieces = []
     for index in range(0, len(data), 40):
         pieces += [data[index : index + 40], 0.02]

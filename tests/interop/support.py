@@ -53,7 +53,9 @@ def yaml(value, indent=0):
         lines = []
         for name, item in value.items():
             nested = isinstance(item, (dict, list)) and item
-            lines.append(f"{pad}{json.dumps(name)}:" + (f"\n{yaml(item, indent + 1)}" if nested else f" {json.dumps(item)}"))
+            lines.append(
+                f"{pad}{json.dumps(name)}:" + (f"\n{yaml(item, indent + 1)}" if nested else f" {json.dumps(item)}")
+            )
         return "\n".join(lines)
     if isinstance(value, list) and value:
         return "\n".join(f"{pad}- {json.dumps(item)}" for item in value)
@@ -68,17 +70,22 @@ def document(*statements):
 def public(resource, **more):
     """A resource file that lets everyone in."""
     arn = f"arn:aws:app::{ACCOUNT}:{resource}"
-    return {"resource": arn, "policy": document({"Effect": "Allow", "Principal": "*", "Action": "app:*", "Resource": arn, **more})}
+    return {
+        "resource": arn,
+        "policy": document({"Effect": "Allow", "Principal": "*", "Action": "app:*", "Resource": arn, **more}),
+    }
 
 
 def trust(issuer):
     """Trusts the issuer's web identities."""
     name = issuer.removeprefix("https://")
-    return document({
-        "Effect": "Allow",
-        "Principal": {"Federated": f"arn:aws:iam::{ACCOUNT}:oidc-provider/{name}"},
-        "Action": "sts:AssumeRoleWithWebIdentity",
-    })
+    return document(
+        {
+            "Effect": "Allow",
+            "Principal": {"Federated": f"arn:aws:iam::{ACCOUNT}:oidc-provider/{name}"},
+            "Action": "sts:AssumeRoleWithWebIdentity",
+        }
+    )
 
 
 def route(match, action, resource):
@@ -89,8 +96,14 @@ def route(match, action, resource):
 def provider(issuer, source, algorithms, mapping):
     """One OIDC provider file."""
     return {
-        "type": "oidc", "account": ACCOUNT, "trusted_in": [ACCOUNT], "issuer": issuer, "audiences": ["blackbox"],
-        "keys": source, "algorithms": algorithms, "map": mapping,
+        "type": "oidc",
+        "account": ACCOUNT,
+        "trusted_in": [ACCOUNT],
+        "issuer": issuer,
+        "audiences": ["blackbox"],
+        "keys": source,
+        "algorithms": algorithms,
+        "map": mapping,
     }
 
 
@@ -101,7 +114,9 @@ def bundle(jwks_url, jwks_file):
     private = f"arn:aws:app::{ACCOUNT}:orders/*"
     return {
         "organization.yaml": {
-            "partition": "aws", "id": "o-blackbox", "management_account": "111111111111",
+            "partition": "aws",
+            "id": "o-blackbox",
+            "management_account": "111111111111",
             "root": {"id": "r-bb01", "accounts": ["111111111111", ACCOUNT]},
         },
         "accounts/111111111111-management/account.yaml": {"id": "111111111111", "name": "management"},
@@ -111,7 +126,7 @@ def bundle(jwks_url, jwks_file):
             "inline_policies": {"orders": document({"Effect": "Allow", "Action": "app:*", "Resource": private})},
         },
         f"{here}/users/alice.yaml": {
-            "inline_policies": {"orders": document({"Effect": "Allow", "Action": "app:*", "Resource": private})},
+            "inline_policies": {"orders": document({"Effect": "Allow", "Action": "app:*", "Resource": private})}
         },
         f"{here}/resources/public.yaml": public("public/*"),
         f"{here}/resources/internal.yaml": public(
@@ -122,7 +137,9 @@ def bundle(jwks_url, jwks_file):
         ),
         "identity-providers/narrow.yaml": provider(NARROW, {"file": jwks_file}, ["ES256"], {"user": "{claim:user}"}),
         "routes/app.yaml": {
-            "service": "app", **service, "hosts": "any",
+            "service": "app",
+            **service,
+            "hosts": "any",
             "routes": [
                 route("ANY /public/{rest..}", "Public", "public/{rest}"),
                 route("ANY /admin/{rest..}", "Admin", "admin/{rest}"),
@@ -132,7 +149,9 @@ def bundle(jwks_url, jwks_file):
             ],
         },
         "routes/paths.yaml": {
-            "service": "paths", **service, "hosts": ["paths.test"],
+            "service": "paths",
+            **service,
+            "hosts": ["paths.test"],
             "routes": [
                 route("ANY /{rest..}", "Public", "public/{rest}"),
                 route("ANY /admin", "Admin", "admin/root"),
@@ -140,7 +159,9 @@ def bundle(jwks_url, jwks_file):
             ],
         },
         "routes/locked.yaml": {
-            "service": "locked", **service, "hosts": ["locked.test"],
+            "service": "locked",
+            **service,
+            "hosts": ["locked.test"],
             "routes": [route("ANY /{rest..}", "Locked", "locked/{rest}")],
         },
     }
@@ -210,18 +231,25 @@ class World:
 
     def _start(self):
         self.port, self.health = free_port(), free_port()
-        self._write("sidegate.yaml", (
-            "listeners:\n"
-            f"  - {{ name: ingress, address: 127.0.0.1:{self.port}, mode: proxy }}\n"
-            "upstreams:\n"
-            f"  app: {{ url: http://127.0.0.1:{self.upstream.port} }}\n"
-            "bundle: { path: ./policies }\n"
-            f"health: {{ address: 127.0.0.1:{self.health} }}\n"
-            "audit: { file: ./audit/ }\n"
-        ))
+        self._write(
+            "sidegate.yaml",
+            (
+                "listeners:\n"
+                f"  - {{ name: ingress, address: 127.0.0.1:{self.port}, mode: proxy }}\n"
+                "upstreams:\n"
+                f"  app: {{ url: http://127.0.0.1:{self.upstream.port} }}\n"
+                "bundle: { path: ./policies }\n"
+                f"health: {{ address: 127.0.0.1:{self.health} }}\n"
+                "audit: { file: ./audit/ }\n"
+            ),
+        )
         with open(self.folder / "log", "ab") as log:
             self.process = subprocess.Popen(
-                [binary(), "run", "-c", "sidegate.yaml"], cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                [binary(), "run", "-c", "sidegate.yaml"],
+                cwd=self.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
             )
         deadline = time.monotonic() + 15
         while time.monotonic() < deadline:
@@ -313,7 +341,9 @@ class World:
         suite.check("the process lives", self.process.poll() is None, f"exit {self.process.poll()}")
         suite.check("no panic in the log", "panicked" not in self.log(), self.log()[-400:])
         anomalies = self.upstream.anomalies
-        suite.check("the upstream could read everything in one way only", not anomalies, f"{len(anomalies)}: {anomalies[:4]}")
+        suite.check(
+            "the upstream could read everything in one way only", not anomalies, f"{len(anomalies)}: {anomalies[:4]}"
+        )
         with self.upstream.lock:
             everything = b"\0".join(bytes(raw) for raw in self.upstream.connections)
         leaked = [word for word in self.forbidden if word in everything]

@@ -21,7 +21,7 @@ def refused(world, suite, name, data, statuses=REFUSALS, closes=True, silent=Fal
 
 
 def aborted(world, suite, name, data, half_close=False, statuses=REFUSALS):
-    """A fault in the body: refusal, close, and no complete request at the upstream. EOF inside a body needs no answer."""
+    """A fault in the body: refusal, close, no complete request at the upstream. An EOF in a body needs no answer."""
     talk = world.talk(marked(world, data), until_close=True, timeout=3.0, half_close=half_close)
     taken = world.taken(0.03)
     answered = len(talk.statuses) == 1 and talk.first.status in statuses

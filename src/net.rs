@@ -1,1 +1,29 @@
-//! net
+//! Sockets: listeners, worker threads, TLS, connection limits and graceful stop.
+//!
+//! Takes bytes from the network as far as one complete HTTP request and hands it to a [`Handler`]; writes what that
+//! answers. It chooses the protocol, bounds time and size, and reads HTTP/1 framing more strictly than its parser does
+//! ([`framing`]). It knows nothing of routes, policies or upstreams, and makes no answer of its own but the parser's.
+//!
+//! Each worker is one thread with a single-threaded runtime, its own listening sockets and its own connections, which
+//! never leave it: nothing here is shared between workers but counters.
+
+pub mod address;
+pub mod cidr;
+pub mod connection;
+pub mod drain;
+pub mod framing;
+pub mod limits;
+pub mod listener;
+pub mod pulse;
+pub mod stream;
+pub mod tls;
+pub mod wire;
+pub mod workers;
+
+pub use address::Address;
+pub use connection::{Connection, Handler, Protocol};
+pub use framing::Fault;
+pub use limits::Limits;
+
+#[cfg(test)]
+mod tests;

@@ -176,6 +176,47 @@ impl Reason {
         }
     }
 
+    /// What policy decided, in IAM's words; `refused` when the request never came so far.
+    pub fn decision(self) -> &'static str {
+        match self {
+            Self::Allowed | Self::Preflight => "allowed",
+            Self::ExplicitDeny => "explicitDeny",
+            // Without a credential it was judged as anonymous, and no policy allowed that.
+            Self::ImplicitDeny | Self::MissingCredential => "implicitDeny",
+            Self::MalformedRequest
+            | Self::MalformedPath
+            | Self::InvalidHost
+            | Self::MethodNotSupported
+            | Self::AmbiguousParameter
+            | Self::SeveralCredentials
+            | Self::UnknownHost
+            | Self::NoRoute
+            | Self::RouteFallbackDenied
+            | Self::MalformedCredential
+            | Self::UnknownIssuer
+            | Self::BadSignature
+            | Self::InvalidClaims
+            | Self::WrongAudience
+            | Self::ExpiredCredential
+            | Self::RevokedCredential
+            | Self::ProviderUnavailable
+            | Self::NoPrincipal
+            | Self::RoleNotOffered
+            | Self::RoleNotTrusted
+            | Self::AuditUnavailable
+            | Self::HeadTimeout
+            | Self::BodyTimeout
+            | Self::BodyTooLarge
+            | Self::TargetTooLong
+            | Self::HeadTooLarge
+            | Self::UpstreamUnavailable
+            | Self::UpstreamTimeout
+            | Self::Throttled
+            | Self::NotReady
+            | Self::Internal => "refused",
+        }
+    }
+
     /// The HTTP status of the refusal; 200 stands for "the upstream's own".
     pub fn status(self) -> u16 {
         match self {

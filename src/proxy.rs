@@ -1,1 +1,97 @@
-//! proxy
+//! The data plane: a request is read strictly, judged, and forwarded or refused.
+//!
+//! The way of a request reads top to bottom in [`service`]: head → judge → refuse ([`reply`]) or forward ([`forward`])
+//! → relay, and recorded once whatever happened. Forwarding takes a `Permit`, which only the gate makes. What is judged
+//! is what is sent: fields that a hop removes are removed before the judgement, and the target goes upstream as the
+//! permit holds it. Knows nothing of policies, tokens or routes.
+
+pub mod body;
+pub mod forward;
+pub mod forwarded;
+pub mod headers;
+pub mod identifier;
+pub mod reply;
+pub mod service;
+pub mod strict;
+pub mod upgrade;
+pub mod upstream;
+
+use std::future::Future;
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
+
+use http::HeaderValue;
+
+use crate::gate::{Facts, Head, Judgement};
+use crate::net::cidr::Cidr;
+use crate::outcome::Reason;
+
+pub use body::Relay;
+pub use service::{Plan, Proxy};
+
+/// What the proxy asks of the rest of Sidegate: to decide, and to keep the record.
+pub trait Control: 'static {
+    /// Decides whether a request may be forwarded.
+    fn judge(&self, head: &Head<'_>) -> impl Future<Output = Judgement>;
+
+    /// Asks, before an allowed request is forwarded, whether its record can be kept.
+    fn reserve(&self, facts: &Facts) -> impl Future<Output = Result<(), Reason>>;
+
+    /// Records how a request ended: called exactly once for each, when its answer begins or it was given up. Without
+    /// facts it was refused before it could be judged.
+    fn finish(&self, facts: Option<&Facts>, outcome: &Outcome<'_>);
+}
+
+/// How a request ended.
+#[derive(Debug, Clone, Copy)]
+pub struct Outcome<'a> {
+    /// Why it ended so.
+    pub reason: Reason,
+    /// The status sent to the client; `None`: it went away first.
+    pub status: Option<u16>,
+    /// Our id of the request.
+    pub request_id: &'a HeaderValue,
+    /// Who sent it, as far as forwarding peers are believed.
+    pub peer: IpAddr,
+    /// When its head was complete.
+    pub began: Instant,
+    /// From then to the answer's head.
+    pub took: Duration,
+    /// Of that, waiting for the upstream.
+    pub upstream: Option<Duration>,
+}
+
+/// The proxy's settings.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Where requests may be forwarded to.
+    pub upstreams: Vec<upstream::Settings>,
+    /// Header names that are never taken from a client: exact, or a prefix ending in `*`. `X-Sidegate-*` is always
+    /// among them.
+    pub strip: Vec<String>,
+    /// Whether the client's credential goes upstream.
+    pub forward_credential: bool,
+    /// Peers whose `X-Forwarded-*` and `Forwarded` are believed.
+    pub trusted: Vec<Cidr>,
+    /// Between two pieces of a request body.
+    pub body_idle: Duration,
+    /// Header fields of a request.
+    pub fields: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        let limits = crate::net::Limits::default();
+        Self {
+            upstreams: Vec::new(),
+            strip: headers::STRIPPED.iter().map(|&name| name.into()).collect(),
+            forward_credential: false,
+            trusted: Vec::new(),
+            body_idle: limits.body_idle,
+            fields: limits.fields,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

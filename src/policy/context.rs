@@ -4,6 +4,7 @@
 //! hand without building a map first: implement [`Context`]. [`Map`] is the ready-made one.
 
 use std::collections::HashMap;
+use std::fmt::{self, Write};
 use std::net::IpAddr;
 
 use crate::clock::Timestamp;
@@ -24,6 +25,101 @@ pub enum Value<'a> {
     Bool(bool),
     /// An address.
     Ip(IpAddr),
+}
+
+impl Value<'_> {
+    /// Hands over the value as text, made on the stack. A list has no single text: it is an empty one here, and whoever
+    /// must tell it apart asks first.
+    pub fn with_text<R>(&self, then: impl FnOnce(&str) -> R) -> R {
+        let mut text = Short::default();
+        // `Short` holds the longest of these: an IPv6 address of 45 characters.
+        let _ = match self {
+            Self::Text(text) => return then(text),
+            Self::List(_) => Ok(()),
+            Self::Instant(time) => write_instant(&mut text, time.seconds()),
+            Self::Number(number) => write!(text, "{number}"),
+            Self::Bool(value) => write!(text, "{value}"),
+            Self::Ip(address) => write!(text, "{address}"),
+        };
+        then(text.as_str())
+    }
+}
+
+/// `YYYY-MM-DDTHH:MM:SSZ`, by the civil calendar (Howard Hinnant, "chrono-compatible low-level date algorithms").
+fn write_instant(out: &mut impl Write, seconds: i64) -> fmt::Result {
+    let days = seconds.div_euclid(86_400);
+    let second = seconds.rem_euclid(86_400);
+    let shifted = days.saturating_add(719_468);
+    let era = shifted.div_euclid(146_097);
+    let day_of_era = shifted.rem_euclid(146_097);
+    let year_of_era = day_of_era
+        .saturating_sub(day_of_era / 1_460)
+        .saturating_add(day_of_era / 36_524)
+        .saturating_sub(day_of_era / 146_096)
+        / 365;
+    let day_of_year = day_of_era.saturating_sub(
+        year_of_era
+            .saturating_mul(365)
+            .saturating_add(year_of_era / 4)
+            .saturating_sub(year_of_era / 100),
+    );
+    // Months count from March here, so that the leap day is a year's last.
+    let from_march = day_of_year.saturating_mul(5).saturating_add(2) / 153;
+    let day = day_of_year
+        .saturating_sub(from_march.saturating_mul(153).saturating_add(2) / 5)
+        .saturating_add(1);
+    let month = if from_march < 10 {
+        from_march.saturating_add(3)
+    } else {
+        from_march.saturating_sub(9)
+    };
+    let year = era
+        .saturating_mul(400)
+        .saturating_add(year_of_era)
+        .saturating_add(i64::from(month <= 2));
+    write!(
+        out,
+        "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z",
+        second / 3_600,
+        second / 60 % 60,
+        second % 60
+    )
+}
+
+/// A text of up to 64 bytes without heap.
+struct Short {
+    bytes: [u8; 64],
+    length: usize,
+}
+
+impl Default for Short {
+    fn default() -> Self {
+        Self {
+            bytes: [0; 64],
+            length: 0,
+        }
+    }
+}
+
+impl Short {
+    fn as_str(&self) -> &str {
+        self.bytes
+            .get(..self.length)
+            .and_then(|bytes| std::str::from_utf8(bytes).ok())
+            .unwrap_or_default()
+    }
+}
+
+impl Write for Short {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let end = self.length.saturating_add(text.len());
+        let Some(room) = self.bytes.get_mut(self.length..end) else {
+            return Err(fmt::Error);
+        };
+        room.copy_from_slice(text.as_bytes());
+        self.length = end;
+        Ok(())
+    }
 }
 
 /// Where values come from.
@@ -77,5 +173,38 @@ impl Context for Map {
             Owned::One(value) => Value::Text(value),
             Owned::Many(values) => Value::List(values),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn text(value: Value<'_>) -> String {
+        value.with_text(str::to_owned)
+    }
+
+    #[test]
+    fn typed_values_as_text() {
+        assert_eq!(text(Value::Number(i64::MIN)), "-9223372036854775808");
+        assert_eq!(text(Value::Bool(true)), "true");
+        assert_eq!(
+            text(Value::Ip("::ffff:203.0.113.7".parse().unwrap())),
+            "::ffff:203.0.113.7"
+        );
+        assert_eq!(
+            text(Value::Instant(Timestamp::from_seconds(951_782_400))),
+            "2000-02-29T00:00:00Z"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn instants_are_written_as_the_clock_writes_them(seconds in -62_135_596_800i64..253_402_300_000) {
+            let time = Timestamp::from_seconds(seconds);
+            prop_assert_eq!(text(Value::Instant(time)), time.rfc3339());
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! Who a request comes from, as policies see it (IAM User Guide, "How IAM works": principals).
 
+pub(crate) mod element;
+
 use std::sync::Arc;
 
 /// The requester. Accounts are kept as text: an engine that judges foreign cases must take them as they come.
@@ -82,6 +84,21 @@ impl Principal {
             Self::Federated { provider } => provider,
             Self::Service { name } => name,
             Self::Anonymous => "anonymous",
+        }
+    }
+
+    /// Whether it is (a session of) a service-linked role: neither SCPs nor RCPs act on those.
+    pub(crate) fn is_service_linked(&self) -> bool {
+        match self {
+            Self::RoleSession { role_arn: arn, .. } | Self::Role { arn, .. } => {
+                arn.contains(":role/aws-service-role/")
+            }
+            Self::Root { .. }
+            | Self::User { .. }
+            | Self::FederatedUser { .. }
+            | Self::Federated { .. }
+            | Self::Service { .. }
+            | Self::Anonymous => false,
         }
     }
 }

@@ -14,7 +14,8 @@ pub fn read(text: &str, report: &mut Report) -> Option<Node> {
         text,
         at: 0,
         line: 1,
-        line_start: 0,
+        counted: 0,
+        column: 1,
         report,
     };
     reader.skip_white_space();
@@ -32,23 +33,29 @@ struct Reader<'t, 'r> {
     /// Byte offset of the next character.
     at: usize,
     line: u32,
-    /// Byte offset of the first character of the line.
-    line_start: usize,
+    /// Byte offset up to which the line's characters are counted, and the column there. Counting each place from the
+    /// start of its line would be quadratic in a document on one line.
+    counted: usize,
+    column: u32,
     report: &'r mut Report,
 }
 
 impl Reader<'_, '_> {
-    fn position(&self) -> Position {
-        let column = self.text.get(self.line_start..self.at).map_or(0, |line| {
-            if line.is_ascii() {
-                line.len()
+    fn position(&mut self) -> Position {
+        let characters = self.text.get(self.counted..self.at).map_or(0, |passed| {
+            if passed.is_ascii() {
+                passed.len()
             } else {
-                line.chars().count()
+                passed.chars().count()
             }
         });
+        self.counted = self.at;
+        self.column = self
+            .column
+            .saturating_add(u32::try_from(characters).unwrap_or(u32::MAX));
         Position {
             line: self.line,
-            column: u32::try_from(column).unwrap_or(u32::MAX).saturating_add(1),
+            column: self.column,
         }
     }
 
@@ -65,7 +72,8 @@ impl Reader<'_, '_> {
             self.advance(1);
             if byte == b'\n' {
                 self.line = self.line.saturating_add(1);
-                self.line_start = self.at;
+                self.counted = self.at;
+                self.column = 1;
             }
         }
     }

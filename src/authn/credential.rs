@@ -1,0 +1,372 @@
+//! Finds the one credential of a request, or that there is none.
+//!
+//! Two credentials are refused, because whoever reads the request next may believe the other one. One that cannot be
+//! read is refused as well, and never taken for its absence: a client that sent something meant somebody. Looks at
+//! headers and the query only; verifies nothing.
+
+use http::header::{AUTHORIZATION, COOKIE};
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use crate::outcome::Reason;
+
+const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+const API_KEY_PREFIX: &[u8] = b"sgk_";
+const SECURITY_TOKEN: HeaderName = HeaderName::from_static("x-amz-security-token");
+const DPOP: HeaderName = HeaderName::from_static("dpop");
+
+/// Where else than in `Authorization` a token may stand.
+#[derive(Debug, Clone, Default)]
+pub struct TokenPlaces {
+    /// A header that holds a bare token, or one behind `Bearer`.
+    pub header: Option<HeaderName>,
+    /// A cookie that holds a bare token.
+    pub cookie: Option<Box<str>>,
+}
+
+/// A bearer token as it came: one word or not, which [`Token::text`] tells. Kept apart because a token that was verified
+/// before is known by its bytes, and reading each of them again would cost as much as finding it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Token<'a>(&'a [u8]);
+
+impl<'a> Token<'a> {
+    /// Its bytes.
+    pub fn bytes(self) -> &'a [u8] {
+        self.0
+    }
+
+    /// RFC 6750's `b64token`: one word.
+    ///
+    /// # Errors
+    /// When it is anything else.
+    pub fn text(self) -> Result<&'a str, CredentialError> {
+        let text = std::str::from_utf8(self.0).unwrap_or_default();
+        let body = text.trim_end_matches('=');
+        let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte);
+        if body.is_empty() || !body.bytes().all(fits) {
+            return Err(CredentialError::Malformed("it is not one token"));
+        }
+        Ok(text)
+    }
+}
+
+/// Why a request's credential is refused before it is looked into.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum CredentialError {
+    /// More than one.
+    #[error("the request has several credentials")]
+    Several,
+    /// One that cannot be read.
+    #[error("the credential cannot be read: {0}")]
+    Malformed(&'static str),
+    /// A kind that is not accepted.
+    #[error("credentials of this kind are not accepted: {0}")]
+    NotAccepted(&'static str),
+}
+
+impl CredentialError {
+    /// The reason for reply, metrics and audit.
+    pub fn reason(self) -> Reason {
+        match self {
+            Self::Several => Reason::SeveralCredentials,
+            Self::Malformed(_) | Self::NotAccepted(_) => Reason::MalformedCredential,
+        }
+    }
+}
+
+/// The bearer token of a request; `None` when it has no credential of any kind.
+///
+/// # Errors
+/// See [`CredentialError`].
+pub fn find<'a>(
+    headers: &'a HeaderMap,
+    query: Option<&str>,
+    places: &TokenPlaces,
+) -> Result<Option<Token<'a>>, CredentialError> {
+    let mut authorizations = headers.get_all(AUTHORIZATION).iter();
+    let authorization = authorizations.next();
+    if authorizations.next().is_some() {
+        return Err(CredentialError::Several);
+    }
+    let header = match &places.header {
+        Some(name) => only(headers, name)?,
+        None => None,
+    };
+    let cookie = match &places.cookie {
+        Some(name) => cookie(headers, name)?,
+        None => None,
+    };
+    let api_key = headers
+        .get_all(API_KEY)
+        .iter()
+        .filter(|value| value.as_bytes().starts_with(API_KEY_PREFIX))
+        .count();
+    let presigned = presigned(query);
+    let found = [
+        authorization.is_some(),
+        header.is_some(),
+        cookie.is_some(),
+        presigned.signature,
+        api_key > 0,
+        api_key > 1,
+    ];
+    if found.into_iter().filter(|found| *found).count() > 1 {
+        return Err(CredentialError::Several);
+    }
+    if presigned.signature {
+        return Err(CredentialError::NotAccepted("a presigned query"));
+    }
+    if api_key > 0 {
+        return Err(CredentialError::NotAccepted("an API key"));
+    }
+    // Both belong to a signature or a proof, which is a credential of its own; alone they are half of one.
+    if headers.contains_key(SECURITY_TOKEN) || presigned.security_token {
+        return Err(CredentialError::Malformed(
+            "X-Amz-Security-Token without a signature",
+        ));
+    }
+    if let Some(value) = authorization {
+        return bearer(value).map(Some);
+    }
+    if let Some(value) = header {
+        return if value.as_bytes().contains(&b' ') {
+            bearer(value).map(Some)
+        } else {
+            Ok(Some(Token(value.as_bytes())))
+        };
+    }
+    if let Some(text) = cookie {
+        return Ok(Some(Token(text.as_bytes())));
+    }
+    if headers.contains_key(DPOP) {
+        return Err(CredentialError::Malformed("a DPoP proof without a token"));
+    }
+    Ok(None)
+}
+
+/// `Bearer TOKEN` (RFC 6750, section 2.1); the scheme in any case.
+fn bearer(value: &HeaderValue) -> Result<Token<'_>, CredentialError> {
+    let bytes = value.as_bytes();
+    let space = memchr::memchr(b' ', bytes).unwrap_or(bytes.len());
+    let (scheme, rest) = bytes.split_at_checked(space).unwrap_or_default();
+    if scheme.eq_ignore_ascii_case(b"Bearer") {
+        let spaces = rest.iter().take_while(|byte| **byte == b' ').count();
+        Ok(Token(rest.get(spaces..).unwrap_or_default()))
+    } else if scheme.eq_ignore_ascii_case(b"AWS4-HMAC-SHA256") {
+        Err(CredentialError::NotAccepted("AWS4-HMAC-SHA256"))
+    } else if scheme.eq_ignore_ascii_case(b"DPoP") {
+        Err(CredentialError::NotAccepted("DPoP"))
+    } else {
+        Err(CredentialError::Malformed("its scheme is unknown"))
+    }
+}
+
+fn only<'a>(
+    headers: &'a HeaderMap,
+    name: &HeaderName,
+) -> Result<Option<&'a HeaderValue>, CredentialError> {
+    let mut values = headers.get_all(name).iter();
+    let first = values.next();
+    if values.next().is_some() {
+        return Err(CredentialError::Several);
+    }
+    Ok(first)
+}
+
+/// The one cookie of this name (RFC 6265, section 5.4).
+fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, CredentialError> {
+    let mut found = None;
+    for value in headers.get_all(COOKIE) {
+        let Ok(text) = value.to_str() else {
+            return Err(CredentialError::Malformed("a cookie is no visible ASCII"));
+        };
+        for pair in text.split(';') {
+            if let Some((key, value)) = pair.trim().split_once('=')
+                && key == name
+                && found.replace(value).is_some()
+            {
+                return Err(CredentialError::Several);
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// What a query holds of a presigned credential.
+#[derive(Default)]
+struct Presigned {
+    signature: bool,
+    security_token: bool,
+}
+
+/// Parameter names are compared as an upstream may read them: percent-decoded, without case.
+fn presigned(query: Option<&str>) -> Presigned {
+    let mut presigned = Presigned::default();
+    for pair in query.unwrap_or_default().split(['&', ';']) {
+        let name = pair.split('=').next().unwrap_or_default();
+        // None of the names is this long, even with each letter escaped.
+        if name.len() > 3 * 24 || name.len() < 15 {
+            continue;
+        }
+        let name = decoded(name);
+        presigned.signature |= [
+            &b"x-amz-signature"[..],
+            b"x-amz-algorithm",
+            b"x-amz-credential",
+        ]
+        .iter()
+        .any(|known| name.eq_ignore_ascii_case(known));
+        presigned.security_token |= name.eq_ignore_ascii_case(b"x-amz-security-token");
+    }
+    presigned
+}
+
+fn decoded(name: &str) -> Vec<u8> {
+    let mut bytes = name.bytes();
+    let mut out = Vec::with_capacity(name.len());
+    while let Some(byte) = bytes.next() {
+        let hex = |byte: Option<u8>| char::from(byte?).to_digit(16);
+        let mut ahead = bytes.clone();
+        if byte == b'%'
+            && let (Some(high), Some(low)) = (hex(ahead.next()), hex(ahead.next()))
+            && let Ok(value) = u8::try_from((high << 4) | low)
+        {
+            bytes = ahead;
+            out.push(value);
+        } else {
+            out.push(byte);
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(lines: &[(&str, &str)], query: Option<&str>) -> Result<Option<String>, Reason> {
+        let mut headers = HeaderMap::new();
+        for (name, value) in lines {
+            headers.append(
+                HeaderName::from_bytes(name.as_bytes()).unwrap(),
+                HeaderValue::from_bytes(value.as_bytes()).unwrap(),
+            );
+        }
+        let places = TokenPlaces {
+            header: Some(HeaderName::from_static("x-token")),
+            cookie: Some("session".into()),
+        };
+        find(&headers, query, &places)
+            .and_then(|token| token.map(Token::text).transpose())
+            .map(|token| token.map(str::to_owned))
+            .map_err(CredentialError::reason)
+    }
+
+    #[test]
+    fn a_bearer_token_in_each_place() {
+        for (name, value) in [
+            ("authorization", "Bearer a.b-c_"),
+            ("authorization", "bearer a.b-c_"),
+            ("authorization", "BEARER   a.b-c_"),
+            ("x-token", "a.b-c_"),
+            ("x-token", "Bearer a.b-c_"),
+            ("cookie", "x=1; session=a.b-c_; y=2"),
+        ] {
+            assert_eq!(
+                found(&[(name, value)], Some("q=1")),
+                Ok(Some("a.b-c_".into())),
+                "{value}"
+            );
+        }
+    }
+
+    #[test]
+    fn no_credential() {
+        for lines in [
+            &[][..],
+            &[("x-api-key", "the-application's-own")],
+            &[("cookie", "sessions=1; asession=2")],
+        ] {
+            assert_eq!(found(lines, Some("a=b&x-amz-date=1&signature=x")), Ok(None));
+        }
+        assert_eq!(found(&[], None), Ok(None));
+    }
+
+    #[test]
+    fn unreadable_is_never_anonymous() {
+        for (name, value) in [
+            ("authorization", ""),
+            ("authorization", "Bearer"),
+            ("authorization", "Bearer "),
+            ("authorization", "Bearer ="),
+            ("authorization", "Bearer a b"),
+            ("authorization", "Bearer a,b"),
+            ("authorization", "Bearer a, Bearer b"),
+            ("authorization", "Bearer\ta"),
+            ("authorization", "Bearer \ta"),
+            ("authorization", "Bearer \u{e4}"),
+            ("authorization", "a.b.c"),
+            ("authorization", "Basic dXNlcjpwYXNz"),
+            ("authorization", "DPoP a.b.c"),
+            ("authorization", "AWS4-HMAC-SHA256 Credential=x"),
+            ("authorization", "Negotiate x"),
+            ("x-token", ""),
+            ("x-token", "Basic x"),
+            ("cookie", "session="),
+            ("cookie", "session=a b"),
+            ("x-amz-security-token", "x"),
+            ("x-api-key", "sgk_id_secret"),
+            ("dpop", "a.b.c"),
+        ] {
+            assert_eq!(
+                found(&[(name, value)], None),
+                Err(Reason::MalformedCredential),
+                "{name}: {value}"
+            );
+        }
+        for query in [
+            "X-Amz-Signature=x",
+            "a=1&x-amz-signature",
+            "X%2DAmz%2dSignature=x",
+            "%58-Amz-Credential=x",
+            "X-Amz-Algorithm=AWS4-HMAC-SHA256",
+            "X-Amz-Security-Token=x",
+        ] {
+            assert_eq!(
+                found(&[], Some(query)),
+                Err(Reason::MalformedCredential),
+                "{query}"
+            );
+        }
+        assert_eq!(
+            found(
+                &[("authorization", "Bearer a"), ("x-amz-security-token", "x")],
+                None
+            ),
+            Err(Reason::MalformedCredential)
+        );
+    }
+
+    #[test]
+    fn several_credentials() {
+        let bearer = ("authorization", "Bearer a");
+        for (lines, query) in [
+            (&[bearer, bearer][..], None),
+            (&[bearer, ("authorization", "")], None),
+            (&[bearer, ("x-token", "a")], None),
+            (&[bearer, ("cookie", "session=a")], None),
+            (&[bearer, ("x-api-key", "sgk_a_b")], None),
+            (&[bearer], Some("X-Amz-Signature=x")),
+            (&[("x-api-key", "sgk_a_b")], Some("X-Amz-Signature=x")),
+            (&[("x-api-key", "sgk_a_b"), ("x-api-key", "sgk_c_d")], None),
+            (&[("x-token", "a"), ("x-token", "a")], None),
+            (&[("cookie", "session=a; session=b")], None),
+            (&[("cookie", "session=a"), ("cookie", "session=a")], None),
+        ] {
+            assert_eq!(
+                found(lines, query),
+                Err(Reason::SeveralCredentials),
+                "{lines:?}"
+            );
+        }
+    }
+}

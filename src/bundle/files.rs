@@ -1,0 +1,232 @@
+//! The files of a bundle, in memory: read from a folder, or handed over.
+//!
+//! What could not be read (no permission, a directory where a file should be, too large, not UTF-8) is a fault that
+//! stays with the files, so that it is reported together with all others, and stops the bundle.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::source::{Fault, Severity, Span};
+
+/// Bytes of one file.
+pub const MAX_FILE: u64 = 16 * 1024 * 1024;
+/// Bytes of all files.
+pub const MAX_TOTAL: u64 = 256 * 1024 * 1024;
+/// Number of files.
+pub const MAX_FILES: usize = 500_000;
+
+/// The files of a bundle by their paths, which are relative and have `/` between their parts.
+#[derive(Debug, Clone, Default)]
+pub struct Files {
+    files: BTreeMap<Arc<str>, File>,
+    total: u64,
+    faults: Vec<Fault>,
+}
+
+/// A file's text, and what it is compared by.
+#[derive(Debug, Clone)]
+pub(super) struct File {
+    pub(super) text: Box<str>,
+    pub(super) hash: [u8; 32],
+}
+
+impl Files {
+    /// No files.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a file; what is wrong with it as a file becomes a fault.
+    pub fn insert(&mut self, path: &str, content: Vec<u8>) {
+        if !acceptable(path) {
+            self.fault(
+                path,
+                "bad-path",
+                "a path is relative, without `..` and control characters",
+                "rename the file",
+            );
+            return;
+        }
+        let size = u64::try_from(content.len()).unwrap_or(u64::MAX);
+        if size > MAX_FILE {
+            self.too_large(path);
+            return;
+        }
+        self.total = self.total.saturating_add(size);
+        if self.total > MAX_TOTAL || self.files.len() >= MAX_FILES {
+            self.crowded(path);
+            return;
+        }
+        match String::from_utf8(content) {
+            Ok(text) => {
+                let hash = super::id::hash(&text);
+                let text = text.into_boxed_str();
+                self.files.insert(path.into(), File { text, hash });
+            }
+            Err(error) => {
+                let good = error.utf8_error().valid_up_to();
+                let line = error
+                    .as_bytes()
+                    .iter()
+                    .take(good)
+                    .filter(|byte| **byte == b'\n')
+                    .count();
+                let mut fault = unplaced(
+                    path,
+                    "not-utf8",
+                    "this is no UTF-8 text",
+                    "save the file as UTF-8",
+                );
+                let line = u32::try_from(line).unwrap_or(u32::MAX).saturating_add(1);
+                fault.span.start.line = line;
+                fault.span.end.line = line;
+                self.faults.push(fault);
+            }
+        }
+    }
+
+    /// Adds a fault of a file that could not be read.
+    pub(super) fn fault(&mut self, path: &str, id: &'static str, message: &str, help: &str) {
+        self.faults.push(unplaced(path, id, message, help));
+    }
+
+    /// Adds a fault that has its place.
+    pub(super) fn keep(&mut self, fault: Fault) {
+        self.faults.push(fault);
+    }
+
+    pub(super) fn too_large(&mut self, path: &str) {
+        let message = format!("larger than {} MiB", MAX_FILE / (1024 * 1024));
+        self.fault(
+            path,
+            "too-large",
+            &message,
+            "split it, or take it out of the bundle",
+        );
+    }
+
+    /// One fault for all that goes beyond the bounds of a whole bundle.
+    pub(super) fn crowded(&mut self, path: &str) {
+        if self
+            .faults
+            .iter()
+            .any(|fault| fault.id == "bundle-too-large")
+        {
+            return;
+        }
+        let message = format!(
+            "the bundle holds more than {MAX_FILES} files or {} MiB",
+            MAX_TOTAL / (1024 * 1024)
+        );
+        self.fault(path, "bundle-too-large", &message, "split it");
+    }
+
+    /// Whether no file more fits.
+    pub(super) fn is_full(&self) -> bool {
+        self.total > MAX_TOTAL || self.files.len() >= MAX_FILES
+    }
+
+    /// The text of a file.
+    pub fn text(&self, path: &str) -> Option<&str> {
+        self.files.get(path).map(|file| &*file.text)
+    }
+
+    /// All files in the order of their paths.
+    pub fn iter(&self) -> impl Iterator<Item = (&Arc<str>, &str)> {
+        self.files.iter().map(|(path, file)| (path, &*file.text))
+    }
+
+    pub(super) fn get(&self, path: &str) -> Option<&File> {
+        self.files.get(path)
+    }
+
+    pub(super) fn get_key(&self, path: &str) -> Option<(&Arc<str>, &File)> {
+        self.files.get_key_value(path)
+    }
+
+    /// How many files there are.
+    pub fn len(&self) -> usize {
+        self.files.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.files.is_empty()
+    }
+
+    /// What was wrong when the files were read.
+    pub fn faults(&self) -> &[Fault] {
+        &self.faults
+    }
+
+    /// A fault, drawn with the line that it is on.
+    pub fn render(&self, fault: &Fault) -> String {
+        fault.render(self.text(&fault.file).unwrap_or_default())
+    }
+
+    /// SHA-256 over the SHA-256 of each path and content, in lower-case hex: the same for a folder and for an archive of it.
+    pub fn digest(&self) -> Box<str> {
+        let mut context = aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256);
+        for (path, file) in &self.files {
+            context.update(&super::id::hash(path));
+            context.update(&file.hash);
+        }
+        super::id::hex(context.finish().as_ref()).into()
+    }
+}
+
+fn unplaced(path: &str, id: &'static str, message: &str, help: &str) -> Fault {
+    let mut span = Span::default();
+    span.start.line = 1;
+    span.start.column = 1;
+    span.end = span.start;
+    Fault {
+        severity: Severity::Error,
+        id,
+        file: path.into(),
+        span,
+        message: message.to_owned(),
+        help: help.to_owned(),
+    }
+}
+
+/// A path that cannot leave the bundle.
+pub(super) fn acceptable(path: &str) -> bool {
+    path.len() <= 1024
+        && !path.chars().any(|c| c.is_control() || c == '\\')
+        && path.split('/').all(|part| !matches!(part, "" | "." | ".."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_digest_depends_on_paths_and_contents_alone() {
+        let files = |all: &[(&str, &str)]| {
+            let mut files = Files::new();
+            for (path, text) in all {
+                files.insert(path, text.as_bytes().to_vec());
+            }
+            files.digest()
+        };
+        let one = files(&[("a", "x"), ("b", "y")]);
+        assert_eq!(one, files(&[("b", "y"), ("a", "x")]));
+        assert_ne!(one, files(&[("a", "xb"), ("b", "y")]));
+        assert_ne!(one, files(&[("ax", ""), ("b", "y")]));
+        assert_eq!(one.len(), 64);
+    }
+
+    #[test]
+    fn what_is_no_file_of_a_bundle_is_a_fault() {
+        let mut files = Files::new();
+        files.insert("../x", Vec::new());
+        files.insert("a//b", Vec::new());
+        files.insert("big.json", vec![b' '; 16 * 1024 * 1024 + 1]);
+        files.insert("latin1.yaml", b"a: 1\nb: \xe9\n".to_vec());
+        let ids: Vec<_> = files.faults().iter().map(|fault| fault.id).collect();
+        assert_eq!(ids, ["bad-path", "bad-path", "too-large", "not-utf8"]);
+        assert_eq!(files.faults()[3].span.start.line, 2);
+        assert!(files.is_empty());
+    }
+}

@@ -1,0 +1,327 @@
+//! Puts the files of a bundle together: finds what each is, follows every reference, reports every fault.
+
+mod accounts;
+mod attach;
+mod kept;
+mod organization;
+mod permission_sets;
+mod policies;
+mod principals;
+mod providers;
+mod references;
+mod resources;
+mod routes;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+
+use super::files::Files;
+use super::layout::{self, InAccount, Place};
+use super::read::{self, Memo};
+use super::{Snapshot, id};
+use crate::arn::AccountId;
+use crate::directory::{Directory, ManagedPolicy, Parts};
+use crate::route::Table;
+use crate::source::{Fault, Node, Report, Severity, Span};
+
+/// How a bundle is judged.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// The upstreams that routes may name; `None`: any.
+    pub known_upstreams: Option<Vec<String>>,
+    /// Warnings are errors.
+    pub strict: bool,
+}
+
+/// Loads bundles, one after the other, and keeps what did not change in between.
+#[derive(Debug, Default)]
+pub struct Loader {
+    memos: Memos,
+}
+
+/// What was read from files before.
+#[derive(Debug, Default)]
+struct Memos {
+    organization: Memo<read::organization::Raw>,
+    accounts: Memo<read::account::Raw>,
+    principals: Memo<read::principal::Raw>,
+    policies: Memo<read::policy_about::Raw>,
+    permission_sets: Memo<read::permission_set::Raw>,
+    resources: Memo<read::resource::Raw>,
+    documents: Memo<Arc<read::document::Doc>>,
+    kept: kept::Kept,
+}
+
+impl Loader {
+    /// Loads a bundle.
+    ///
+    /// # Errors
+    /// Every fault of the bundle, warnings included, when at least one is an error.
+    pub fn load(&mut self, files: &Files, options: &Options) -> Result<Snapshot, Vec<Fault>> {
+        self.memos.turn();
+        let mut work = Work::new(files, options, &mut self.memos);
+        let routes = work.run();
+        let parts = std::mem::take(&mut work.parts);
+        let remade = work.remade;
+        let mut faults = work.faults;
+        self.memos.settle();
+        if options.strict {
+            for fault in &mut faults {
+                if fault.severity == Severity::Warning {
+                    fault.severity = Severity::Error;
+                }
+            }
+        }
+        faults.sort_by(|a, b| {
+            (&a.file, a.span.start, a.id, &a.message).cmp(&(
+                &b.file,
+                b.span.start,
+                b.id,
+                &b.message,
+            ))
+        });
+        faults.dedup();
+        let failed = (faults.iter()).any(|fault| fault.severity == Severity::Error);
+        let Some(routes) = routes.filter(|_| !failed) else {
+            return Err(faults);
+        };
+        Ok(Snapshot {
+            digest: files.digest(),
+            directory: Directory::new(parts),
+            routes,
+            faults,
+            remade,
+        })
+    }
+}
+
+impl Memos {
+    fn turn(&mut self) {
+        self.organization.turn();
+        self.accounts.turn();
+        self.principals.turn();
+        self.policies.turn();
+        self.permission_sets.turn();
+        self.resources.turn();
+        self.documents.turn();
+    }
+
+    fn settle(&mut self) {
+        self.organization.settle();
+        self.accounts.settle();
+        self.principals.settle();
+        self.policies.settle();
+        self.permission_sets.settle();
+        self.resources.settle();
+        self.documents.settle();
+    }
+}
+
+/// One load on its way. Something that is `known` and holds `None` has a file with faults: it is no dangling
+/// reference to name it, and the load fails anyway.
+struct Work<'w> {
+    files: &'w Files,
+    options: &'w Options,
+    memos: &'w mut Memos,
+    faults: Vec<Fault>,
+    remade: usize,
+    partition: Box<str>,
+    /// Files that other files refer to.
+    referenced: HashSet<String>,
+    /// Account folders by name.
+    folders: BTreeMap<&'w str, AccountId>,
+    /// Names by what they are names of, in lower case, with the file.
+    names: HashMap<String, Arc<str>>,
+    /// Predefined managed policies by name.
+    predefined: BTreeMap<Box<str>, Option<Arc<ManagedPolicy>>>,
+    /// Customer-managed policies by account and name.
+    customers: HashMap<AccountId, BTreeMap<Box<str>, Option<Arc<ManagedPolicy>>>>,
+    /// Whom policies name, to be checked when everybody is known.
+    named: Vec<references::Naming>,
+    /// Users and roles whose files have faults.
+    broken: HashSet<(AccountId, read::principal::Who, Box<str>)>,
+    /// A provider's file has faults, so that what names providers cannot be checked.
+    provider_broken: bool,
+    parts: Parts,
+}
+
+impl<'w> Work<'w> {
+    fn new(files: &'w Files, options: &'w Options, memos: &'w mut Memos) -> Self {
+        Self {
+            files,
+            options,
+            memos,
+            faults: files.faults().to_vec(),
+            remade: 0,
+            partition: "aws".into(),
+            referenced: HashSet::new(),
+            folders: BTreeMap::new(),
+            names: HashMap::new(),
+            predefined: BTreeMap::new(),
+            customers: HashMap::new(),
+            named: Vec::new(),
+            broken: HashSet::new(),
+            provider_broken: false,
+            parts: Parts::default(),
+        }
+    }
+
+    fn run(&mut self) -> Option<Table> {
+        if self.files.is_empty() {
+            if self.faults.is_empty() {
+                let mut report = Report::on("");
+                let help =
+                    "a bundle has at least one account and one route; `policies/` is an example";
+                report.error(
+                    "empty-bundle",
+                    Span::default(),
+                    "the bundle holds no files",
+                    help,
+                );
+                self.take(report);
+            }
+            return None;
+        }
+        let tree = self.organization_file();
+        self.accounts();
+        self.policies();
+        let groups = self.groups();
+        self.users(&groups);
+        self.roles();
+        self.providers();
+        self.permission_sets();
+        self.resources();
+        if let Some(tree) = tree {
+            self.organization(&tree);
+        }
+        let routes = self.routes();
+        self.references();
+        self.ids();
+        self.strangers();
+        self.parts.partition = std::mem::take(&mut self.partition);
+        routes
+    }
+
+    /// The files of one kind, by account folder.
+    fn in_accounts<T: 'w>(
+        &self,
+        select: impl Fn(InAccount<'w>) -> Option<T>,
+    ) -> Vec<(Arc<str>, AccountId, T)> {
+        let mut found = Vec::new();
+        for (path, _) in self.files.iter() {
+            if let Place::InAccount(folder, what) = layout::place(path)
+                && let Some(account) = self.folders.get(folder)
+                && let Some(item) = select(what)
+            {
+                found.push((Arc::clone(path), *account, item));
+            }
+        }
+        found
+    }
+
+    /// Takes over the faults of a report.
+    fn take(&mut self, report: Report) {
+        self.faults.extend(report.into_faults());
+    }
+
+    /// An error at one place of one file.
+    fn error(
+        &mut self,
+        file: &str,
+        id: &'static str,
+        span: Span,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) {
+        let mut report = Report::on(file);
+        report.error(id, span, message, help);
+        self.take(report);
+    }
+
+    /// Takes over what was read from a file.
+    fn taken<T>(&mut self, (read, new): (Arc<read::Read<T>>, bool)) -> Arc<read::Read<T>> {
+        self.faults.extend(read.faults.iter().cloned());
+        self.remade = self.remade.saturating_add(usize::from(new));
+        read
+    }
+
+    /// Ids that files give are unique.
+    fn ids(&mut self) {
+        let mut seen: HashMap<Box<str>, Arc<str>> = HashMap::new();
+        let parts = &self.parts;
+        let all = (parts.users.iter().map(|user| (&user.id, &user.arn)))
+            .chain(parts.groups.iter().map(|group| (&group.id, &group.arn)))
+            .chain(parts.roles.iter().map(|role| (&role.id, &role.arn)))
+            .chain(
+                parts
+                    .policies
+                    .iter()
+                    .map(|policy| (&policy.id, &policy.arn)),
+            );
+        let mut twice = Vec::new();
+        for (id, arn) in all {
+            if let Some(other) = seen.insert(id.clone(), Arc::clone(arn)) {
+                twice.push(format!("{other} and {arn} have the same id {id}"));
+            }
+        }
+        for message in twice {
+            self.error(
+                "",
+                "duplicate-id",
+                Span::default(),
+                message,
+                "give one of them another `id`, or none",
+            );
+        }
+    }
+
+    /// Files that nothing reads: what somebody wrote there would silently not count.
+    fn strangers(&mut self) {
+        let strangers: Vec<Arc<str>> = self
+            .files
+            .iter()
+            .map(|(path, _)| path)
+            .filter(|path| {
+                layout::place(path) == Place::Other && !self.referenced.contains(&***path)
+            })
+            .cloned()
+            .collect();
+        for path in strangers {
+            self.error(
+                &path,
+                "unknown-file",
+                first_line(),
+                "nothing reads this file",
+                layout::help(&path),
+            );
+        }
+    }
+}
+
+/// Reads one file of YAML (or JSON, by its name) and hands the tree on.
+fn parsed<T>(
+    path: &str,
+    text: &str,
+    make: impl FnOnce(&Node, &mut Report) -> Option<T>,
+) -> impl FnOnce(&mut Report) -> Option<T> {
+    move |report| {
+        let node = read::node(path, text, report)?;
+        make(&node, report)
+    }
+}
+
+/// For faults of a whole file.
+fn first_line() -> Span {
+    let mut span = Span::default();
+    span.start.line = 1;
+    span.start.column = 1;
+    span.end = span.start;
+    span
+}
+
+/// An id that is given, or derived from the ARN.
+fn given_or_derived(given: Option<&read::field::Reference>, prefix: &str, arn: &str) -> Box<str> {
+    given.map_or_else(|| id::unique(prefix, arn), |given| given.text.clone())
+}

@@ -1,0 +1,199 @@
+//! What is attached to somebody: managed policies by name or ARN, inline ones, a boundary.
+
+use std::sync::Arc;
+
+use super::Work;
+use crate::arn::{AccountId, Arn};
+use crate::bundle::read::document::{Source, Use};
+use crate::bundle::read::field::Reference;
+use crate::bundle::read::principal::Inline;
+use crate::directory::ManagedPolicy;
+use crate::policy::{Kind, Policy};
+use crate::source::{Report, Severity, nearest};
+
+impl Work<'_> {
+    /// Follows references to managed policies.
+    pub(super) fn managed(
+        &mut self,
+        file: &str,
+        account: AccountId,
+        references: &[Reference],
+    ) -> Vec<Arc<Policy>> {
+        let mut found: Vec<Arc<ManagedPolicy>> = Vec::with_capacity(references.len());
+        for reference in references {
+            let Some(policy) = self.managed_one(file, account, reference) else {
+                continue;
+            };
+            if found.iter().any(|other| Arc::ptr_eq(other, &policy)) {
+                let message = format!("`{}` is attached twice", reference.text);
+                self.error(
+                    file,
+                    "duplicate-reference",
+                    reference.span,
+                    message,
+                    "a name and its ARN are the same: keep one",
+                );
+                continue;
+            }
+            found.push(policy);
+        }
+        found
+            .iter()
+            .map(|policy| Arc::clone(&policy.policy))
+            .collect()
+    }
+
+    /// Follows the reference to a boundary.
+    pub(super) fn boundary(
+        &mut self,
+        file: &str,
+        account: AccountId,
+        reference: Option<&Reference>,
+    ) -> Option<Arc<Policy>> {
+        let policy = self.managed_one(file, account, reference?)?;
+        Some(Arc::clone(&policy.policy))
+    }
+
+    /// A bare name is one of the account's own policies or of the predefined ones; an ARN says which.
+    fn managed_one(
+        &mut self,
+        file: &str,
+        account: AccountId,
+        reference: &Reference,
+    ) -> Option<Arc<ManagedPolicy>> {
+        let text = &*reference.text;
+        if text.starts_with("arn:") {
+            return self.managed_arn(file, account, reference);
+        }
+        let own = self.customers.get(&account).and_then(|all| all.get(text));
+        let predefined = self.predefined.get(text);
+        match (own, predefined) {
+            (Some(policy), None) | (None, Some(policy)) => policy.clone(),
+            (Some(_), Some(_)) => {
+                let message =
+                    format!("`{text}` is both a policy of the account and a predefined one");
+                let help = format!(
+                    "write the ARN: {} or {}",
+                    Arn::policy(&self.partition, account.as_str(), "/", text),
+                    Arn::policy(&self.partition, "aws", "/", text)
+                );
+                self.error(file, "ambiguous-reference", reference.span, message, help);
+                None
+            }
+            (None, None) => {
+                let own = self
+                    .customers
+                    .get(&account)
+                    .into_iter()
+                    .flat_map(|all| all.keys());
+                let known = own.chain(self.predefined.keys()).map(|name| &**name);
+                let help = match nearest(text, known) {
+                    Some(name) => format!("did you mean `{name}`?"),
+                    None => format!(
+                        "add it under policies/{text}.json of the account, or under managed/"
+                    ),
+                };
+                let message = format!(
+                    "there is no policy `{text}` in {account} or among the predefined ones"
+                );
+                self.error(file, "dangling-reference", reference.span, message, help);
+                None
+            }
+        }
+    }
+
+    fn managed_arn(
+        &mut self,
+        file: &str,
+        account: AccountId,
+        reference: &Reference,
+    ) -> Option<Arc<ManagedPolicy>> {
+        let text = &*reference.text;
+        let arn = match Arn::parse(text) {
+            Ok(arn) => arn,
+            Err(error) => {
+                let message = format!("`{text}` is no ARN: {error}");
+                self.error(file, "malformed-arn", reference.span, message, "");
+                return None;
+            }
+        };
+        let name = arn.resource().rsplit('/').next().unwrap_or_default();
+        let found = match arn.account_id() {
+            None => self.predefined.get(name),
+            Some(owner) if owner == account => {
+                self.customers.get(&owner).and_then(|all| all.get(name))
+            }
+            Some(owner) => {
+                let message = format!("`{text}` is a policy of {owner}, and this is in {account}");
+                self.error(
+                    file,
+                    "foreign-reference",
+                    reference.span,
+                    message,
+                    "attach a policy of the same account",
+                );
+                return None;
+            }
+        };
+        let help = match found {
+            Some(None) => return None,
+            Some(Some(policy)) if *policy.arn == *text => return Some(Arc::clone(policy)),
+            Some(Some(policy)) => format!("did you mean `{}`?", policy.arn),
+            None => String::new(),
+        };
+        let message = format!("there is no policy `{text}`");
+        self.error(file, "dangling-reference", reference.span, message, help);
+        None
+    }
+
+    /// Inline policies.
+    pub(super) fn inline(
+        &mut self,
+        file: &str,
+        inline: &[Inline],
+        quota: usize,
+    ) -> Vec<Arc<Policy>> {
+        let mut policies = Vec::with_capacity(inline.len());
+        let mut size = 0usize;
+        for Inline { name, source, .. } in inline {
+            let used = Use {
+                kind: Kind::Identity,
+                name,
+            };
+            if let Some(doc) = self.document(file, source, used) {
+                size = size.saturating_add(doc.size);
+                policies.push(Arc::clone(&doc.policy));
+            }
+        }
+        if size > quota {
+            let message = format!(
+                "the inline policies have {size} characters together, and IAM stores {quota} at most"
+            );
+            let mut report = Report::on(file);
+            report.add(
+                Severity::Warning,
+                "quota",
+                super::first_line(),
+                message,
+                "make some of them managed policies",
+            );
+            self.take(report);
+        }
+        policies
+    }
+
+    /// The inline policy of a permission set.
+    pub(super) fn inline_one(
+        &mut self,
+        file: &str,
+        source: &Source,
+        name: &str,
+    ) -> Option<Arc<Policy>> {
+        let used = Use {
+            kind: Kind::Identity,
+            name,
+        };
+        let doc = self.document(file, source, used)?;
+        Some(Arc::clone(&doc.policy))
+    }
+}

@@ -1,0 +1,209 @@
+//! Managed policies: predefined ones under `managed/`, customers' under `accounts/…/policies/`.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::{Work, first_line, given_or_derived, parsed};
+use crate::arn::{AccountId, Arn};
+use crate::bundle::layout::{self, InAccount, Place};
+use crate::bundle::read::document::{self, Doc, Source, Use};
+use crate::bundle::read::field::is_name;
+use crate::bundle::read::{self, is_json};
+use crate::directory::ManagedPolicy;
+use crate::policy::Kind;
+use crate::source::nearest;
+
+/// Characters of a managed policy (IAM User Guide, quotas).
+const MANAGED_QUOTA: usize = 6_144;
+
+impl Work<'_> {
+    /// Reads all managed policies.
+    pub(super) fn policies(&mut self) {
+        let predefined: Vec<(Arc<str>, String)> = self
+            .files
+            .iter()
+            .filter_map(|(path, _)| match layout::place(path) {
+                Place::Managed(name) => Some((Arc::clone(path), name.to_owned())),
+                _ => None,
+            })
+            .collect();
+        for (path, name) in predefined {
+            self.name("managed", &path, &name, 128);
+            let policy = self.managed_policy(&path, None, &name);
+            self.predefined.insert(name.into(), policy);
+        }
+        for (path, account, name) in self.in_accounts(|what| match what {
+            InAccount::Policy(name) => Some(name.to_owned()),
+            _ => None,
+        }) {
+            self.name(&format!("{account}/policies"), &path, &name, 128);
+            let policy = self.managed_policy(&path, Some(account), &name);
+            self.customers
+                .entry(account)
+                .or_default()
+                .insert(name.into(), policy);
+        }
+        self.lonely_about();
+        self.parts.policies = (self.predefined.values())
+            .chain(self.customers.values().flat_map(BTreeMap::values))
+            .flatten()
+            .cloned()
+            .collect();
+    }
+
+    /// Checks a name that a file's own name gives: its characters, and that no other of its kind has it.
+    pub(super) fn name(&mut self, scope: &str, path: &Arc<str>, name: &str, longest: usize) {
+        if !is_name(name, longest) {
+            let message = format!("`{name}` is no name");
+            let help =
+                format!("a name has 1 to {longest} letters, digits and +=,.@_-: rename the file");
+            self.error(path, "bad-name", first_line(), message, help);
+        }
+        let key = format!("{scope}/{}", name.to_lowercase());
+        if let Some(other) = self.names.insert(key, Arc::clone(path)) {
+            let message = format!("{other} has the same name, but for case");
+            let help = "names are compared without case: rename one";
+            self.error(path, "duplicate-name", first_line(), message, help);
+        }
+    }
+
+    fn managed_policy(
+        &mut self,
+        path: &Arc<str>,
+        account: Option<AccountId>,
+        name: &str,
+    ) -> Option<Arc<ManagedPolicy>> {
+        let about = path
+            .strip_suffix(".json")
+            .and_then(|stem| self.files.get_key(&format!("{stem}.yaml")));
+        let about = about.map(|(path, file)| {
+            let key = (Arc::clone(path), Box::default());
+            let read = self.memos.policies.get(
+                key,
+                &file.hash,
+                parsed(path, &file.text, read::policy_about::read),
+            );
+            self.taken(read)
+        });
+        let about = about.as_ref().and_then(|read| read.value.as_ref());
+        let owner = account.as_ref().map_or("aws", AccountId::as_str);
+        let policy_path = about.map_or("/", |about| &*about.path);
+        let arn = Arn::policy(&self.partition, owner, policy_path, name);
+        let used = Use {
+            kind: Kind::Identity,
+            name: arn.as_str(),
+        };
+        let doc = self.document_file(path, used, Some(MANAGED_QUOTA))?;
+        let made = ManagedPolicy {
+            arn: arn.as_str().into(),
+            id: given_or_derived(
+                about.and_then(|about| about.id.as_ref()),
+                "ANPA",
+                arn.as_str(),
+            ),
+            name: name.into(),
+            path: policy_path.into(),
+            account,
+            description: about.and_then(|about| about.description.clone()),
+            tags: about.map(|about| about.tags.clone()).unwrap_or_default(),
+            created: about.and_then(|about| about.created.clone()),
+            updated: about.and_then(|about| about.updated.clone()),
+            policy: Arc::clone(&doc.policy),
+        };
+        Some(Arc::new(made))
+    }
+
+    /// A NAME.yaml beside no NAME.json.
+    fn lonely_about(&mut self) {
+        let lonely: Vec<Arc<str>> = self
+            .files
+            .iter()
+            .map(|(path, _)| path)
+            .filter(|path| {
+                matches!(
+                    layout::place(path),
+                    Place::ManagedAbout | Place::InAccount(_, InAccount::PolicyAbout)
+                )
+            })
+            .filter(|path| {
+                path.strip_suffix(".yaml")
+                    .is_some_and(|stem| self.files.text(&format!("{stem}.json")).is_none())
+            })
+            .cloned()
+            .collect();
+        for path in lonely {
+            let help = "the policy itself stands in NAME.json beside it";
+            self.error(
+                &path,
+                "dangling-reference",
+                first_line(),
+                "this describes a policy that does not exist",
+                help,
+            );
+        }
+    }
+
+    /// A policy document in a file of its own.
+    pub(super) fn document_file(
+        &mut self,
+        path: &Arc<str>,
+        used: Use<'_>,
+        quota: Option<usize>,
+    ) -> Option<Arc<Doc>> {
+        let file = self.files.get(path)?;
+        let key = (
+            Arc::clone(path),
+            format!("{:?} {}", used.kind, used.name).into(),
+        );
+        let read = self.memos.documents.get(key, &file.hash, |report| {
+            let node = read::node(path, &file.text, report)?;
+            let doc = document::document(&node, used, report)?;
+            if let Some(most) = quota {
+                document::quota(doc.size, most, "this policy", &node, report);
+            }
+            Some(Arc::new(doc))
+        });
+        let read = self.taken(read);
+        read.value.as_ref().map(Arc::clone)
+    }
+
+    /// A policy document that a YAML file gives, wherever it is.
+    pub(super) fn document(
+        &mut self,
+        from: &str,
+        source: &Source,
+        used: Use<'_>,
+    ) -> Option<Arc<Doc>> {
+        let reference = match source {
+            Source::Here(doc) => return Some(Arc::clone(doc)),
+            Source::File(reference) => reference,
+        };
+        let Some(path) = layout::resolve(from, &reference.text) else {
+            let message = format!("`{}` leads out of the bundle", reference.text);
+            let help = "a file is named relative to the folder of this one";
+            self.error(from, "dangling-reference", reference.span, message, help);
+            return None;
+        };
+        self.referenced.insert(path.clone());
+        let Some((path, _)) = self.files.get_key(&path) else {
+            let help = nearest(
+                &path,
+                self.files
+                    .iter()
+                    .map(|(path, _)| &**path)
+                    .filter(|path| is_json(path)),
+            )
+            .map_or_else(String::new, |name| format!("did you mean `{name}`?"));
+            self.error(
+                from,
+                "dangling-reference",
+                reference.span,
+                format!("there is no file `{path}`"),
+                help,
+            );
+            return None;
+        };
+        let path = Arc::clone(path);
+        self.document_file(&path, used, None)
+    }
+}

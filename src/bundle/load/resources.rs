@@ -1,0 +1,160 @@
+//! Resource policies and tags.
+
+use std::sync::Arc;
+
+use super::{Work, parsed, references::Naming};
+use crate::arn::AccountId;
+use crate::bundle::layout::InAccount;
+use crate::bundle::read::document::Use;
+use crate::bundle::read::{Read, resource};
+use crate::directory::Resource;
+use crate::directory::resource::glob;
+use crate::policy::{Kind, PolicySet};
+use crate::source::Span;
+
+/// A resource with where it was written.
+struct Placed {
+    file: Arc<str>,
+    resource: Arc<Resource>,
+    tags_span: Span,
+}
+
+impl Work<'_> {
+    /// Reads all resource files.
+    pub(super) fn resources(&mut self) {
+        let mut placed = Vec::new();
+        for (path, account, name) in self.in_accounts(|what| match what {
+            InAccount::Resource(name) => Some(name),
+            _ => None,
+        }) {
+            self.name(&format!("{account}/resources"), &path, name, 128);
+            let Some(file) = self.files.get(&path) else {
+                continue;
+            };
+            let key = (Arc::clone(&path), Box::default());
+            let make = parsed(&path, &file.text, |node, report| {
+                resource::read(node, name, report)
+            });
+            let read = self.memos.resources.get(key, &file.hash, make);
+            let read = self.taken(read);
+            placed.extend(self.resource(path, account, name, &read));
+        }
+        self.tags_agree(&mut placed);
+        self.parts.resources = placed.into_iter().map(|placed| placed.resource).collect();
+    }
+
+    fn resource(
+        &mut self,
+        path: Arc<str>,
+        account: AccountId,
+        name: &str,
+        read: &Read<resource::Raw>,
+    ) -> Option<Placed> {
+        let raw = read.value.as_ref()?;
+        let pattern = &raw.pattern;
+        if pattern.account_id() != Some(account) {
+            let message = format!("the ARN is not of the account {account}, whose folder this is");
+            let help = format!(
+                "write arn:{}:{}:{}:{account}:{}",
+                pattern.partition(),
+                pattern.service(),
+                pattern.region(),
+                pattern.resource()
+            );
+            self.error(&path, "wrong-folder", raw.pattern_span, message, help);
+            return None;
+        }
+        if *pattern.partition() != *self.partition {
+            let message = format!("the ARN is not of the partition {}", self.partition);
+            self.error(
+                &path,
+                "malformed-arn",
+                raw.pattern_span,
+                message,
+                "the partition stands in organization.yaml",
+            );
+            return None;
+        }
+        let name = format!("resource-policy:{name}");
+        let used = Use {
+            kind: Kind::Resource,
+            name: &name,
+        };
+        let doc = match &raw.policy {
+            Some(source) => Some(self.document(&path, source, used)?),
+            None => None,
+        };
+        if let Some(doc) = &doc {
+            self.named.push(Naming {
+                file: Arc::clone(&path),
+                trust_of: None,
+                source: raw.policy.clone(),
+                doc: Arc::clone(doc),
+            });
+        }
+        let resource = Resource {
+            name: name.into(),
+            pattern: pattern.as_str().into(),
+            account,
+            tags: raw.tags.clone(),
+            policy: doc.map(|doc| PolicySet::new(vec![Arc::clone(&doc.policy)])),
+        };
+        Some(Placed {
+            file: path,
+            resource: Arc::new(resource),
+            tags_span: raw.tags_span,
+        })
+    }
+
+    /// Two files that both reach some resource do not give it one tag with two values.
+    fn tags_agree(&mut self, placed: &mut [Placed]) {
+        // Two patterns can only meet when the literal beginning of one begins that of the other; sorted by it, those
+        // that one may meet stand right behind it.
+        placed.sort_by(|a, b| {
+            prefix(&a.resource)
+                .cmp(prefix(&b.resource))
+                .then_with(|| a.file.cmp(&b.file))
+        });
+        let mut clashes = Vec::new();
+        for (at, first) in placed.iter().enumerate() {
+            let start = prefix(&first.resource);
+            let followers = placed.iter().skip(at.saturating_add(1));
+            for second in followers.take_while(|other| prefix(&other.resource).starts_with(start)) {
+                if let Some(key) = clash(&first.resource, &second.resource)
+                    && glob::overlap(&first.resource.pattern, &second.resource.pattern)
+                {
+                    let message = format!(
+                        "{} sets the tag `{key}` of the same resources differently",
+                        first.file
+                    );
+                    clashes.push((Arc::clone(&second.file), second.tags_span, message));
+                }
+            }
+        }
+        for (file, span, message) in clashes {
+            let help = "let one file alone set it, or make the patterns disjoint";
+            self.error(&file, "conflicting-tags", span, message, help);
+        }
+    }
+}
+
+/// What every ARN that the resource's pattern reaches begins with.
+fn prefix(resource: &Resource) -> &str {
+    resource
+        .pattern
+        .split(['*', '?'])
+        .next()
+        .unwrap_or_default()
+}
+
+/// A tag that both set, and differently.
+fn clash<'a>(a: &'a Resource, b: &Resource) -> Option<&'a str> {
+    a.tags
+        .iter()
+        .find(|(key, value)| {
+            b.tags.iter().any(|(other, theirs)| {
+                other.to_lowercase() == key.to_lowercase() && theirs != value
+            })
+        })
+        .map(|(key, _)| &**key)
+}

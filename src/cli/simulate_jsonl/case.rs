@@ -1,0 +1,298 @@
+//! One case: request and policies, as the exchange format writes them.
+//!
+//! Lenient where the format leaves room (nulls, one document or a list of them), strict about what would change a
+//! decision: a member of a wrong type is an error, never a default. Members that the format does not know are ignored.
+
+use std::sync::Arc;
+
+use crate::policy::context::Map;
+use crate::policy::{Document, Kind, Layers, Policy, PolicySet, Principal, Request, ResourceKind};
+use crate::source::{Node, Report, Severity, Value};
+
+/// A case, ready to judge.
+pub(super) struct Case {
+    principal: Principal,
+    action: Box<str>,
+    resource: Box<str>,
+    resource_account: Option<Box<str>>,
+    context: Map,
+    identity: PolicySet,
+    boundary: Option<PolicySet>,
+    session: Option<PolicySet>,
+    scps: Vec<PolicySet>,
+    rcps: Vec<PolicySet>,
+    resource_policies: Option<PolicySet>,
+    resource_kind: ResourceKind,
+}
+
+type Read<T> = Result<T, String>;
+
+/// The errors of a report, on one line.
+pub(super) fn faults(report: &Report) -> String {
+    let errors: Vec<String> = report
+        .faults()
+        .iter()
+        .filter(|fault| fault.severity == Severity::Error)
+        .take(5)
+        .map(|fault| {
+            let help = if fault.help.is_empty() {
+                String::new()
+            } else {
+                format!(" ({})", fault.help)
+            };
+            format!(
+                "column {}: {}{help}",
+                fault.span.start.column, fault.message
+            )
+        })
+        .collect();
+    let place = if report.file().is_empty() {
+        String::new()
+    } else {
+        format!("{}: ", report.file())
+    };
+    format!("{place}{}", errors.join("; "))
+}
+
+/// A member that is there and not null.
+fn member<'n>(node: &'n Node, key: &str) -> Option<&'n Node> {
+    node.get(key).filter(|node| node.value != Value::Null)
+}
+
+fn required<'n>(node: &'n Node, path: &str, key: &str) -> Read<&'n Node> {
+    member(node, key).ok_or_else(|| format!("{path}.{key} is missing"))
+}
+
+fn text<'n>(node: &'n Node, path: &str, key: &str) -> Read<Option<&'n str>> {
+    match member(node, key) {
+        None => Ok(None),
+        Some(found) => match found.as_str() {
+            Some(text) => Ok(Some(text)),
+            None => Err(format!(
+                "{path}.{key} is a string, and this is {}",
+                found.kind()
+            )),
+        },
+    }
+}
+
+fn required_text<'n>(node: &'n Node, path: &str, key: &str) -> Read<&'n str> {
+    text(node, path, key)?.ok_or_else(|| format!("{path}.{key} is missing"))
+}
+
+impl Case {
+    /// Reads a case.
+    pub(super) fn read(node: &Node) -> Read<Self> {
+        if node.as_map().is_none() {
+            return Err(format!("a case is an object, and this is {}", node.kind()));
+        }
+        let request = required(node, "case", "request")?;
+        let principal = principal(required(request, "request", "principal")?)?;
+        let nothing = Node {
+            span: node.span,
+            value: Value::Map(Vec::new()),
+        };
+        let policies = member(node, "policies").unwrap_or(&nothing);
+        if policies.as_map().is_none() {
+            return Err("policies is an object".to_owned());
+        }
+        let resource_kind = match text(policies, "policies", "resourceKind")? {
+            None | Some("resource") => ResourceKind::Resource,
+            Some("trust") => ResourceKind::Trust,
+            Some("mandatory") => ResourceKind::Mandatory,
+            Some(other) => return Err(format!("policies.resourceKind `{other}` is unknown")),
+        };
+        let resource_document = if resource_kind == ResourceKind::Trust {
+            Kind::Trust
+        } else {
+            Kind::Resource
+        };
+        Ok(Self {
+            principal,
+            action: required_text(request, "request", "action")?.into(),
+            resource: required_text(request, "request", "resource")?.into(),
+            resource_account: text(request, "request", "resourceAccount")?.map(Into::into),
+            context: context(member(request, "context"))?,
+            identity: set(policies, "identity", Kind::Identity)?.unwrap_or_default(),
+            boundary: set(policies, "boundary", Kind::Boundary)?,
+            session: set(policies, "session", Kind::Session)?,
+            scps: levels(policies, "scps", Kind::Scp)?,
+            rcps: levels(policies, "rcps", Kind::Rcp)?,
+            resource_policies: set(policies, "resource", resource_document)?,
+            resource_kind,
+        })
+    }
+
+    /// Hands over the request and its layers.
+    pub(super) fn with_request<R>(&self, then: impl FnOnce(&Request<'_>, &Layers<'_>) -> R) -> R {
+        let request = Request {
+            principal: &self.principal,
+            action: &self.action,
+            resource: &self.resource,
+            resource_account: self.resource_account.as_deref(),
+            context: &self.context,
+        };
+        let identity = [&self.identity];
+        let scps: Vec<&PolicySet> = self.scps.iter().collect();
+        let rcps: Vec<&PolicySet> = self.rcps.iter().collect();
+        let resource = self.resource_policies.as_ref();
+        let layers = Layers {
+            identity: &identity,
+            boundary: self.boundary.as_ref(),
+            session: self.session.as_ref(),
+            scps: &scps,
+            rcps: &rcps,
+            resource: resource.as_slice(),
+            resource_kind: self.resource_kind,
+        };
+        then(&request, &layers)
+    }
+}
+
+fn principal(node: &Node) -> Read<Principal> {
+    const PATH: &str = "request.principal";
+    let kind = required_text(node, PATH, "type")?;
+    let arn = |key: &str| -> Read<Arc<str>> { Ok(required_text(node, PATH, key)?.into()) };
+    let account = || -> Read<Arc<str>> {
+        if let Some(account) = text(node, PATH, "account")? {
+            return Ok(account.into());
+        }
+        let arn = required_text(node, PATH, "arn")?;
+        match arn.split(':').nth(4) {
+            Some(account) if !account.is_empty() => Ok(account.into()),
+            _ => Err(format!("{PATH}.account is missing")),
+        }
+    };
+    Ok(match kind {
+        "root" => {
+            let account = account()?;
+            let arn = match text(node, PATH, "arn")? {
+                Some(arn) => arn.into(),
+                None => format!("arn:aws:iam::{account}:root").into(),
+            };
+            Principal::Root { account, arn }
+        }
+        "user" => Principal::User {
+            account: account()?,
+            arn: arn("arn")?,
+        },
+        "assumed-role" => Principal::RoleSession {
+            account: account()?,
+            arn: arn("arn")?,
+            role_arn: arn("roleArn")?,
+        },
+        "role" => Principal::Role {
+            account: account()?,
+            arn: match text(node, PATH, "arn")? {
+                Some(arn) => arn.into(),
+                None => arn("roleArn")?,
+            },
+        },
+        "federated-user" => Principal::FederatedUser {
+            account: account()?,
+            arn: arn("arn")?,
+            user_arn: text(node, PATH, "userArn")?.unwrap_or_default().into(),
+        },
+        "federated" => Principal::Federated {
+            provider: arn("arn")?,
+        },
+        "service" => Principal::Service {
+            name: arn("service")?,
+        },
+        "anonymous" => Principal::Anonymous,
+        other => return Err(format!("{PATH}.type `{other}` is unknown")),
+    })
+}
+
+/// One value of a context key as text.
+fn scalar(node: &Node, key: &str) -> Read<Box<str>> {
+    Ok(match &node.value {
+        Value::String(text) | Value::Number(text) => text.clone(),
+        Value::Bool(value) => value.to_string().into(),
+        Value::Null | Value::List(_) | Value::Map(_) => {
+            return Err(format!(
+                "request.context `{key}` holds texts, numbers and booleans, and this is {}",
+                node.kind()
+            ));
+        }
+    })
+}
+
+fn context(node: Option<&Node>) -> Read<Map> {
+    let mut map = Map::new();
+    let Some(node) = node else {
+        return Ok(map);
+    };
+    let Some(entries) = node.as_map() else {
+        return Err(format!(
+            "request.context is an object, and this is {}",
+            node.kind()
+        ));
+    };
+    for entry in entries {
+        match &entry.value.value {
+            Value::Null => {}
+            Value::List(items) => {
+                let values = items
+                    .iter()
+                    .map(|item| scalar(item, &entry.key))
+                    .collect::<Read<Vec<_>>>()?;
+                map.set_many(&entry.key, values);
+            }
+            Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Map(_) => {
+                map.set(&entry.key, scalar(&entry.value, &entry.key)?);
+            }
+        }
+    }
+    Ok(map)
+}
+
+/// A document or a list of them, each bare or as `{"name": …, "document": …}`.
+fn set(policies: &Node, key: &str, kind: Kind) -> Read<Option<PolicySet>> {
+    member(policies, key)
+        .map(|node| documents(node, key, kind).map(PolicySet::new))
+        .transpose()
+}
+
+fn documents(node: &Node, path: &str, kind: Kind) -> Read<Vec<Arc<Policy>>> {
+    match node.as_list() {
+        Some(items) => items
+            .iter()
+            .enumerate()
+            .map(|(number, item)| document(item, &format!("{path}[{number}]"), kind))
+            .collect(),
+        None => Ok(vec![document(node, path, kind)?]),
+    }
+}
+
+fn document(node: &Node, path: &str, kind: Kind) -> Read<Arc<Policy>> {
+    let (node, name) = match member(node, "document") {
+        Some(inner) => (inner, text(node, path, "name")?.unwrap_or(path)),
+        None => (node, path),
+    };
+    let mut report = Report::on(&format!("policies.{path}"));
+    match Document::read(node, kind, &mut report) {
+        Some(document) => Ok(Arc::new(Policy::compile(&document, name))),
+        None => Err(faults(&report)),
+    }
+}
+
+/// One list of documents a level.
+fn levels(policies: &Node, key: &str, kind: Kind) -> Read<Vec<PolicySet>> {
+    let Some(node) = member(policies, key) else {
+        return Ok(Vec::new());
+    };
+    let Some(levels) = node.as_list() else {
+        return Err(format!(
+            "policies.{key} is a list of levels, and this is {}",
+            node.kind()
+        ));
+    };
+    levels
+        .iter()
+        .enumerate()
+        .map(|(number, level)| {
+            documents(level, &format!("{key}[{number}]"), kind).map(PolicySet::new)
+        })
+        .collect()
+}

@@ -1,0 +1,143 @@
+use super::*;
+
+const CASE: &str = r#"{"id":ID,"request":{"principal":{"type":"assumed-role","account":"111111111111","arn":"arn:aws:sts::111111111111:assumed-role/Admin/s","roleArn":"arn:aws:iam::111111111111:role/Admin","name":"Admin","session":"s"},"action":"s3:GetObject","resource":"arn:aws:s3:::logs/a","resourceAccount":"111111111111","context":{"aws:SourceIp":"203.0.113.7","aws:TagKeys":["a"],"n":5,"b":true,"z":null}},"policies":{"identity":[{"name":"p0","document":DOC}],"resource":null,"resourceKind":null,"boundary":null,"session":null,"scps":[],"rcps":[[]]}}"#;
+
+fn ask(document: &str) -> serde_json::Value {
+    let line = CASE.replace("ID", "\"c\"").replace("DOC", document);
+    serde_json::from_str(&judge(&line)).unwrap()
+}
+
+#[test]
+fn a_decision_with_its_reason() {
+    let answer = ask(
+        r#"{"Version":"2012-10-17","Statement":{"Sid":"Logs","Effect":"Allow","Action":"s3:Get*","Resource":"*","Condition":{"NumericEquals":{"n":5},"Bool":{"b":true},"Null":{"z":true}}}}"#,
+    );
+    assert_eq!(answer["id"], "c");
+    assert_eq!(answer["decision"], "allowed");
+    assert_eq!(answer["reason"]["layer"], "identity");
+    assert_eq!(answer["reason"]["policy"], "p0");
+    assert_eq!(answer["reason"]["statement"], 0);
+    assert_eq!(answer["reason"]["sid"], "Logs");
+    let answer = ask(r#"{"Statement":{"Effect":"Deny","Action":"*","Resource":"*"}}"#);
+    assert_eq!(answer["decision"], "explicitDeny");
+}
+
+#[test]
+fn what_cannot_be_judged_answers_with_an_error() {
+    let answer = ask(r#"{"Statement":{"Effect":"Maybe","Action":"*","Resource":"*"}}"#);
+    assert_eq!(answer["id"], "c");
+    let error = answer["error"].as_str().unwrap();
+    assert!(
+        error.starts_with("policies.identity[0]: column "),
+        "{error}"
+    );
+    for (line, id) in [
+        ("no json", serde_json::Value::Null),
+        ("{\"id\":7}", 7.into()),
+        ("[]", serde_json::Value::Null),
+        ("{\"id\":\"a\",\"id\":\"a\"}", "a".into()),
+        (
+            "{\"id\":\"a\",\"request\":{\"principal\":{\"type\":\"ghost\"}}}",
+            "a".into(),
+        ),
+        (
+            "{\"id\":\"a\",\"request\":{\"principal\":{\"type\":\"user\"}}}",
+            "a".into(),
+        ),
+    ] {
+        let answer: serde_json::Value = serde_json::from_str(&judge(line)).unwrap();
+        assert_eq!(answer["id"], id, "{line}");
+        assert!(answer["error"].is_string(), "{line}");
+    }
+}
+
+#[test]
+fn lines_in_lines_out() {
+    let case = CASE.replace(
+        "DOC",
+        r#"{"Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}"#,
+    );
+    let input = format!(
+        "{}\n\nbroken\n\u{fffd}\n{}",
+        case.replace("ID", "1"),
+        case.replace("ID", "[2]")
+    );
+    let mut input = input.into_bytes();
+    input.splice(0..0, b"\xff\n".iter().copied());
+    let mut output = Vec::new();
+    // A reader that gives three bytes at a time.
+    run(io::BufReader::with_capacity(3, &*input), &mut output).unwrap();
+    let output = String::from_utf8(output).unwrap();
+    let answers: Vec<serde_json::Value> = output
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(answers.len(), 5);
+    assert_eq!(answers[1]["id"], 1);
+    assert_eq!(answers[1]["decision"], "allowed");
+    assert!(answers[2]["error"].is_string());
+    assert_eq!(answers[4]["id"], serde_json::json!([2]));
+}
+
+#[test]
+fn overlong_lines_are_skipped() {
+    let mut input = vec![b' '; LONGEST_LINE + 1];
+    input.extend_from_slice(b"x\n{}\n");
+    let mut output = Vec::new();
+    run(&*input, &mut output).unwrap();
+    let output = String::from_utf8(output).unwrap();
+    assert_eq!(output.lines().count(), 2);
+    assert!(output.lines().next().unwrap().contains("longer than"));
+}
+
+#[test]
+fn every_type_of_principal() {
+    for (principal, policies, decision) in [
+        (
+            r#"{"type":"user","arn":"arn:aws:iam::1:user/u","account":"1"}"#,
+            r#"{"identity":[{"document":ALLOW}]}"#,
+            "allowed",
+        ),
+        (
+            r#"{"type":"role","arn":"arn:aws:iam::1:role/r","account":"1"}"#,
+            r#"{"identity":[{"document":ALLOW}]}"#,
+            "allowed",
+        ),
+        (r#"{"type":"root","account":"1"}"#, "{}", "allowed"),
+        (
+            r#"{"type":"anonymous","arn":null,"account":null}"#,
+            r#"{"resource":{"Statement":{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*"}}}"#,
+            "allowed",
+        ),
+        (
+            r#"{"type":"service","service":"s.amazonaws.com","arn":null,"account":null}"#,
+            r#"{"resource":{"Statement":{"Effect":"Allow","Principal":{"Service":"s.amazonaws.com"},"Action":"*","Resource":"*"}}}"#,
+            "allowed",
+        ),
+        (
+            r#"{"type":"federated","arn":"p","account":"1"}"#,
+            r#"{"resourceKind":"trust","resource":{"Statement":{"Effect":"Allow","Principal":{"Federated":"p"},"Action":"*"}}}"#,
+            "allowed",
+        ),
+        (
+            r#"{"type":"federated-user","arn":"arn:aws:sts::1:federated-user/f","userArn":"arn:aws:iam::1:user/u","account":"1"}"#,
+            r#"{"identity":[ALLOW],"session":[ALLOW]}"#,
+            "allowed",
+        ),
+        (
+            r#"{"type":"federated-user","arn":"arn:aws:sts::1:federated-user/f","userArn":"arn:aws:iam::1:user/u","account":"1"}"#,
+            r#"{"identity":[ALLOW],"session":null}"#,
+            "implicitDeny",
+        ),
+    ] {
+        let policies = policies.replace(
+            "ALLOW",
+            r#"{"Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}"#,
+        );
+        let line = format!(
+            r#"{{"id":1,"request":{{"principal":{principal},"action":"sts:X","resource":"*","resourceAccount":null,"context":{{}}}},"policies":{policies}}}"#
+        );
+        let answer: serde_json::Value = serde_json::from_str(&judge(&line)).unwrap();
+        assert_eq!(answer["decision"], decision, "{line} {answer}");
+    }
+}

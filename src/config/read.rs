@@ -1,0 +1,178 @@
+//! The keys of `sidegate.yaml`: one line a key.
+
+use std::num::NonZeroUsize;
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::section::Section;
+use super::settings::{Listener, ListenerTls, Mode, Protocol, Settings, Upstream, UpstreamTimes};
+use super::value::{HeaderPattern, Name, Size};
+
+/// A time limit that is one.
+const TIMEOUT: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(86_400);
+/// A time that may be none at all.
+const WAIT: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(3600);
+
+/// Reads the whole configuration; what is wrong stands in the report.
+pub(super) fn settings(root: &mut Section<'_, '_, '_>) -> Settings {
+    let mut settings = Settings::default();
+    listeners(root, &mut settings.listeners);
+    upstreams(root, &mut settings.upstreams);
+    root.section("bundle", |section| {
+        if let Some(path) = section.required::<PathBuf>("path") {
+            settings.bundle.path = path;
+        }
+    });
+    root.section("health", |section| {
+        section.set("address", &mut settings.health.address);
+    });
+    root.section("state", |section| {
+        section.set_optional("path", &mut settings.state.path);
+    });
+    root.section("audit", |section| audit(section, &mut settings));
+    root.section("limits", |section| limits(section, &mut settings));
+    root.section("drain", |section| {
+        section.set_within("accepting", &WAIT, &mut settings.drain.accepting);
+        section.set_within("grace", &WAIT, &mut settings.drain.grace);
+    });
+    root.set("trusted_proxies", &mut settings.headers.trusted_proxies);
+    let mut patterns: Vec<HeaderPattern> = settings
+        .headers
+        .strip
+        .drain(..)
+        .map(HeaderPattern)
+        .collect();
+    root.set("strip_headers", &mut patterns);
+    settings.headers.strip = patterns.into_iter().map(|pattern| pattern.0).collect();
+    root.set(
+        "forward_credential",
+        &mut settings.headers.forward_credential,
+    );
+    root.set("refusal_detail", &mut settings.refusal_detail);
+    root.section("log", |section| {
+        section.set("level", &mut settings.log.level);
+        section.set("format", &mut settings.log.format);
+    });
+    let mut workers = settings.workers.map(NonZeroUsize::get);
+    root.set_or("workers", "auto", &(1..=1024), &mut workers);
+    settings.workers = workers.and_then(NonZeroUsize::new);
+    settings
+}
+
+fn listeners(root: &mut Section<'_, '_, '_>, listeners: &mut Vec<Listener>) {
+    let faults_before = root.reading.report.faults().len();
+    root.items("listeners", "a listener", |section| {
+        let name = section.required::<Name>("name");
+        let address = section.required("address");
+        let mut mode = Mode::default();
+        section.set("mode", &mut mode);
+        let tls = section.optional_section("tls", |section| {
+            let certificate = section.required("certificate");
+            let key = section.required("key");
+            Some(ListenerTls {
+                certificate: certificate?,
+                key: key?,
+            })
+        });
+        if let (Some(Name(name)), Some(address), Ok(tls)) = (name, address, tls) {
+            for other in listeners.iter() {
+                let same = if other.name == name {
+                    "name"
+                } else if other.address == address {
+                    "address"
+                } else {
+                    continue;
+                };
+                section.reading.report.error(
+                    "duplicate-listener",
+                    section.span(),
+                    format!("two listeners have the same {same}"),
+                    "give each its own",
+                );
+            }
+            listeners.push(Listener {
+                name,
+                address,
+                mode,
+                tls,
+            });
+        }
+    });
+    if listeners.is_empty() && root.reading.report.faults().len() == faults_before {
+        let span = root.span();
+        root.reading.report.error(
+            "missing-key",
+            span,
+            "a configuration needs at least one listener",
+            "add `listeners: [{ name: ingress, address: 0.0.0.0:8080 }]`",
+        );
+    }
+}
+
+fn upstreams(root: &mut Section<'_, '_, '_>, upstreams: &mut Vec<Upstream>) {
+    root.named("upstreams", "an upstream", |name, span, section| {
+        let name = Name::check(name, span, "the upstream's name", section.reading.report);
+        let url = section.required("url");
+        let mut protocol = Protocol::default();
+        section.set("protocol", &mut protocol);
+        let mut ca_file = None;
+        section.set_optional("ca_file", &mut ca_file);
+        let mut times = UpstreamTimes::default();
+        section.set_within("connect_timeout", &TIMEOUT, &mut times.connect);
+        section.set_within("response_timeout", &TIMEOUT, &mut times.response);
+        section.set_within("idle_timeout", &TIMEOUT, &mut times.idle);
+        if let (Some(Name(name)), Some(url)) = (name, url) {
+            upstreams.push(Upstream {
+                name,
+                url,
+                protocol,
+                ca_file,
+                times,
+            });
+        }
+    });
+    upstreams.sort_by(|a, b| a.name.cmp(&b.name));
+}
+
+fn audit(section: &mut Section<'_, '_, '_>, settings: &mut Settings) {
+    let audit = &mut settings.audit;
+    let has_folder = section.set("file", &mut audit.folder);
+    section.set("stdout", &mut audit.stdout);
+    section.set("on_full", &mut audit.on_full);
+    section.set_within("on_full_timeout", &WAIT, &mut audit.on_full_timeout);
+    let mut size = Size(audit.rotate_size);
+    section.set_within("rotate_size", &Size::range(64 * 1024, 1 << 40), &mut size);
+    audit.rotate_size = size.0;
+    section.set_within("keep", &(0..=10_000), &mut audit.keep);
+    let mut queue = Size(audit.queue_size);
+    section.set_within("queue_size", &Size::range(256 * 1024, 1 << 32), &mut queue);
+    audit.queue_size = queue.0;
+    if audit.stdout && has_folder {
+        section.reading.report.error(
+            "contradiction",
+            section.span(),
+            "the audit log goes to a folder or to stdout, not to both",
+            "remove `file` or `stdout`",
+        );
+    }
+}
+
+fn limits(section: &mut Section<'_, '_, '_>, settings: &mut Settings) {
+    let limits = &mut settings.limits;
+    section.set_within("head_timeout", &TIMEOUT, &mut limits.head_timeout);
+    let mut head = Size(limits.head_size);
+    // The lower bound is what hyper needs for its read buffer.
+    section.set_within("head_size", &Size::range(8 * 1024, 1 << 20), &mut head);
+    limits.head_size = head.0;
+    section.set_within("head_fields", &(10..=1000), &mut limits.head_fields);
+    section.set_within("body_idle_timeout", &TIMEOUT, &mut limits.body_idle_timeout);
+    let mut body = limits.body_size.map(Size);
+    let any = Size::range(0, 1 << 50);
+    section.set_or("body_size", "unlimited", &any, &mut body);
+    limits.body_size = body.map(|size| size.0);
+    section.set_within("write_timeout", &TIMEOUT, &mut limits.write_timeout);
+    section.set_within("idle_timeout", &TIMEOUT, &mut limits.idle_timeout);
+    section.set_within("connections", &(1..=1_000_000), &mut limits.connections);
+    section.set_within("streams", &(1..=10_000), &mut limits.streams);
+}

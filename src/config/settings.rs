@@ -1,0 +1,378 @@
+//! What a configuration says, as plain data, with the documented defaults. Reads nothing and knows no YAML.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::audit::sink;
+
+const KIB: u64 = 1024;
+
+/// A whole configuration. What has no default (listeners, upstreams, the bundle) is empty in [`Default`].
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// Where requests come in; at least one.
+    pub listeners: Vec<Listener>,
+    /// Where they go, by name, sorted by it.
+    pub upstreams: Vec<Upstream>,
+    /// Who may do what.
+    pub bundle: Bundle,
+    /// The listener for kubelet and Prometheus.
+    pub health: Health,
+    /// What outlives a restart.
+    pub state: State,
+    /// Where decisions are recorded.
+    pub audit: sink::Settings,
+    /// Time and size limits of the listeners.
+    pub limits: Limits,
+    /// How the process ends.
+    pub drain: Drain,
+    /// What is believed of, and passed on in, headers.
+    pub headers: Headers,
+    /// How much a refusal says.
+    pub refusal_detail: RefusalDetail,
+    /// The process's own log.
+    pub log: Log,
+    /// Worker threads; `None`: one a core.
+    pub workers: Option<NonZeroUsize>,
+}
+
+/// An address to listen on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Address {
+    /// `host:port`; an IPv6 host stands in brackets.
+    Tcp(Box<str>),
+    /// A Unix socket.
+    Unix(PathBuf),
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => f.write_str(address),
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
+}
+
+/// One of `listeners`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listener {
+    /// Its name, in metrics, logs and routes.
+    pub name: Box<str>,
+    /// Where it listens.
+    pub address: Address,
+    /// What it speaks.
+    pub mode: Mode,
+    /// TLS, if it is to be spoken.
+    pub tls: Option<ListenerTls>,
+}
+
+/// What a listener does with a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Mode {
+    /// Decides, and forwards what is allowed.
+    #[default]
+    Proxy,
+}
+
+/// TLS of a listener.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListenerTls {
+    /// PEM file: the certificate and its chain.
+    pub certificate: PathBuf,
+    /// PEM file: the private key.
+    pub key: PathBuf,
+}
+
+/// One of `upstreams`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Upstream {
+    /// Its name, as routes use it.
+    pub name: Box<str>,
+    /// Where it is.
+    pub url: Url,
+    /// What it speaks.
+    pub protocol: Protocol,
+    /// PEM file with the certificate authorities to trust; `None`: the well-known public ones.
+    pub ca_file: Option<PathBuf>,
+    /// Its time limits.
+    pub times: UpstreamTimes,
+}
+
+/// Time limits of an upstream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UpstreamTimes {
+    /// To connect, TLS included.
+    pub connect: Duration,
+    /// From the sent request to the head of the answer.
+    pub response: Duration,
+    /// How long an idle connection is kept for the next request.
+    pub idle: Duration,
+}
+
+impl Default for UpstreamTimes {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(1),
+            response: Duration::from_secs(15),
+            // Shorter than the five seconds after which common servers close theirs: a request written on a
+            // connection that is just being closed is lost.
+            idle: Duration::from_secs(4),
+        }
+    }
+}
+
+/// An upstream's URL: scheme, host and port. It has no path: the path that policy judged is sent as it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Url {
+    /// Whether it is `https`.
+    pub tls: bool,
+    /// The host; an IPv6 address without its brackets.
+    pub host: Box<str>,
+    /// The port, given or the scheme's.
+    pub port: u16,
+}
+
+impl fmt::Display for Url {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = if self.tls { "https" } else { "http" };
+        let Self { host, port, .. } = self;
+        if host.contains(':') {
+            write!(f, "{scheme}://[{host}]:{port}")
+        } else {
+            write!(f, "{scheme}://{host}:{port}")
+        }
+    }
+}
+
+/// What an upstream speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Protocol {
+    /// HTTP/1.1.
+    #[default]
+    Http1,
+    /// HTTP/2, by ALPN with TLS and with prior knowledge without.
+    Http2,
+}
+
+/// `bundle`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Bundle {
+    /// A folder, a mounted ConfigMap or a `.tar.gz`.
+    pub path: PathBuf,
+}
+
+/// `health`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Health {
+    /// Where it listens.
+    pub address: Address,
+}
+
+impl Default for Health {
+    fn default() -> Self {
+        Self {
+            address: Address::Tcp("0.0.0.0:9900".into()),
+        }
+    }
+}
+
+/// `state`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct State {
+    /// The folder; `None`: nothing outlives a restart.
+    pub path: Option<PathBuf>,
+}
+
+/// `limits`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// To receive a request's head.
+    pub head_timeout: Duration,
+    /// Size of a request's head.
+    pub head_size: u64,
+    /// Fields in a request's head.
+    pub head_fields: usize,
+    /// Between two pieces of a request's body.
+    pub body_idle_timeout: Duration,
+    /// Size of a request's body; `None`: unlimited, as bodies are streamed.
+    pub body_size: Option<u64>,
+    /// How long a client may leave an answer unread.
+    pub write_timeout: Duration,
+    /// How long a connection without a request is kept.
+    pub idle_timeout: Duration,
+    /// Connections, over all listeners.
+    pub connections: usize,
+    /// HTTP/2 streams of one connection.
+    pub streams: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            head_timeout: Duration::from_secs(10),
+            head_size: 64 * KIB,
+            head_fields: 100,
+            body_idle_timeout: Duration::from_secs(15),
+            body_size: None,
+            write_timeout: Duration::from_secs(30),
+            idle_timeout: Duration::from_secs(60),
+            connections: 10_000,
+            streams: 256,
+        }
+    }
+}
+
+/// `drain`: together 25 s, inside the 30 s that Kubernetes gives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Drain {
+    /// How long new connections are still accepted after SIGTERM, while readiness already fails.
+    pub accepting: Duration,
+    /// How long running requests may take after that.
+    pub grace: Duration,
+}
+
+impl Default for Drain {
+    fn default() -> Self {
+        Self {
+            accepting: Duration::from_secs(5),
+            grace: Duration::from_secs(20),
+        }
+    }
+}
+
+/// `trusted_proxies`, `strip_headers` and `forward_credential`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Headers {
+    /// Whose `X-Forwarded-*` is believed.
+    pub trusted_proxies: Vec<Network>,
+    /// Names removed from every request, beside `X-Sidegate-*`: lower case; `*` at the end stands for any rest.
+    pub strip: Vec<Box<str>>,
+    /// Whether the client's credential is passed on.
+    pub forward_credential: bool,
+}
+
+impl Default for Headers {
+    fn default() -> Self {
+        Self {
+            trusted_proxies: Vec::new(),
+            strip: STRIP_HEADERS.iter().map(|name| (*name).into()).collect(),
+            forward_credential: false,
+        }
+    }
+}
+
+/// Names that upstreams commonly trust for who is calling, and for what.
+const STRIP_HEADERS: [&str; 17] = [
+    "x-remote-user",
+    "x-forwarded-user",
+    "x-auth-request-*",
+    "x-authenticated-user",
+    "x-user-id",
+    "x-principal",
+    "x-jwt-payload",
+    "x-amzn-oidc-*",
+    "x-http-method-override",
+    "x-http-method",
+    "x-method-override",
+    "x-original-url",
+    "x-original-method",
+    "x-rewrite-url",
+    "x-forwarded-uri",
+    "x-forwarded-prefix",
+    "x-envoy-original-path",
+];
+
+/// A network in CIDR notation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Network {
+    /// Its first address.
+    pub address: IpAddr,
+    /// How many leading bits count.
+    pub prefix: u8,
+}
+
+impl fmt::Display for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.address, self.prefix)
+    }
+}
+
+impl Network {
+    /// Whether `address` is inside. An IPv4 address written as IPv6 (`::ffff:…`) counts as IPv4.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        match (self.address, address.to_canonical()) {
+            (IpAddr::V4(own), IpAddr::V4(other)) => {
+                let mask = u32::MAX
+                    .checked_shl(32_u32.saturating_sub(self.prefix.into()))
+                    .unwrap_or(0);
+                own.to_bits() & mask == other.to_bits() & mask
+            }
+            (IpAddr::V6(own), IpAddr::V6(other)) => {
+                let mask = u128::MAX
+                    .checked_shl(128_u32.saturating_sub(self.prefix.into()))
+                    .unwrap_or(0);
+                own.to_bits() & mask == other.to_bits() & mask
+            }
+            (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => false,
+        }
+    }
+}
+
+/// `refusal_detail`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum RefusalDetail {
+    /// A code and the request id.
+    Id,
+    /// Action, resource and the kind of policy too.
+    #[default]
+    PolicyType,
+}
+
+/// `log`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Log {
+    /// From which level on.
+    pub level: Level,
+    /// How a line looks.
+    pub format: LogFormat,
+}
+
+/// How much is logged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Level {
+    /// Only what somebody must mend.
+    Error,
+    /// What somebody should look at, too.
+    Warn,
+    /// What happened to the process, too.
+    #[default]
+    Info,
+    /// What a developer asks for, too.
+    Debug,
+}
+
+impl Level {
+    /// As `tracing` and the configuration write it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+        }
+    }
+}
+
+/// How a log line looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}

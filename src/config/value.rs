@@ -1,0 +1,372 @@
+//! How single values are written: `10s`, `64KiB`, `host:port`, `10.0.0.0/8`, one of a few words.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::env;
+use super::section::Reading;
+use super::settings::{Address, Network, Url};
+use crate::source::mapping::string;
+use crate::source::{Node, Report, Span, Value};
+
+/// What a key's value looks like, so that an environment variable can be read as one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// `true` or `false`.
+    Boolean,
+    /// A whole number.
+    Number,
+    /// A text of any kind.
+    Text,
+    /// A list of texts.
+    List,
+}
+
+/// A type that a key's value can have.
+pub(super) trait Setting: Sized {
+    /// What it looks like.
+    const SHAPE: Shape;
+
+    /// Reads it; `None` when it is faulty (the report then says why).
+    fn read(node: &Node, key: &str, reading: &mut Reading<'_>) -> Option<Self>;
+
+    /// As one would write it.
+    fn text(&self) -> String;
+}
+
+/// Reports that `key` is `what`, with an example.
+fn wrong(node: &Node, key: &str, what: &str, example: &str, report: &mut Report) {
+    report.error(
+        "wrong-value",
+        node.span,
+        format!("`{key}` is {what}"),
+        format!("like `{example}`"),
+    );
+}
+
+/// Types that are read from a string alone.
+macro_rules! from_text {
+    ($type:ty, $what:literal, $example:literal, $parse:expr, $text:expr) => {
+        impl Setting for $type {
+            const SHAPE: Shape = Shape::Text;
+
+            fn read(node: &Node, key: &str, reading: &mut Reading<'_>) -> Option<Self> {
+                let (text, _) = string(node, key, reading.report)?;
+                let parse: fn(&str) -> Option<Self> = $parse;
+                let value = parse(text);
+                if value.is_none() {
+                    wrong(node, key, $what, $example, reading.report);
+                }
+                value
+            }
+
+            fn text(&self) -> String {
+                let text: fn(&Self) -> String = $text;
+                text(self)
+            }
+        }
+    };
+}
+
+from_text!(
+    Duration,
+    "a time in ms, s, m or h",
+    "10s",
+    duration,
+    |time| {
+        let milliseconds = time.as_millis();
+        match milliseconds {
+            0 => "0s".to_owned(),
+            whole if whole.is_multiple_of(3_600_000) => format!("{}h", whole / 3_600_000),
+            whole if whole.is_multiple_of(1000) => format!("{}s", whole / 1000),
+            whole => format!("{whole}ms"),
+        }
+    }
+);
+from_text!(
+    Address,
+    "host:port, or unix: and a path",
+    "127.0.0.1:8080",
+    address,
+    ToString::to_string
+);
+from_text!(
+    Network,
+    "an address with the number of its leading bits that count",
+    "10.0.0.0/8",
+    network,
+    ToString::to_string
+);
+from_text!(
+    Url,
+    "http:// or https://, a host and perhaps a port, and no path",
+    "http://127.0.0.1:3000",
+    url,
+    ToString::to_string
+);
+from_text!(
+    Name,
+    "a name of letters, digits, single `_` and `-`, 64 at most",
+    "ingress",
+    |text| is_name(text).then(|| Self(text.into())),
+    |name| name.0.to_string()
+);
+from_text!(
+    HeaderPattern,
+    "a header's name, perhaps with a `*` at its end",
+    "X-Remote-User",
+    |text| {
+        let name = text.strip_suffix('*').unwrap_or(text);
+        let fine = !name.is_empty()
+            && name
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"-_.!#$%&'+^`|~".contains(&byte));
+        fine.then(|| Self(text.to_ascii_lowercase().into()))
+    },
+    |pattern| pattern.0.to_string()
+);
+
+fn duration(text: &str) -> Option<Duration> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at_checked(digits)?;
+    let number: u64 = number.parse().ok()?;
+    let milliseconds = match unit {
+        "ms" => 1,
+        "s" => 1000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        _ => return None,
+    };
+    number.checked_mul(milliseconds).map(Duration::from_millis)
+}
+
+fn address(text: &str) -> Option<Address> {
+    if let Some(path) = text.strip_prefix("unix:") {
+        return path
+            .starts_with('/')
+            .then(|| Address::Unix(PathBuf::from(path)));
+    }
+    let (host, port) = text.rsplit_once(':')?;
+    let fine = text.parse::<SocketAddr>().is_ok() || (is_host(host) && is_port(port));
+    fine.then(|| Address::Tcp(text.into()))
+}
+
+fn is_port(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_digit()) && text.parse::<u16>().is_ok()
+}
+
+/// A name or an IPv4 address.
+fn is_host(text: &str) -> bool {
+    !text.is_empty()
+        && text.len() <= 253
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte))
+}
+
+fn network(text: &str) -> Option<Network> {
+    let (address, prefix) = match text.split_once('/') {
+        Some((address, prefix)) => (address.parse::<IpAddr>().ok()?, Some(prefix)),
+        None => (text.parse::<IpAddr>().ok()?, None),
+    };
+    let longest: u8 = if address.is_ipv4() { 32 } else { 128 };
+    let prefix = match prefix {
+        None => longest,
+        Some(digits) if digits.bytes().all(|byte| byte.is_ascii_digit()) => digits.parse().ok()?,
+        Some(_) => return None,
+    };
+    (prefix <= longest).then_some(Network { address, prefix })
+}
+
+fn url(text: &str) -> Option<Url> {
+    let (tls, rest) = match text.split_once("://")? {
+        ("http", rest) => (false, rest),
+        ("https", rest) => (true, rest),
+        _ => return None,
+    };
+    let rest = rest.strip_suffix('/').unwrap_or(rest);
+    let (host, port) = if let Some(rest) = rest.strip_prefix('[') {
+        let (host, port) = rest.split_once(']')?;
+        host.parse::<std::net::Ipv6Addr>().ok()?;
+        match port {
+            "" => (host, None),
+            port => (host, Some(port.strip_prefix(':')?)),
+        }
+    } else {
+        let (host, port) = match rest.split_once(':') {
+            Some((host, port)) => (host, Some(port)),
+            None => (rest, None),
+        };
+        if !is_host(host) {
+            return None;
+        }
+        (host, port)
+    };
+    let port = match port {
+        None if tls => 443,
+        None => 80,
+        Some(port) if is_port(port) => port.parse().ok()?,
+        Some(_) => return None,
+    };
+    Some(Url {
+        tls,
+        host: host.into(),
+        port,
+    })
+}
+
+fn is_name(text: &str) -> bool {
+    (1..=64).contains(&text.len())
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-')
+        && !text.contains("__")
+        && !text.starts_with(['_', '-'])
+        && !text.ends_with(['_', '-'])
+}
+
+/// The name of a listener or an upstream: such that an environment variable can hold it.
+pub(super) struct Name(pub(super) Box<str>);
+
+impl Name {
+    /// Checks a name that stands as a key.
+    pub(super) fn check(text: &str, span: Span, what: &str, report: &mut Report) -> Option<Self> {
+        if is_name(text) {
+            return Some(Self(text.into()));
+        }
+        report.error(
+            "wrong-value",
+            span,
+            format!("{what} is of letters, digits, single `_` and `-`, 64 at most"),
+            "like `app`",
+        );
+        None
+    }
+}
+
+/// A header's name in lower case, with `*` at its end for any rest.
+pub(super) struct HeaderPattern(pub(super) Box<str>);
+
+/// A number of bytes.
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
+pub(super) struct Size(pub(super) u64);
+
+impl Size {
+    /// From `least` to `most` bytes.
+    pub(super) fn range(least: u64, most: u64) -> std::ops::RangeInclusive<Self> {
+        Self(least)..=Self(most)
+    }
+}
+
+const UNITS: [(&str, u32); 5] = [("TiB", 40), ("GiB", 30), ("MiB", 20), ("KiB", 10), ("B", 0)];
+
+from_text!(
+    Size,
+    "a size in B, KiB, MiB, GiB or TiB",
+    "64KiB",
+    |text| {
+        UNITS.iter().find_map(|(unit, shift)| {
+            let digits = text.strip_suffix(unit)?;
+            let plain = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+            let number: u64 = plain.then(|| digits.parse().ok())??;
+            number.checked_mul(1_u64.checked_shl(*shift)?).map(Self)
+        })
+    },
+    |size| {
+        let unit = UNITS
+            .iter()
+            .find(|(_, shift)| size.0 != 0 && size.0.trailing_zeros() >= *shift);
+        match unit {
+            Some((unit, shift)) => format!("{}{unit}", size.0 >> shift),
+            None => "0B".to_owned(),
+        }
+    }
+);
+
+impl Setting for PathBuf {
+    const SHAPE: Shape = Shape::Text;
+
+    fn read(node: &Node, key: &str, reading: &mut Reading<'_>) -> Option<Self> {
+        let (text, span) = string(node, key, reading.report)?;
+        if text.is_empty() || text.contains('\0') {
+            wrong(node, key, "a path", "./policies", reading.report);
+            return None;
+        }
+        // What stands in the file is meant from where the file is; what stands in the environment, from where the
+        // process is.
+        if env::is_variable(span) {
+            Some(PathBuf::from(text))
+        } else {
+            Some(reading.base.join(text))
+        }
+    }
+
+    fn text(&self) -> String {
+        self.display().to_string()
+    }
+}
+
+impl Setting for bool {
+    const SHAPE: Shape = Shape::Boolean;
+
+    fn read(node: &Node, key: &str, reading: &mut Reading<'_>) -> Option<Self> {
+        if let Value::Bool(value) = node.value {
+            return Some(value);
+        }
+        let message = format!("`{key}` is true or false, and this is {}", node.kind());
+        reading.report.error("wrong-type", node.span, message, "");
+        None
+    }
+
+    fn text(&self) -> String {
+        self.to_string()
+    }
+}
+
+macro_rules! number {
+    ($($type:ty)*) => {$(
+        impl Setting for $type {
+            const SHAPE: Shape = Shape::Number;
+
+            fn read(node: &Node, key: &str, reading: &mut Reading<'_>) -> Option<Self> {
+                if let Value::Number(text) = &node.value
+                    && let Ok(value) = text.parse::<$type>()
+                {
+                    return Some(value);
+                }
+                wrong(node, key, "a whole number", "100", reading.report);
+                None
+            }
+
+            fn text(&self) -> String {
+                self.to_string()
+            }
+        }
+    )*};
+}
+number!(u32 usize);
+
+impl<T: Setting> Setting for Vec<T> {
+    const SHAPE: Shape = Shape::List;
+
+    fn read(node: &Node, key: &str, reading: &mut Reading<'_>) -> Option<Self> {
+        let Some(items) = node.as_list() else {
+            let message = format!("`{key}` is a list, and this is {}", node.kind());
+            let help = "write [a, b] or one `- a` a line";
+            reading.report.error("wrong-type", node.span, message, help);
+            return None;
+        };
+        // All items are read before a faulty one is given up for: every fault at once.
+        let read: Vec<_> = items
+            .iter()
+            .map(|item| T::read(item, key, reading))
+            .collect();
+        read.into_iter().collect()
+    }
+
+    fn text(&self) -> String {
+        let items: Vec<_> = self.iter().map(T::text).collect();
+        format!("[{}]", items.join(", "))
+    }
+}

@@ -1,0 +1,174 @@
+use super::*;
+use crate::source::{Severity, json};
+
+const GOOD: &str = r#"{
+  "type": "oidc",
+  "account": "222222222222",
+  "trusted_in": ["222222222222", "555566667777"],
+  "issuer": "https://idp.securecart.example/realms/main",
+  "audiences": ["orders-api"],
+  "keys": { "discovery": true },
+  "algorithms": ["RS256", "ES256", "EdDSA"],
+  "map": {
+    "role": "{claim:realm_access.roles}",
+    "session_name": "{claim:sub}",
+    "groups": "{claim:groups|strip:corp-}",
+    "tags": { "team": "{claim:team}" },
+    "source_identity": "{claim:email}",
+    "mfa": { "claim": "amr", "any_of": ["mfa", "otp"], "time": "auth_time" }
+  }
+}"#;
+
+fn read(text: &str) -> (Option<Provider>, Vec<String>) {
+    let mut report = Report::on("identity-providers/corp.yaml");
+    let node = json::read(text, &mut report).unwrap();
+    let provider = Provider::read(&node, "corp", &mut report);
+    assert!(
+        report
+            .faults()
+            .iter()
+            .all(|fault| fault.severity == Severity::Error)
+    );
+    let faults = report
+        .faults()
+        .iter()
+        .map(crate::source::Fault::line)
+        .collect();
+    (provider, faults)
+}
+
+/// GOOD with one text replaced by another; the faults that come of it.
+fn faults(from: &str, to: &str) -> Vec<String> {
+    assert!(GOOD.contains(from), "{from}");
+    read(&GOOD.replacen(from, to, 1)).1
+}
+
+#[test]
+fn a_whole_provider() {
+    let (provider, faults) = read(GOOD);
+    assert_eq!(faults, Vec::<String>::new());
+    let provider = provider.unwrap();
+    let production = AccountId::parse("555566667777").unwrap();
+    assert_eq!(
+        provider.arn("aws", production),
+        "arn:aws:iam::555566667777:oidc-provider/idp.securecart.example/realms/main"
+    );
+    assert!(provider.exists_in(production));
+    assert_eq!(provider.leeway, Duration::from_secs(30));
+    assert_eq!(
+        provider.max_token_lifetime,
+        Duration::from_secs(366 * 86_400)
+    );
+    assert_eq!(provider.keys.source, KeySource::Discovery);
+    assert_eq!(
+        provider.algorithms,
+        [Algorithm::Rs256, Algorithm::Es256, Algorithm::EdDsa]
+    );
+    let Target::Role { roles, tags, .. } = &provider.map.target else {
+        panic!("a role");
+    };
+    assert_eq!((roles.len(), tags.len()), (1, 1));
+}
+
+#[test]
+fn every_fault_is_found_with_its_place() {
+    for (from, to, id) in [
+        ("\"oidc\"", "\"saml\"", "1: error[not-built]"),
+        ("\"oidc\"", "\"spiffe\"", "[not-built]"),
+        ("\"oidc\"", "\"oidcc\"", "did you mean `oidc`?"),
+        (
+            "\"222222222222\"",
+            "\"2222\"",
+            "3:14: error[malformed-account]",
+        ),
+        ("\"222222222222\"", "222222222222", "put it into quotes"),
+        ("https://idp", "http://idp", "error[plain-http]"),
+        ("https://idp", "https://x@idp", "error[malformed-url]"),
+        ("realms/main", "realms?x", "an issuer has no query"),
+        ("[\"orders-api\"]", "[]", "at least one of `audiences`"),
+        (
+            "\"discovery\": true",
+            "\"discovery\": false",
+            "exactly one of",
+        ),
+        (
+            "\"discovery\": true",
+            "\"discovery\": true, \"url\": \"https://a.b/\"",
+            "exactly one of",
+        ),
+        (
+            "\"discovery\": true",
+            "\"file\": \"../x.json\"",
+            "malformed-path",
+        ),
+        (
+            "\"discovery\": true",
+            "\"url\": \"http://10.0.0.1/\"",
+            "plain-http",
+        ),
+        (
+            "\"discovery\": true",
+            "\"discovery\": true, \"ca_file\": \"ca.pem\"",
+            "absolute path",
+        ),
+        (
+            "\"discovery\": true",
+            "\"discovery\": true, \"refresh\": 86400, \"x\": 1",
+            "unknown key `x`",
+        ),
+        ("\"RS256\"", "\"HS256\"", "unknown-algorithm"),
+        ("\"RS256\"", "\"none\"", "unknown-algorithm"),
+        (
+            "\"algorithms\"",
+            "\"algoritms\"",
+            "did you mean `algorithms`?",
+        ),
+        ("{claim:team}", "{claims:team}", "malformed-template"),
+        ("{claim:team}", "", "malformed-template"),
+        ("\"team\":", "\"aws:team\":", "malformed-tag"),
+        ("\"team\":", "\"Team\": \"x\", \"team\":", "duplicate-tag"),
+        ("\"role\"", "\"user\"", "exclude each other"),
+        ("\"amr\"", "\"am r\"", "malformed-claim"),
+        ("[\"mfa\", \"otp\"]", "[]", "any_of"),
+        (
+            "\"audiences\"",
+            "\"max_stale\": 60, \"audiences\"",
+            "shorter than `refresh`",
+        ),
+        (
+            "\"audiences\"",
+            "\"leeway\": 301, \"audiences\"",
+            "from 0 to 300",
+        ),
+    ] {
+        let found = faults(from, to);
+        assert!(
+            found.iter().any(|fault| fault.contains(id)),
+            "{from} -> {to}: {found:?}"
+        );
+    }
+}
+
+#[test]
+fn defaults() {
+    let (provider, faults) = read(
+        r#"{ "type": "oidc", "account": "222222222222", "issuer": "http://127.0.0.1:9/",
+             "audiences": ["a"], "keys": { "file": "keys/corp.json" } }"#,
+    );
+    assert_eq!(faults, Vec::<String>::new());
+    let mut provider = provider.unwrap();
+    assert_eq!(provider.trusted_in, [provider.account]);
+    assert_eq!(provider.host_and_path(), "127.0.0.1:9/");
+    assert_eq!(provider.key_file(), Some("keys/corp.json"));
+    for (text, good) in [
+        (r#"{"keys":[{"kty":"OKP"}]}"#, true),
+        (r#"{"keys":[]}"#, false),
+        (r#"{"keys":{}}"#, false),
+        ("[]", false),
+        ("nonsense", false),
+    ] {
+        let mut report = Report::on("keys/corp.json");
+        provider.attach_keys(text, &mut report);
+        assert_eq!(!report.has_errors(), good, "{text}");
+    }
+}

@@ -1,0 +1,389 @@
+//! One connection from a client: TLS, the choice of protocol, and its requests given to a [`Handler`].
+//!
+//! HTTP/2 is chosen by ALPN, or in clear by its preface (prior knowledge); `Upgrade: h2c` is never taken.
+
+use std::cell::{Cell, OnceCell, RefCell};
+use std::convert::Infallible;
+use std::error::Error as StdError;
+use std::future::{Future, poll_fn};
+use std::io;
+use std::net::IpAddr;
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderValue, Request, Response, header};
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::AsyncReadExt;
+
+use crate::net::framing::Fault;
+use crate::net::limits::Limits;
+use crate::net::pulse::{Line, Order};
+use crate::net::stream::{Plain, Stream};
+use crate::net::tls;
+use crate::net::wire::Wire;
+
+/// What an HTTP/2 client says first.
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+/// How often an HTTP/2 client is asked whether it is still there, and how long it may take to say so.
+const PING_EVERY: Duration = Duration::from_secs(20);
+const PING_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Takes complete request heads with bodies still to come, and answers them.
+pub trait Handler: 'static {
+    /// The answer's body.
+    type Body: Body<Data = Bytes, Error: Into<Box<dyn StdError + Send + Sync>>> + 'static;
+
+    /// Answers `request`. `reading` says whether its head has a fault that the parser does not show: such a request
+    /// must be refused with 400 and the connection closed.
+    fn handle(
+        self: Rc<Self>,
+        connection: Rc<Connection>,
+        request: Request<Incoming>,
+        reading: Result<(), Fault>,
+    ) -> impl Future<Output = Response<Self::Body>> + 'static;
+}
+
+/// Which HTTP the client speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {
+    /// HTTP/1.0 or 1.1.
+    Http1,
+    /// HTTP/2.
+    Http2,
+}
+
+/// What goes on with a connection after its last HTTP message.
+type Tunnel = Box<dyn FnOnce(Wire<Stream>) -> Pin<Box<dyn Future<Output = ()>>>>;
+
+/// What is known of a connection.
+pub struct Connection {
+    /// Who is at the other end of the socket.
+    pub peer: IpAddr,
+    /// The listener's name.
+    pub listener: Arc<str>,
+    /// Whether it has TLS.
+    pub secure: bool,
+    /// Which HTTP it speaks.
+    pub protocol: Protocol,
+    /// The worker's wish that clients go elsewhere soon.
+    pub(super) leaving: Rc<Cell<bool>>,
+    line: Rc<Line>,
+    tunnel: RefCell<Option<Tunnel>>,
+    peer_text: OnceCell<HeaderValue>,
+}
+
+impl std::fmt::Debug for Connection {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Connection")
+            .field("peer", &self.peer)
+            .field("listener", &self.listener)
+            .field("protocol", &self.protocol)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Connection {
+    /// The peer's address as a header value.
+    pub fn peer_text(&self) -> &HeaderValue {
+        self.peer_text.get_or_init(|| {
+            HeaderValue::from_str(&self.peer.to_string())
+                .unwrap_or(HeaderValue::from_static("unknown"))
+        })
+    }
+
+    /// Hands the socket to `tunnel` once the answer now being made (101) is written: what follows on it is another
+    /// protocol.
+    pub fn upgrade<F: Future<Output = ()> + 'static>(
+        &self,
+        tunnel: impl FnOnce(Wire<Stream>) -> F + 'static,
+    ) {
+        self.line.stop_reading_messages();
+        *self.tunnel.borrow_mut() = Some(Box::new(|wire| Box::pin(tunnel(wire))));
+    }
+}
+
+/// A connection that was accepted.
+#[derive(Debug)]
+pub(super) struct Accepted {
+    pub(super) socket: Plain,
+    pub(super) peer: IpAddr,
+    pub(super) listener: Arc<str>,
+    pub(super) tls: Option<tls::Server>,
+    pub(super) leaving: Rc<Cell<bool>>,
+    pub(super) line: Rc<Line>,
+}
+
+impl Accepted {
+    /// Serves the connection to its end.
+    pub(super) async fn serve<H: Handler>(self, handler: Rc<H>, limits: Rc<Limits>) {
+        let Self {
+            socket,
+            peer,
+            listener,
+            tls,
+            leaving,
+            line,
+        } = self;
+        let secure = tls.is_some();
+        let opening = tokio::time::timeout(limits.head_timeout, open(socket, tls));
+        let Ok(Ok(opened)) = or_cut(&line, opening).await else {
+            return;
+        };
+        let connection = Rc::new(Connection {
+            peer,
+            listener,
+            secure,
+            protocol: opened.protocol,
+            leaving,
+            line: Rc::clone(&line),
+            tunnel: RefCell::new(None),
+            peer_text: OnceCell::new(),
+        });
+        if opened.protocol == Protocol::Http2 {
+            line.stop_reading_messages();
+        }
+        let io = TokioIo::new(Wire::new(opened.stream, opened.ahead, Rc::clone(&line)));
+        let service = service_fn({
+            let connection = Rc::clone(&connection);
+            move |request| answer(Rc::clone(&handler), Rc::clone(&connection), request)
+        });
+        match opened.protocol {
+            Protocol::Http1 => {
+                let mut serving = http1(&limits).serve_connection(io, service);
+                let done = drive(
+                    &line,
+                    &mut serving,
+                    |serving| Pin::new(serving).graceful_shutdown(),
+                    |serving, context| Pin::new(serving).poll(context),
+                );
+                let tunnel = if done.await {
+                    connection.tunnel.take()
+                } else {
+                    None
+                };
+                if let Some(tunnel) = tunnel {
+                    let parts = serving.into_parts();
+                    let mut wire = parts.io.into_inner();
+                    wire.put_back(parts.read_buf);
+                    pass_through(&line, tunnel(wire)).await;
+                }
+            }
+            Protocol::Http2 => {
+                let serving = http2(&limits).serve_connection(io, service);
+                let mut serving = pin!(serving);
+                drive(
+                    &line,
+                    &mut serving,
+                    |serving| serving.as_mut().graceful_shutdown(),
+                    |serving, context| serving.as_mut().poll(context),
+                )
+                .await;
+            }
+        }
+    }
+}
+
+/// Drives what follows the HTTP messages of a connection until it ends or is cut.
+async fn pass_through(line: &Line, mut tunnel: Pin<Box<dyn Future<Output = ()>>>) {
+    poll_fn(|context| match line.order(context) {
+        Order::Serve | Order::Finish => tunnel.as_mut().poll(context),
+        Order::Cut => Poll::Ready(()),
+    })
+    .await;
+}
+
+fn http1(limits: &Limits) -> hyper::server::conn::http1::Builder {
+    let mut builder = hyper::server::conn::http1::Builder::new();
+    builder
+        .max_header_size(limits.head_size)
+        .max_buf_size(limits.head_size.max(8192))
+        // Heads are timed by the sweep: hyper's own timer would also end idle connections.
+        .header_read_timeout(None);
+    builder
+}
+
+fn http2(limits: &Limits) -> hyper::server::conn::http2::Builder<Local> {
+    let mut builder = hyper::server::conn::http2::Builder::new(Local);
+    builder
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(limits.streams)
+        .max_header_list_size(u32::try_from(limits.head_size).unwrap_or(u32::MAX))
+        .max_send_buf_size(64 * 1024)
+        .initial_stream_window_size(64 * 1024)
+        .initial_connection_window_size(1024 * 1024)
+        .max_local_error_reset_streams(128)
+        .keep_alive_interval(PING_EVERY)
+        .keep_alive_timeout(PING_TIMEOUT);
+    builder
+}
+
+/// Drives a connection, obeying orders; whether it came to its end in order.
+async fn drive<C>(
+    line: &Line,
+    serving: &mut C,
+    finish: impl Fn(&mut C),
+    step: impl Fn(&mut C, &mut Context<'_>) -> Poll<hyper::Result<()>>,
+) -> bool {
+    let mut finishing = false;
+    poll_fn(|context| {
+        match line.order(context) {
+            Order::Serve => {}
+            Order::Finish if finishing => {}
+            Order::Finish => {
+                finishing = true;
+                finish(serving);
+            }
+            Order::Cut => return Poll::Ready(false),
+        }
+        step(serving, context).map(|outcome| {
+            if let Err(error) = &outcome {
+                tracing::debug!(%error, "a connection ended");
+            }
+            outcome.is_ok()
+        })
+    })
+    .await
+}
+
+/// What `future` yields, or an error when the connection is to be cut (or finished: nothing has begun yet).
+async fn or_cut<T>(
+    line: &Line,
+    future: impl Future<Output = Result<T, tokio::time::error::Elapsed>>,
+) -> Result<T, ()> {
+    let mut future = pin!(future);
+    poll_fn(|context| {
+        if line.order(context) != Order::Serve {
+            return Poll::Ready(Err(()));
+        }
+        future.as_mut().poll(context).map_err(|_| ())
+    })
+    .await
+}
+
+struct Opened {
+    stream: Stream,
+    protocol: Protocol,
+    ahead: Bytes,
+}
+
+async fn open(socket: Plain, tls: Option<tls::Server>) -> io::Result<Opened> {
+    let Some(tls) = tls else {
+        let mut stream = Stream::Plain(socket);
+        let (protocol, ahead) = sniff(&mut stream).await?;
+        return Ok(Opened {
+            stream,
+            protocol,
+            ahead,
+        });
+    };
+    let stream = tls.accept(socket).await?;
+    let protocol = if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
+        Protocol::Http2
+    } else {
+        Protocol::Http1
+    };
+    Ok(Opened {
+        stream: Stream::TlsServer(Box::new(stream)),
+        protocol,
+        ahead: Bytes::new(),
+    })
+}
+
+/// Reads until it is clear whether the client speaks HTTP/2.
+async fn sniff(stream: &mut Stream) -> io::Result<(Protocol, Bytes)> {
+    let mut buffer = [0_u8; 1024];
+    let mut length = 0;
+    while let Some(free) = buffer.get_mut(length..) {
+        let came = stream.read(free).await?;
+        length = length.saturating_add(came);
+        let seen = buffer.get(..length).unwrap_or_default();
+        if seen.starts_with(PREFACE) {
+            return Ok((Protocol::Http2, Bytes::copy_from_slice(seen)));
+        }
+        if came == 0 || !PREFACE.starts_with(seen) {
+            break;
+        }
+    }
+    let seen = buffer.get(..length).unwrap_or_default();
+    Ok((Protocol::Http1, Bytes::copy_from_slice(seen)))
+}
+
+/// Answers one request and keeps the connection's count of those under way.
+fn answer<H: Handler>(
+    handler: Rc<H>,
+    connection: Rc<Connection>,
+    request: Request<Incoming>,
+) -> impl Future<Output = Result<Response<Counted<H::Body>>, Infallible>> {
+    let reading = connection.line.begin();
+    let under_way = UnderWay(Rc::clone(&connection.line));
+    let answering = handler.handle(Rc::clone(&connection), request, reading);
+    async move {
+        let mut response = answering.await;
+        if connection.leaving.get() && connection.protocol == Protocol::Http1 {
+            response
+                .headers_mut()
+                .insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        Ok(response.map(|body| Counted {
+            body,
+            _under_way: under_way,
+        }))
+    }
+}
+
+/// Counts a request as under way until dropped.
+#[derive(Debug)]
+struct UnderWay(Rc<Line>);
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.end();
+    }
+}
+
+pin_project_lite::pin_project! {
+    /// An answer's body, whose end ends the request.
+    struct Counted<B> {
+        #[pin]
+        body: B,
+        _under_way: UnderWay,
+    }
+}
+
+impl<B: Body> Body for Counted<B> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+        self.project().body.poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// Runs tasks on the worker's own thread.
+#[derive(Debug, Clone, Copy)]
+pub struct Local;
+
+impl<F: Future<Output: 'static> + 'static> hyper::rt::Executor<F> for Local {
+    fn execute(&self, future: F) {
+        tokio::task::spawn_local(future);
+    }
+}

@@ -1,0 +1,249 @@
+//! The state of each open connection that time and drain act on, and the sweep that does it.
+//!
+//! A timer a connection would cost a system call's worth of work a request; instead connections note when they began
+//! to wait, and one sweep a worker, twice a second, ends those that waited too long. A deadline is therefore met at
+//! most half a second late.
+
+use std::cell::{Cell, RefCell};
+use std::rc::{Rc, Weak};
+use std::task::{Context, Waker};
+use std::time::{Duration, Instant};
+
+use crate::clock::monotonic;
+use crate::net::framing::{Fault, Scanner};
+use crate::net::limits::Limits;
+
+/// How often deadlines are looked at.
+pub const SWEEP: Duration = Duration::from_millis(500);
+
+/// What a connection is told to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Order {
+    /// Go on.
+    Serve,
+    /// Finish what is under way, take nothing new.
+    Finish,
+    /// End at once.
+    Cut,
+}
+
+/// One connection's state, shared by its socket, its requests and the sweep.
+#[derive(Debug)]
+pub struct Line {
+    scanner: RefCell<Scanner>,
+    /// Requests handed to the handler so far.
+    requests: Cell<u64>,
+    /// Requests whose answers are not complete.
+    active: Cell<u32>,
+    /// Since when a head has been under way (or awaited, on a new connection).
+    head_since: Cell<Option<Instant>>,
+    /// Since when there has been nothing to do.
+    idle_since: Cell<Option<Instant>>,
+    /// Since when the client has taken no byte of what waits for it.
+    stalled_since: Cell<Option<Instant>>,
+    order: Cell<Order>,
+    waker: RefCell<Option<Waker>>,
+}
+
+impl Line {
+    /// A connection that was just opened: its first head is awaited.
+    pub fn new(limits: &Limits) -> Self {
+        Self {
+            scanner: RefCell::new(Scanner::new(limits.head_size)),
+            requests: Cell::new(0),
+            active: Cell::new(0),
+            head_since: Cell::new(Some(monotonic())),
+            idle_since: Cell::new(None),
+            stalled_since: Cell::new(None),
+            order: Cell::new(Order::Serve),
+            waker: RefCell::new(None),
+        }
+    }
+
+    /// Bytes came in: how many may be passed on.
+    pub(super) fn received(&self, bytes: &[u8]) -> Result<(), (usize, Fault)> {
+        let mut scanner = self.scanner.borrow_mut();
+        let outcome = scanner.read(bytes);
+        match (scanner.mid_head(), self.head_since.get()) {
+            (true, None) => self.head_since.set(Some(monotonic())),
+            (false, Some(_)) => self.head_since.set(None),
+            (true, Some(_)) | (false, None) => {}
+        }
+        outcome
+    }
+
+    /// From here on the bytes are no HTTP/1 messages.
+    pub fn stop_reading_messages(&self) {
+        self.scanner.borrow_mut().stop();
+        self.head_since.set(None);
+        if self.active.get() == 0 {
+            self.idle_since.set(Some(monotonic()));
+        }
+    }
+
+    /// A request begins. The error: what is wrong with its head.
+    pub(super) fn begin(&self) -> Result<(), Fault> {
+        let number = self.requests.get().saturating_add(1);
+        self.requests.set(number);
+        self.active.set(self.active.get().saturating_add(1));
+        self.idle_since.set(None);
+        self.scanner.borrow().head_fault(number)
+    }
+
+    /// A request's answer is complete, or given up.
+    pub(super) fn end(&self) {
+        let active = self.active.get().saturating_sub(1);
+        self.active.set(active);
+        if active == 0 {
+            let now = monotonic();
+            self.idle_since.set(Some(now));
+            if self.head_since.get().is_some() {
+                self.head_since.set(Some(now));
+            }
+        }
+    }
+
+    pub(super) fn stalled(&self) {
+        if self.stalled_since.get().is_none() {
+            self.stalled_since.set(Some(monotonic()));
+        }
+    }
+
+    pub(super) fn flowing(&self) {
+        self.stalled_since.set(None);
+    }
+
+    /// Requests whose answers are not complete.
+    pub fn active(&self) -> u32 {
+        self.active.get()
+    }
+
+    /// Tells the connection what to do; a milder order than it has changes nothing.
+    pub fn tell(&self, order: Order) {
+        if order > self.order.get() {
+            self.order.set(order);
+            if let Some(waker) = self.waker.take() {
+                waker.wake();
+            }
+        }
+    }
+
+    /// What the connection was told; it is woken when that changes.
+    pub(super) fn order(&self, context: &Context<'_>) -> Order {
+        let mut waker = self.waker.borrow_mut();
+        match &mut *waker {
+            Some(waker) if waker.will_wake(context.waker()) => {}
+            other => *other = Some(context.waker().clone()),
+        }
+        self.order.get()
+    }
+
+    /// What time demands of the connection.
+    fn overdue(&self, now: Instant, limits: &Limits) -> Order {
+        let past = |since: &Cell<Option<Instant>>, limit: Duration| {
+            since
+                .get()
+                .is_some_and(|since| now.saturating_duration_since(since) >= limit)
+        };
+        if past(&self.stalled_since, limits.write_stall) {
+            return Order::Cut;
+        }
+        if self.active.get() > 0 {
+            return Order::Serve;
+        }
+        if past(&self.head_since, limits.head_timeout) {
+            return Order::Cut;
+        }
+        if past(&self.idle_since, limits.keep_alive_idle) {
+            return Order::Finish;
+        }
+        Order::Serve
+    }
+}
+
+/// A worker's open connections.
+#[derive(Debug, Default)]
+pub struct Registry {
+    lines: RefCell<Vec<Weak<Line>>>,
+}
+
+impl Registry {
+    /// Adds a connection; it leaves by being dropped.
+    pub fn add(&self, line: &Rc<Line>) {
+        self.lines.borrow_mut().push(Rc::downgrade(line));
+    }
+
+    /// Ends what is overdue and forgets what is gone.
+    pub fn sweep(&self, limits: &Limits) {
+        let now = monotonic();
+        self.lines.borrow_mut().retain(|line| match line.upgrade() {
+            Some(line) => {
+                line.tell(line.overdue(now, limits));
+                true
+            }
+            None => false,
+        });
+    }
+
+    /// Tells every connection.
+    pub fn tell_all(&self, order: Order) {
+        for line in self.lines.borrow().iter().filter_map(Weak::upgrade) {
+            line.tell(order);
+        }
+    }
+
+    /// Connections open now.
+    pub fn open(&self) -> usize {
+        self.lines
+            .borrow()
+            .iter()
+            .filter(|line| line.strong_count() > 0)
+            .count()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waiting_too_long_has_its_order() {
+        let limits = Limits::default();
+        let line = Line::new(&limits);
+        let later = |seconds| monotonic() + Duration::from_secs(seconds);
+        assert_eq!(line.overdue(later(9), &limits), Order::Serve);
+        assert_eq!(line.overdue(later(11), &limits), Order::Cut);
+
+        line.received(b"GET / HTTP/1.1\r\n\r\n").unwrap();
+        line.begin().unwrap();
+        assert_eq!(line.overdue(later(1000), &limits), Order::Serve);
+        line.end();
+        assert_eq!(line.overdue(later(59), &limits), Order::Serve);
+        assert_eq!(line.overdue(later(61), &limits), Order::Finish);
+
+        line.received(b"GET").unwrap();
+        assert_eq!(line.overdue(later(11), &limits), Order::Cut);
+
+        line.received(b" / HTTP/1.1\r\n\r\n").unwrap();
+        line.begin().unwrap();
+        line.stalled();
+        assert_eq!(line.overdue(later(31), &limits), Order::Cut);
+        line.flowing();
+        assert_eq!(line.overdue(later(31), &limits), Order::Serve);
+    }
+
+    #[test]
+    fn orders_only_grow_stricter_and_the_gone_are_forgotten() {
+        let limits = Limits::default();
+        let registry = Registry::default();
+        let line = Rc::new(Line::new(&limits));
+        registry.add(&line);
+        registry.tell_all(Order::Cut);
+        registry.tell_all(Order::Finish);
+        assert_eq!(line.order.get(), Order::Cut);
+        assert_eq!(registry.open(), 1);
+        drop(line);
+        registry.sweep(&limits);
+        assert_eq!(registry.lines.borrow().len(), 0);
+    }
+}

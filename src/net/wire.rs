@@ -1,0 +1,125 @@
+//! A client's socket as the HTTP parser gets it: bytes that were read ahead come first, what comes in is watched by
+//! the framing reader, and a client that takes nothing is noticed.
+
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf, Bytes};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use crate::net::pulse::Line;
+
+/// The error that ends a body in which the framing reader found a fault.
+const FAULT: &str = "malformed message framing";
+
+/// The socket with its watchers.
+#[derive(Debug)]
+pub struct Wire<S> {
+    socket: S,
+    ahead: Bytes,
+    line: Rc<Line>,
+    faulty: bool,
+}
+
+impl<S> Wire<S> {
+    /// `ahead` was read from the socket already.
+    pub fn new(socket: S, ahead: Bytes, line: Rc<Line>) -> Self {
+        Self {
+            socket,
+            ahead,
+            line,
+            faulty: false,
+        }
+    }
+
+    /// Bytes that were taken and not used: they come first again.
+    pub(super) fn put_back(&mut self, bytes: Bytes) {
+        if self.ahead.is_empty() {
+            self.ahead = bytes;
+        } else if !bytes.is_empty() {
+            self.ahead = Bytes::from([bytes, std::mem::take(&mut self.ahead)].concat());
+        }
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let fault = || io::Error::new(io::ErrorKind::InvalidData, FAULT);
+        if this.faulty {
+            return Poll::Ready(Err(fault()));
+        }
+        let before = buffer.filled().len();
+        if this.ahead.has_remaining() {
+            let here = this.ahead.len().min(buffer.remaining());
+            buffer.put_slice(&this.ahead.split_to(here));
+        } else {
+            ready!(Pin::new(&mut this.socket).poll_read(context, buffer))?;
+        }
+        let came = buffer.filled().get(before..).unwrap_or_default();
+        if let Err((good, _)) = this.line.received(came) {
+            this.faulty = true;
+            if good == 0 {
+                return Poll::Ready(Err(fault()));
+            }
+            buffer.set_filled(before.saturating_add(good));
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<S: AsyncWrite + Unpin> Wire<S> {
+    fn wrote<T>(&self, outcome: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if outcome.is_pending() {
+            self.line.stalled();
+        } else {
+            self.line.flowing();
+        }
+        outcome
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Wire<S> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let outcome = Pin::new(&mut this.socket).poll_write(context, bytes);
+        this.wrote(outcome)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        pieces: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let outcome = Pin::new(&mut this.socket).poll_write_vectored(context, pieces);
+        this.wrote(outcome)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.socket.is_write_vectored()
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let outcome = Pin::new(&mut this.socket).poll_flush(context);
+        if outcome.is_pending() {
+            this.line.stalled();
+        }
+        outcome
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().socket).poll_shutdown(context)
+    }
+}

@@ -1,0 +1,174 @@
+//! The answer, and the table that adds the layers up (rule book: same account, cross-account, special requesters).
+
+use serde::Serialize;
+
+use super::layers::{LayerKind, Request, ResourceKind};
+use super::principal::Principal;
+use super::principal::element::Grants;
+
+/// The answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Verdict {
+    /// Granted.
+    Allowed,
+    /// A Deny statement applies.
+    ExplicitDeny,
+    /// Nothing grants it, or a layer that must allow does not.
+    ImplicitDeny,
+}
+
+impl Verdict {
+    /// `allowed`, `explicitDeny`, `implicitDeny`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Allowed => "allowed",
+            Self::ExplicitDeny => "explicitDeny",
+            Self::ImplicitDeny => "implicitDeny",
+        }
+    }
+}
+
+/// The answer with the statement that decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Decision<'a> {
+    /// The answer.
+    pub verdict: Verdict,
+    /// The layer that decided; for an implicit deny the one whose allow is missing.
+    pub layer: Option<LayerKind>,
+    /// The policy that decided, by name.
+    pub policy: Option<&'a str>,
+    /// Its statement, counted from 0.
+    pub statement: Option<usize>,
+    /// The statement's Sid.
+    pub sid: Option<&'a str>,
+}
+
+impl Decision<'_> {
+    /// Whether it is allowed.
+    pub fn is_allowed(&self) -> bool {
+        self.verdict == Verdict::Allowed
+    }
+
+    /// The decision in a sentence.
+    pub fn words(&self, request: &Request<'_>) -> String {
+        let may = if self.is_allowed() { "may" } else { "may not" };
+        let mut words = format!(
+            "{} {may} {} on {}: ",
+            request.principal.name(),
+            request.action,
+            request.resource
+        );
+        let layer = self.layer.unwrap_or(LayerKind::Identity);
+        match (self.verdict, self.policy) {
+            (Verdict::ImplicitDeny, _) => {
+                words.push_str(&format!("no {} allows it", layer.noun()));
+            }
+            (Verdict::Allowed, None) => words.push_str("the account's root user may"),
+            (Verdict::Allowed, Some(policy)) => {
+                words.push_str(&format!("{} allows it, {policy}", layer.words()));
+            }
+            (Verdict::ExplicitDeny, policy) => words.push_str(&format!(
+                "explicit deny in {}, {}",
+                layer.words(),
+                policy.unwrap_or_default()
+            )),
+        }
+        if let (Some(_), Some(statement)) = (self.policy, self.statement) {
+            words.push_str(&format!(", statement {statement}"));
+        }
+        if let Some(sid) = self.sid {
+            words.push_str(&format!(" ({sid})"));
+        }
+        words
+    }
+}
+
+/// What the layers said, none of them with a Deny.
+#[derive(Debug, Clone, Copy)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "one for each term of the rule book's table"
+)]
+pub(crate) struct Findings {
+    pub(crate) identity: bool,
+    /// Also true where there is no boundary.
+    pub(crate) boundary: bool,
+    /// Also true where there is no session policy.
+    pub(crate) session: bool,
+    /// Every level of SCPs allows, or none act.
+    pub(crate) scps: bool,
+    pub(crate) grants: Grants,
+}
+
+/// What they add up to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Conclusion {
+    /// The identity policies grant it (with the resource's consent, if that is in another account).
+    ByIdentity,
+    /// A statement of the resource's policy with one of these grants does.
+    ByResource(Grants),
+    /// The first layer whose allow is missing.
+    Missing(LayerKind),
+}
+
+/// Adds up. RCPs need no row: RCPFullAWSAccess allows on every level, so they matter through their Denies alone.
+pub(crate) fn conclude(
+    request: &Request<'_>,
+    kind: ResourceKind,
+    mut found: Findings,
+    session_passed: bool,
+) -> Conclusion {
+    let resource_layer = if kind == ResourceKind::Trust {
+        LayerKind::Trust
+    } else {
+        LayerKind::Resource
+    };
+    let strong = Grants::SELF.with(Grants::EVERYONE);
+    match request.principal {
+        // Only the resource's policy speaks for those who belong to no account.
+        Principal::Federated { .. } | Principal::Service { .. } | Principal::Anonymous => {
+            return if found.grants.has(strong) {
+                Conclusion::ByResource(strong)
+            } else {
+                Conclusion::Missing(resource_layer)
+            };
+        }
+        Principal::Root { .. } => {
+            found.identity = true;
+            found.boundary = true;
+        }
+        Principal::FederatedUser { .. } => {
+            // Without a session policy the session has none of the user's permissions.
+            found.session = found.session && session_passed;
+        }
+        Principal::User { .. } | Principal::RoleSession { .. } | Principal::Role { .. } => {}
+    }
+    if !found.scps {
+        return Conclusion::Missing(LayerKind::Scp);
+    }
+    let same = request.is_same_account();
+    if same {
+        if found.grants.has(strong) {
+            return Conclusion::ByResource(strong);
+        }
+        if found.grants.has(Grants::PARENT) && found.boundary && found.session {
+            return Conclusion::ByResource(Grants::PARENT);
+        }
+    }
+    let needs_grant = !same || kind != ResourceKind::Resource;
+    if needs_grant && found.grants.is_empty() {
+        return Conclusion::Missing(resource_layer);
+    }
+    // A parent's grant makes up for a silent identity policy in the same account; what is missing then is another layer.
+    let identity = found.identity || (same && found.grants.has(Grants::PARENT));
+    if !identity {
+        Conclusion::Missing(LayerKind::Identity)
+    } else if !found.boundary {
+        Conclusion::Missing(LayerKind::Boundary)
+    } else if !found.session {
+        Conclusion::Missing(LayerKind::Session)
+    } else {
+        Conclusion::ByIdentity
+    }
+}

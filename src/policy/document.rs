@@ -1,0 +1,170 @@
+//! Policy documents, read from JSON or YAML nodes with every fault at its place.
+//!
+//! What IAM itself refuses is an error; what it stores though it can hardly be meant is a warning, and so are quotas.
+//! A document that was read holds its patterns, operators and values parsed: nothing is left that could fail later.
+//! Decided here, where IAM's documentation is silent: `*:*` is accepted as every action; an empty Sid is no Sid; a
+//! Resource that is no ARN is a warning, since it only can never match.
+
+mod conditions;
+mod elements;
+mod quota;
+mod read;
+
+use std::sync::Arc;
+
+use super::action::Actions;
+use super::condition::Condition;
+use super::principal::element::Element;
+use super::resource::Resources;
+use crate::source::{Node, Report, Severity, Span, json};
+
+/// What a document is used as: what it may hold depends on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// Attached to a user, group or role.
+    Identity,
+    /// A permissions boundary.
+    Boundary,
+    /// Passed when a session is made.
+    Session,
+    /// Attached to a resource.
+    Resource,
+    /// A role's trust policy.
+    Trust,
+    /// A service control policy.
+    Scp,
+    /// A resource control policy.
+    Rcp,
+}
+
+impl Kind {
+    /// In words, with the article.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Identity => "an identity-based policy",
+            Self::Boundary => "a permissions boundary",
+            Self::Session => "a session policy",
+            Self::Resource => "a resource-based policy",
+            Self::Trust => "a role trust policy",
+            Self::Scp => "a service control policy",
+            Self::Rcp => "a resource control policy",
+        }
+    }
+}
+
+/// The Version element. Without one a document is of 2008.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Version {
+    /// `2008-10-17`: policy variables are literal text.
+    V2008,
+    /// `2012-10-17`
+    V2012,
+}
+
+/// The Effect element.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
+pub enum Effect {
+    /// Grants.
+    Allow,
+    /// Refuses, whatever grants.
+    Deny,
+}
+
+/// A document that was read without an error.
+#[derive(Debug, Clone)]
+pub struct Document {
+    pub(crate) kind: Kind,
+    pub(crate) version: Version,
+    pub(crate) id: Option<Box<str>>,
+    pub(crate) statements: Arc<[Statement]>,
+}
+
+/// A statement, its parts parsed.
+#[derive(Debug, Clone)]
+pub(crate) struct Statement {
+    pub(crate) span: Span,
+    pub(crate) sid: Option<Box<str>>,
+    pub(crate) effect: Effect,
+    pub(crate) principal: Option<Element>,
+    pub(crate) actions: Actions,
+    pub(crate) actions_span: Span,
+    /// None where the element is absent: then it covers every resource.
+    pub(crate) resources: Option<Resources>,
+    #[expect(dead_code, reason = "kept for findings about resources")]
+    pub(crate) resources_span: Span,
+    pub(crate) conditions: Box<[Condition]>,
+}
+
+impl Document {
+    /// Reads a document, and reports all that is wrong with it; `None` if anything is an error.
+    pub fn read(node: &Node, kind: Kind, report: &mut Report) -> Option<Self> {
+        let mut own = Report::on(report.file());
+        let document = read::document(node, kind, &mut own);
+        let broken = own.has_errors();
+        report.append(own);
+        document.filter(|_| !broken)
+    }
+
+    /// What it is used as.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// Its version.
+    pub fn version(&self) -> Version {
+        self.version
+    }
+
+    /// The Id element.
+    pub fn id(&self) -> Option<&str> {
+        self.id.as_deref()
+    }
+
+    /// How many statements it holds.
+    pub fn len(&self) -> usize {
+        self.statements.len()
+    }
+
+    /// Whether it holds no statement: never so for a document that was read.
+    pub fn is_empty(&self) -> bool {
+        self.statements.is_empty()
+    }
+}
+
+/// Reads a document from JSON text.
+///
+/// ```
+/// use sidegate::policy::{self, Kind};
+///
+/// let text = r#"{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}}"#;
+/// assert!(policy::parse(text, Kind::Identity, "read.json").is_ok());
+///
+/// let report = policy::parse("{}", Kind::Identity, "empty.json").unwrap_err();
+/// assert!(report.faults()[0].line().starts_with("empty.json:1:1: error"));
+/// ```
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn parse(text: &str, kind: Kind, file: &str) -> Result<Document, Report> {
+    let mut report = Report::on(file);
+    let document =
+        json::read(text, &mut report).and_then(|node| Document::read(&node, kind, &mut report));
+    match document {
+        Some(document) if !report.has_errors() => Ok(document),
+        _ => Err(report),
+    }
+}
+
+/// Adds a warning.
+fn warn(
+    report: &mut Report,
+    id: &'static str,
+    span: Span,
+    message: impl Into<String>,
+    help: impl Into<String>,
+) {
+    report.add(Severity::Warning, id, span, message, help);
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,223 @@
+//! The Condition block: operators, keys, values.
+
+use super::read::{Members, one_or_many};
+use super::{Version, warn};
+use crate::policy::condition::key::is_multivalued;
+use crate::policy::condition::operator::Test;
+use crate::policy::condition::{Condition, Operator, Values};
+use crate::source::{Entry, Report, Value};
+
+/// The Condition block.
+pub(super) fn conditions(
+    members: &Members<'_>,
+    version: Version,
+    report: &mut Report,
+) -> Vec<Condition> {
+    let mut conditions = Vec::new();
+    let Some(entry) = members.get("Condition") else {
+        return conditions;
+    };
+    let Value::Map(operators) = &entry.value.value else {
+        report.error(
+            "wrong-type",
+            entry.value.span,
+            format!("Condition is an object, and this is {}", entry.value.kind()),
+            "write { \"operator\": { \"key\": \"value\" } }",
+        );
+        return conditions;
+    };
+    for entry in operators {
+        let operator = match Operator::read(&entry.key) {
+            Ok(operator) => operator,
+            Err(help) => {
+                report.error(
+                    "unknown-operator",
+                    entry.key_span,
+                    format!("there is no condition operator `{}`", entry.key),
+                    help,
+                );
+                continue;
+            }
+        };
+        let Value::Map(keys) = &entry.value.value else {
+            report.error(
+                "wrong-type",
+                entry.value.span,
+                format!(
+                    "an operator has an object of keys, and this is {}",
+                    entry.value.kind()
+                ),
+                "write { \"key\": \"value\" }",
+            );
+            continue;
+        };
+        for key in keys {
+            conditions.extend(condition(&operator, key, version, report));
+        }
+    }
+    conditions
+}
+
+fn condition(
+    operator: &Operator,
+    entry: &Entry,
+    version: Version,
+    report: &mut Report,
+) -> Option<Condition> {
+    let nodes = one_or_many(&entry.value);
+    let mut texts: Vec<Box<str>> = Vec::with_capacity(nodes.len());
+    for node in nodes {
+        match &node.value {
+            Value::String(text) => texts.push(text.clone()),
+            Value::Number(text) => texts.push(plain_number(text)),
+            Value::Bool(value) => texts.push(value.to_string().into()),
+            Value::Null | Value::List(_) | Value::Map(_) => {
+                report.error(
+                    "wrong-type",
+                    node.span,
+                    format!(
+                        "a condition value is a string, a number or a boolean, and this is {}",
+                        node.kind()
+                    ),
+                    "",
+                );
+                return None;
+            }
+        }
+    }
+    if nodes.is_empty() {
+        warn(
+            report,
+            "empty-condition",
+            entry.value.span,
+            format!("`{}` is compared with an empty list", entry.key),
+            "name the values, or leave the key out",
+        );
+    }
+    quantifier_fits(operator, entry, report);
+    match Values::read(operator.test, &texts, version == Version::V2012) {
+        Ok(values) => Some(Condition {
+            operator: operator.clone(),
+            name: entry.key.clone(),
+            key: entry.key.to_lowercase().into(),
+            texts: texts.into(),
+            values,
+            span: entry.key_span,
+        }),
+        Err(bad) => {
+            for bad in bad {
+                let span = nodes.get(bad.at).map_or(entry.value.span, |node| node.span);
+                let text = texts.get(bad.at).map_or("", |text| text);
+                report.error(
+                    "bad-value",
+                    span,
+                    format!("`{text}` does not parse under {}", operator.name),
+                    bad.problem,
+                );
+            }
+            None
+        }
+    }
+}
+
+/// Warns of a multivalued key without quantifier, which never matches, and of a quantifier on a single-valued one.
+fn quantifier_fits(operator: &Operator, entry: &Entry, report: &mut Report) {
+    if operator.test == Test::Null {
+        return;
+    }
+    match (
+        is_multivalued(&entry.key.to_lowercase()),
+        operator.quantifier.is_some(),
+    ) {
+        (Some(true), false) => warn(
+            report,
+            "multivalued-key",
+            entry.key_span,
+            format!(
+                "`{}` holds many values and never matches under {}",
+                entry.key, operator.name
+            ),
+            format!(
+                "write ForAnyValue:{} or ForAllValues:{}",
+                operator.name, operator.name
+            ),
+        ),
+        (Some(false), true) => warn(
+            report,
+            "single-valued-key",
+            entry.key_span,
+            format!(
+                "`{}` holds one value, and {} is for many",
+                entry.key, operator.name
+            ),
+            "leave ForAllValues: or ForAnyValue: out",
+        ),
+        _ => {}
+    }
+}
+
+/// A number without exponent, as text: what a quoted one would say. Exponents beyond reason stay as they are, and are
+/// no number then.
+fn plain_number(text: &str) -> Box<str> {
+    let Some((mantissa, exponent)) = text.split_once(['e', 'E']) else {
+        return text.into();
+    };
+    let Ok(exponent) = exponent.parse::<i32>() else {
+        return text.into();
+    };
+    if exponent.unsigned_abs() > 400 {
+        return text.into();
+    }
+    let (sign, digits) = match mantissa.strip_prefix('-') {
+        Some(digits) => ("-", digits),
+        None => ("", mantissa),
+    };
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    let all = format!("{whole}{fraction}");
+    let point = i64::try_from(whole.len())
+        .unwrap_or(i64::MAX)
+        .saturating_add(i64::from(exponent));
+    let written = match usize::try_from(point) {
+        Ok(point) if point >= all.len() => {
+            format!("{all}{}", "0".repeat(point.saturating_sub(all.len())))
+        }
+        Ok(point) => match all.split_at_checked(point) {
+            Some((whole, fraction)) if !whole.is_empty() => format!("{whole}.{fraction}"),
+            Some((_, fraction)) => format!("0.{fraction}"),
+            None => all,
+        },
+        Err(_) => {
+            let zeros = usize::try_from(point.unsigned_abs()).unwrap_or(0);
+            format!("0.{}{all}", "0".repeat(zeros))
+        }
+    };
+    let whole = written.trim_start_matches('0');
+    let whole = if whole.is_empty() || whole.starts_with('.') {
+        format!("0{whole}")
+    } else {
+        whole.to_owned()
+    };
+    format!("{sign}{whole}").into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_lose_their_exponent() {
+        for (written, plain) in [
+            ("1e3", "1000"),
+            ("1.5e1", "15"),
+            ("1.25e1", "12.5"),
+            ("-2E-3", "-0.002"),
+            ("0e5", "0"),
+            ("12", "12"),
+            ("1.50", "1.50"),
+            ("1e999999999", "1e999999999"),
+            ("0.05e1", "0.5"),
+        ] {
+            assert_eq!(&*plain_number(written), plain, "{written}");
+        }
+    }
+}

@@ -1,0 +1,344 @@
+//! The elements of a statement that say who, what and where: Principal, Action, Resource.
+
+use super::read::{Members, one_or_many};
+use super::{Effect, Kind, Statement, Version, warn};
+use crate::policy::action::{ActionPattern, Actions};
+use crate::policy::principal::element::{Element, Name};
+use crate::policy::resource::{self, Resources};
+use crate::policy::variable::Template;
+use crate::source::{Entry, Node, Report, Span, Value, nearest};
+
+/// A string or a list of strings; never empty.
+fn texts<'n>(node: &'n Node, what: &str, report: &mut Report) -> Vec<(&'n str, Span)> {
+    let nodes = one_or_many(node);
+    if nodes.is_empty() {
+        report.error(
+            "empty-list",
+            node.span,
+            format!("{what} is an empty list"),
+            "name at least one, or leave the element out",
+        );
+    }
+    let mut found = Vec::with_capacity(nodes.len());
+    for node in nodes {
+        match node.as_str() {
+            Some(text) => found.push((text, node.span)),
+            None => report.error(
+                "wrong-type",
+                node.span,
+                format!(
+                    "{what} is a string or a list of strings, and this is {}",
+                    node.kind()
+                ),
+                "",
+            ),
+        }
+    }
+    found
+}
+
+/// Principal or NotPrincipal.
+pub(super) fn principal(
+    members: &Members<'_>,
+    kind: Kind,
+    effect: Option<Effect>,
+    report: &mut Report,
+) -> Option<Element> {
+    let found = members.either("Principal", "NotPrincipal", report);
+    let needed = matches!(kind, Kind::Resource | Kind::Trust | Kind::Rcp);
+    let Some((entry, negated)) = found else {
+        if needed && members.get("Principal").is_none() {
+            report.error(
+                "missing-member",
+                members.span,
+                format!("a statement of {} needs the member Principal", kind.words()),
+                "say whom it is about",
+            );
+        }
+        return None;
+    };
+    if !needed {
+        report.error(
+            "principal-forbidden",
+            entry.key_span,
+            format!("a statement of {} has no {}", kind.words(), entry.key),
+            "it is about whoever it is attached to",
+        );
+        return None;
+    }
+    if negated {
+        if matches!(kind, Kind::Trust | Kind::Rcp) {
+            report.error(
+                "not-principal-forbidden",
+                entry.key_span,
+                format!("{} takes no NotPrincipal", kind.words()),
+                "use Principal with a condition on aws:PrincipalArn",
+            );
+        } else if effect == Some(Effect::Allow) {
+            report.error(
+                "not-principal-with-allow",
+                entry.key_span,
+                "NotPrincipal goes with Deny only",
+                "name those that are allowed in Principal",
+            );
+        }
+    }
+    let mut names = Vec::new();
+    match &entry.value.value {
+        Value::String(text) if &**text == "*" => names.push(Name::Everyone),
+        Value::Map(entries) => {
+            if entries.is_empty() {
+                report.error(
+                    "bad-principal",
+                    entry.value.span,
+                    "no principal is named",
+                    "",
+                );
+            }
+            for entry in entries {
+                named(entry, &mut names, report);
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::List(_) => {
+            report.error(
+                "bad-principal",
+                entry.value.span,
+                format!(
+                    "{} is \"*\" or an object, and this is {}",
+                    entry.key,
+                    entry.value.kind()
+                ),
+                "write { \"AWS\": \"…\" }, { \"Service\": \"…\" } or { \"Federated\": \"…\" }",
+            );
+        }
+    }
+    Some(Element {
+        negated,
+        names: names.into(),
+        span: entry.value.span,
+    })
+}
+
+fn named(entry: &Entry, names: &mut Vec<Name>, report: &mut Report) {
+    const KEYS: [&str; 4] = ["AWS", "Service", "Federated", "CanonicalUser"];
+    if !KEYS.contains(&&*entry.key) {
+        let help = nearest(&entry.key, KEYS)
+            .map_or_else(String::new, |known| format!("did you mean `{known}`?"));
+        report.error(
+            "bad-principal",
+            entry.key_span,
+            format!("`{}` is no kind of principal", entry.key),
+            help,
+        );
+        return;
+    }
+    for (text, span) in texts(&entry.value, "a principal", report) {
+        let name = if &*entry.key == "AWS" {
+            Name::aws(text)
+        } else {
+            Name::other(&entry.key, text)
+        };
+        match name {
+            Ok(name) => names.push(name),
+            Err(help) => report.error(
+                "bad-principal",
+                span,
+                format!("`{text}` is no principal"),
+                help,
+            ),
+        }
+    }
+}
+
+/// Action or NotAction.
+pub(super) fn actions(
+    members: &Members<'_>,
+    kind: Kind,
+    effect: Option<Effect>,
+    report: &mut Report,
+) -> Option<(Actions, Span)> {
+    let found = members.either("Action", "NotAction", report);
+    let Some((entry, negated)) = found else {
+        if members.get("Action").is_none() {
+            report.error(
+                "missing-member",
+                members.span,
+                "a statement needs the member Action or NotAction",
+                "add \"Action\": \"service:Name\"",
+            );
+        }
+        return None;
+    };
+    let mut patterns = Vec::new();
+    for (text, span) in texts(&entry.value, &entry.key, report) {
+        match ActionPattern::read(text) {
+            Ok(pattern) => {
+                let theirs = pattern.is_everything() || text.to_lowercase().starts_with("sts:");
+                if kind == Kind::Trust && !theirs && !negated {
+                    warn(
+                        report,
+                        "trust-action",
+                        span,
+                        format!("`{text}` in a role trust policy never matches"),
+                        "only actions of sts are asked of it",
+                    );
+                }
+                patterns.push(pattern);
+            }
+            Err(help) => report.error("bad-action", span, format!("`{text}` is no action"), help),
+        }
+    }
+    if negated && effect == Some(Effect::Allow) && kind == Kind::Trust {
+        warn(
+            report,
+            "trust-not-action",
+            entry.key_span,
+            "a trust policy that allows by NotAction allows what nobody listed",
+            "list the actions of sts",
+        );
+    }
+    Some((
+        Actions {
+            negated,
+            patterns: patterns.into(),
+        },
+        entry.value.span,
+    ))
+}
+
+/// Resource or NotResource.
+pub(super) fn resources(
+    members: &Members<'_>,
+    kind: Kind,
+    version: Version,
+    report: &mut Report,
+) -> Option<(Resources, Span)> {
+    let found = members.either("Resource", "NotResource", report);
+    let Some((entry, negated)) = found else {
+        if members.get("Resource").is_some() {
+            return None;
+        }
+        match kind {
+            Kind::Trust => {}
+            Kind::Resource => warn(
+                report,
+                "missing-resource",
+                members.span,
+                "without Resource the statement is about every resource that the policy is attached to",
+                "say which",
+            ),
+            Kind::Identity | Kind::Boundary | Kind::Session | Kind::Scp | Kind::Rcp => report
+                .error(
+                    "missing-member",
+                    members.span,
+                    "a statement needs the member Resource or NotResource",
+                    "add \"Resource\": \"arn:…\"",
+                ),
+        }
+        return None;
+    };
+    if kind == Kind::Trust {
+        report.error(
+            "resource-forbidden",
+            entry.key_span,
+            format!("a statement of a role trust policy has no {}", entry.key),
+            "it is about the role itself",
+        );
+        return None;
+    }
+    let variables = version == Version::V2012;
+    let mut patterns = Vec::new();
+    for (text, span) in texts(&entry.value, &entry.key, report) {
+        match resource::read(text, variables) {
+            Ok(pattern) => {
+                looks_like_an_arn(text, &pattern, span, variables, report);
+                patterns.push(pattern);
+            }
+            Err(problem) => report.error("bad-variable", span, problem, VARIABLE_HELP),
+        }
+    }
+    Some((
+        Resources {
+            negated,
+            patterns: patterns.into(),
+        },
+        entry.value.span,
+    ))
+}
+
+const VARIABLE_HELP: &str = "known are ${key}, ${key, 'default'}, ${*}, ${?} and ${$}";
+
+fn looks_like_an_arn(
+    text: &str,
+    pattern: &Template,
+    span: Span,
+    variables: bool,
+    report: &mut Report,
+) {
+    if !pattern.is_everything() && !text.starts_with("arn:") && !text.starts_with(['*', '?']) {
+        warn(
+            report,
+            "resource-no-arn",
+            span,
+            format!("`{text}` is no ARN"),
+            "write arn:partition:service:region:account:resource, or \"*\"",
+        );
+    }
+    let (head, _) = resource::split(text);
+    if variables && head.contains("${") {
+        warn(
+            report,
+            "variable-in-arn",
+            span,
+            "a policy variable before the fifth colon is literal text",
+            "variables stand in an ARN's resource part only",
+        );
+    }
+}
+
+/// What only resource control policies must hold.
+pub(super) fn rcp(statement: &Statement, report: &mut Report) {
+    let everyone = statement
+        .principal
+        .as_ref()
+        .is_some_and(|element| *element.names == [Name::Everyone]);
+    if statement.principal.is_some() && !everyone {
+        report.error(
+            "rcp-principal",
+            statement.span,
+            "Principal in a resource control policy is \"*\"",
+            "narrow it with a condition",
+        );
+    }
+    let every_action = statement
+        .actions
+        .patterns
+        .iter()
+        .any(ActionPattern::is_everything);
+    // RCPFullAWSAccess, which stands on every level, is the one Allow there is.
+    let full_access = statement.effect == Effect::Allow
+        && every_action
+        && !statement.actions.negated
+        && statement.conditions.is_empty()
+        && statement.resources.as_ref().is_some_and(|resources| {
+            !resources.negated && resources.patterns.iter().any(Template::is_everything)
+        });
+    if full_access {
+        return;
+    }
+    if statement.effect == Effect::Allow {
+        report.error(
+            "rcp-allow",
+            statement.span,
+            "a resource control policy denies only",
+            "RCPFullAWSAccess allows on every level already",
+        );
+    } else if every_action && !statement.actions.negated {
+        report.error(
+            "rcp-every-action",
+            statement.actions_span,
+            "a resource control policy takes no bare \"*\" as action",
+            "name the service: s3:*",
+        );
+    }
+}

@@ -1,0 +1,88 @@
+//! IAM's limits on a document's size and characters. What exceeds them works here, so it is a warning.
+
+use super::{Kind, warn};
+use crate::source::{Node, Report, Value};
+
+/// Reports a document that IAM would not store for its size or its characters.
+pub(super) fn check(node: &Node, kind: Kind, report: &mut Report) {
+    let (limit, what) = match kind {
+        Kind::Identity | Kind::Boundary => (6_144, "a managed policy"),
+        Kind::Session => (2_048, "a session policy"),
+        Kind::Trust => (8_192, "a role trust policy"),
+        Kind::Scp => (5_120, "a service control policy"),
+        Kind::Rcp => (5_120, "a resource control policy"),
+        // Each service has its own limit; the largest is S3's.
+        Kind::Resource => (20_480, "a resource-based policy"),
+    };
+    let mut odd = None;
+    let size = size(node, &mut odd);
+    if size > limit {
+        warn(
+            report,
+            "quota-policy-size",
+            node.span,
+            format!(
+                "{what} has at most {limit} characters without white space, and this one has {size}"
+            ),
+            "split it, or shorten it with wildcards",
+        );
+    }
+    if let Some((character, span)) = odd {
+        warn(
+            report,
+            "character-not-allowed",
+            span,
+            format!(
+                "IAM stores no {character:?} (U+{:04X}) in a policy",
+                u32::from(character)
+            ),
+            "allowed are tab, line feed, carriage return and U+0020 to U+00FF",
+        );
+    }
+}
+
+type Odd = Option<(char, crate::source::Span)>;
+
+/// The length of the shortest JSON text that says the same.
+fn size(node: &Node, odd: &mut Odd) -> usize {
+    let mut look = |text: &str, span| {
+        if !text.is_ascii() && odd.is_none() {
+            *odd = text
+                .chars()
+                .find(|character| u32::from(*character) > 0xff)
+                .map(|character| (character, span));
+        }
+        let escapes = text
+            .bytes()
+            .filter(|byte| matches!(byte, b'"' | b'\\' | b'\n' | b'\r' | b'\t'))
+            .count();
+        text.chars()
+            .count()
+            .saturating_add(escapes)
+            .saturating_add(2)
+    };
+    match &node.value {
+        Value::Null => 4,
+        Value::Bool(value) => {
+            if *value {
+                4
+            } else {
+                5
+            }
+        }
+        Value::Number(text) => text.len(),
+        Value::String(text) => look(text, node.span),
+        Value::List(items) => items.iter().fold(1, |sum: usize, item| {
+            sum.saturating_add(size(item, odd)).saturating_add(1)
+        }),
+        Value::Map(entries) => {
+            let keys = entries.iter().fold(1, |sum: usize, entry| {
+                sum.saturating_add(look(&entry.key, entry.key_span))
+                    .saturating_add(2)
+            });
+            entries.iter().fold(keys, |sum, entry| {
+                sum.saturating_add(size(&entry.value, odd))
+            })
+        }
+    }
+}

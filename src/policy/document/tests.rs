@@ -1,0 +1,261 @@
+use super::*;
+
+fn errors(text: &str, kind: Kind) -> Vec<(&'static str, u32, u32)> {
+    match parse(text, kind, "t.json") {
+        Ok(_) => Vec::new(),
+        Err(report) => report
+            .faults()
+            .iter()
+            .filter(|fault| fault.severity == Severity::Error)
+            .map(|fault| (fault.id, fault.span.start.line, fault.span.start.column))
+            .collect(),
+    }
+}
+
+fn ids(text: &str, kind: Kind) -> Vec<&'static str> {
+    errors(text, kind)
+        .into_iter()
+        .map(|(id, _, _)| id)
+        .collect()
+}
+
+#[test]
+fn every_fault_is_reported_at_its_place() {
+    let text = r#"{
+  "Version": "2012-10-17",
+  "Statement": [
+    { "Effect": "allow", "Action": "s3", "Resource": "*" },
+    { "Effect": "Deny", "NotAction": [], "Resorce": "*", "Condition": { "StringEqual": { "a:b": "c" }, "Bool": { "a:b": "x" } } }
+  ]
+}"#;
+    assert_eq!(
+        errors(text, Kind::Identity),
+        [
+            ("bad-effect", 4, 17),
+            ("bad-action", 4, 36),
+            ("unknown-member", 5, 42),
+            ("empty-list", 5, 38),
+            ("missing-member", 5, 5),
+            ("unknown-operator", 5, 73),
+            ("bad-value", 5, 121),
+        ]
+    );
+}
+
+#[test]
+fn what_iam_refuses() {
+    let body = r#""Action":"s3:Get","Resource":"*""#;
+    let cases: [(&str, Kind, &str); 24] = [
+        ("[]", Kind::Identity, "wrong-type"),
+        ("{}", Kind::Identity, "missing-member"),
+        (r#"{"Statement":[]}"#, Kind::Identity, "empty-list"),
+        (r#"{"Statement":"x"}"#, Kind::Identity, "wrong-type"),
+        (
+            r#"{"Version":"2020-01-01","Statement":{"Effect":"Deny",BODY}}"#,
+            Kind::Identity,
+            "unknown-version",
+        ),
+        (
+            r#"{"Version":20121017,"Statement":{"Effect":"Deny",BODY}}"#,
+            Kind::Identity,
+            "wrong-type",
+        ),
+        (
+            r#"{"Id":"x","Statement":{"Effect":"Deny",BODY}}"#,
+            Kind::Identity,
+            "unknown-member",
+        ),
+        (
+            r#"{"Statement":{"Effect":"Deny","Sid":"a b",BODY}}"#,
+            Kind::Identity,
+            "bad-sid",
+        ),
+        (
+            r#"{"Statement":{"Effect":"Deny","Principal":"*",BODY}}"#,
+            Kind::Identity,
+            "principal-forbidden",
+        ),
+        (
+            r#"{"Statement":{"Effect":"Deny","NotAction":"s3:*",BODY}}"#,
+            Kind::Identity,
+            "conflicting-members",
+        ),
+        (
+            r#"{"Statement":{"Effect":"Deny","NotResource":"*",BODY}}"#,
+            Kind::Scp,
+            "conflicting-members",
+        ),
+        (
+            r#"{"Statement":{"Effect":"Deny","Effect":"Allow",BODY}}"#,
+            Kind::Identity,
+            "duplicate-key",
+        ),
+        (
+            r#"{"Statement":{"Effect":"Allow","NotPrincipal":{"AWS":"111111111111"},BODY}}"#,
+            Kind::Resource,
+            "not-principal-with-allow",
+        ),
+        (
+            r#"{"Statement":{"Effect":"Deny","NotPrincipal":"*","Action":"sts:*"}}"#,
+            Kind::Trust,
+            "not-principal-forbidden",
+        ),
+        (
+            r#"{"Statement":{"Effect":"Allow","Principal":"*",BODY}}"#,
+            Kind::Trust,
+            "resource-forbidden",
+        ),
+        (
+            r#"{"Statement":{"Effect":"Allow",BODY}}"#,
+            Kind::Resource,
+            "missing-member",
+        ),
+        (
+            r#"{"Statement":{"Effect":"Allow","Principal":{"Aws":"*"},BODY}}"#,
+            Kind::Resource,
+            "bad-principal",
+        ),
+        (
+            r#"{"Statement":{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::1:role/*"},BODY}}"#,
+            Kind::Resource,
+            "bad-principal",
+        ),
+        (
+            r#"{"Statement":{"Effect":"Allow","Principal":"111111111111",BODY}}"#,
+            Kind::Resource,
+            "bad-principal",
+        ),
+        (
+            r#"{"Statement":{"Effect":"Deny","Principal":"*",BODY}}"#,
+            Kind::Rcp,
+            "rcp-version",
+        ),
+        (
+            r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":"*",BODY}}"#,
+            Kind::Rcp,
+            "rcp-allow",
+        ),
+        (
+            r#"{"Version":"2012-10-17","Statement":{"Effect":"Deny","Principal":{"AWS":"111111111111"},BODY}}"#,
+            Kind::Rcp,
+            "rcp-principal",
+        ),
+        (
+            r#"{"Version":"2012-10-17","Statement":{"Effect":"Deny","Principal":"*","Action":"*","Resource":"*"}}"#,
+            Kind::Rcp,
+            "rcp-every-action",
+        ),
+        (
+            r#"{"Version":"2012-10-17","Statement":{"Effect":"Deny","Action":"s3:*","Resource":"arn:aws:s3:::${}"}}"#,
+            Kind::Identity,
+            "bad-variable",
+        ),
+    ];
+    for (text, kind, id) in cases {
+        let text = text.replace("BODY", body);
+        assert_eq!(ids(&text, kind), [id], "{text}");
+    }
+}
+
+#[test]
+fn what_iam_accepts() {
+    for (text, kind) in [
+        (
+            r#"{"Statement":{"Sid":"","Effect":"Allow","Action":["*"],"Resource":["*"],"Condition":{}}}"#,
+            Kind::Identity,
+        ),
+        (
+            r#"{"Statement":[{"Effect":"Allow","Action":"s3:*","NotResource":"arn:*:s3:*:*:x"}]}"#,
+            Kind::Scp,
+        ),
+        (
+            r#"{"Statement":{"Effect":"Allow","Action":"x:Y","Resource":"*","Condition":{"StringEquals":{"a":[1,true,"x"],"b":[]},"NumericEquals":{"c":1.5}}}}"#,
+            Kind::Boundary,
+        ),
+        (
+            r#"{"Id":"a b","Statement":{"Sid":"a b","Effect":"Deny","NotPrincipal":{"AWS":["111111111111"]},"NotAction":"s3:*"}}"#,
+            Kind::Resource,
+        ),
+        (
+            r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"Federated":"accounts.google.com","Service":["ec2.amazonaws.com"],"AWS":"*"},"Action":"sts:AssumeRole"}}"#,
+            Kind::Trust,
+        ),
+        (
+            r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*"}}"#,
+            Kind::Rcp,
+        ),
+    ] {
+        let problems = parse(text, kind, "t")
+            .err()
+            .map(|report| report.faults().to_vec());
+        assert_eq!(problems, None, "{text}");
+    }
+}
+
+fn warnings(text: &str, kind: Kind) -> Vec<&'static str> {
+    let mut report = Report::on("t");
+    let node = json::read(text, &mut report).unwrap();
+    assert!(
+        Document::read(&node, kind, &mut report).is_some(),
+        "{:?}",
+        report.faults()
+    );
+    report.faults().iter().map(|fault| fault.id).collect()
+}
+
+#[test]
+fn warnings_do_not_refuse() {
+    let with = |rest: &str| {
+        format!(r#"{{"Version":"2012-10-17","Statement":{{"Effect":"Allow",{rest}}}}}"#)
+    };
+    for (rest, kind, id) in [
+        (
+            r#""Action":"s3:Get","Resource":"b/*""#,
+            Kind::Identity,
+            "resource-no-arn",
+        ),
+        (
+            r#""Action":"s3:Get","Resource":"arn:aws:s3::${aws:PrincipalAccount}:b""#,
+            Kind::Identity,
+            "variable-in-arn",
+        ),
+        (
+            r#""Action":"s3:Get","Resource":"*","Condition":{"StringEquals":{"aws:TagKeys":"a"}}"#,
+            Kind::Identity,
+            "multivalued-key",
+        ),
+        (
+            r#""Action":"s3:Get","Resource":"*","Condition":{"ForAnyValue:StringEquals":{"aws:username":"a"}}"#,
+            Kind::Identity,
+            "single-valued-key",
+        ),
+        (
+            r#""Action":"s3:Get","Resource":"*","Condition":{"StringEquals":{"a:b":[]}}"#,
+            Kind::Identity,
+            "empty-condition",
+        ),
+        (
+            r#""Action":"s3:Get","Resource":"*","Condition":{"StringEquals":{"a:b":"\u0394"}}"#,
+            Kind::Identity,
+            "character-not-allowed",
+        ),
+        (
+            r#""Principal":"*","Action":"s3:Get""#,
+            Kind::Trust,
+            "trust-action",
+        ),
+        (
+            r#""Principal":"*","Action":"s3:Get""#,
+            Kind::Resource,
+            "missing-resource",
+        ),
+    ] {
+        assert_eq!(warnings(&with(rest), kind), [id], "{rest}");
+    }
+    let long = with(&format!(
+        r#""Action":"s3:Get","Resource":"arn:aws:s3:::{}""#,
+        "x".repeat(6_100)
+    ));
+    assert_eq!(warnings(&long, Kind::Identity), ["quota-policy-size"]);
+    assert_eq!(warnings(&long, Kind::Scp), ["quota-policy-size"]);
+}

@@ -1,0 +1,248 @@
+//! One layer, policy and statement at a time, with every element that failed.
+
+use super::{LayerReport, Mismatch, PolicyReport, Says, StatementReport};
+use crate::policy::compile::PolicySet;
+use crate::policy::condition::{Condition, Outcome};
+use crate::policy::context::{Context, Value};
+use crate::policy::document::{Effect, Statement};
+use crate::policy::layers::{LayerKind, Request};
+use crate::policy::principal::element::{Grants, Name};
+use crate::policy::statement::Ask;
+use crate::policy::variable::Template;
+
+const WAYS: [(&str, Grants); 4] = [
+    ("self", Grants::SELF),
+    ("parent", Grants::PARENT),
+    ("everyone", Grants::EVERYONE),
+    ("account", Grants::ACCOUNT),
+];
+
+/// Judges all policies of a layer or level.
+pub(super) fn layer(
+    request: &Request<'_>,
+    ask: &Ask<'_>,
+    layer: LayerKind,
+    level: Option<usize>,
+    sets: &[&PolicySet],
+) -> LayerReport {
+    let policies: Vec<PolicyReport> = sets
+        .iter()
+        .flat_map(|set| set.policies())
+        .map(|policy| PolicyReport {
+            policy: policy.name().to_owned(),
+            statements: policy
+                .statements()
+                .iter()
+                .enumerate()
+                .map(|(number, found)| statement(request, ask, layer, number, found))
+                .collect(),
+        })
+        .collect();
+    let applies = |effect| {
+        policies
+            .iter()
+            .flat_map(|policy| &policy.statements)
+            .any(|statement| statement.applies && statement.effect == effect)
+    };
+    let says = if applies(Effect::Deny) {
+        Says::Deny
+    } else if applies(Effect::Allow) {
+        Says::Allow
+    } else {
+        Says::Silent
+    };
+    LayerReport {
+        layer,
+        level,
+        says,
+        policies,
+    }
+}
+
+/// Whether some statement allows, whatever else is said.
+pub(super) fn allows(report: &LayerReport) -> bool {
+    report
+        .policies
+        .iter()
+        .flat_map(|policy| &policy.statements)
+        .any(|statement| statement.applies && statement.effect == Effect::Allow)
+}
+
+/// The grants of a layer's allows that apply.
+pub(super) fn grants(report: &LayerReport) -> impl Iterator<Item = Grants> {
+    report
+        .policies
+        .iter()
+        .flat_map(|policy| &policy.statements)
+        .filter(|statement| statement.applies && statement.effect == Effect::Allow)
+        .map(grants_of)
+}
+
+/// The grants of one statement.
+pub(super) fn grants_of(statement: &StatementReport) -> Grants {
+    let named = statement.grants.as_deref().unwrap_or_default();
+    WAYS.iter()
+        .filter(|(word, _)| named.contains(word))
+        .fold(Grants::NONE, |grants, (_, way)| grants.with(*way))
+}
+
+fn statement(
+    request: &Request<'_>,
+    ask: &Ask<'_>,
+    layer: LayerKind,
+    number: usize,
+    statement: &Statement,
+) -> StatementReport {
+    let mut failed = Vec::new();
+    let mut unreadable = Vec::new();
+    let sided = matches!(
+        layer,
+        LayerKind::Resource | LayerKind::Trust | LayerKind::Rcp
+    );
+    let mut grants = None;
+    if sided {
+        let named = statement
+            .principal
+            .as_ref()
+            .map_or(Grants::NONE, |element| element.grants(ask.principal));
+        let hit = match (&statement.principal, statement.effect) {
+            (None, _) => false,
+            (Some(_), Effect::Allow) => !named.is_empty(),
+            (Some(element), Effect::Deny) => element.hits(ask.principal, ask.bounded),
+        };
+        if !hit {
+            failed.push(principal_mismatch(request, statement));
+        } else if statement.effect == Effect::Allow {
+            grants = Some(
+                WAYS.iter()
+                    .filter(|(_, way)| named.has(*way))
+                    .map(|(word, _)| *word)
+                    .collect(),
+            );
+        }
+    }
+    if !statement.actions.cover(ask.action) {
+        let sources = statement
+            .actions
+            .patterns
+            .iter()
+            .map(|pattern| &*pattern.source);
+        failed.push(Mismatch {
+            element: if statement.actions.negated {
+                "NotAction"
+            } else {
+                "Action"
+            }
+            .to_owned(),
+            expected: listed(sources, statement.actions.negated),
+            actual: request.action.to_owned(),
+        });
+    }
+    if let Some(resources) = &statement.resources
+        && !resources.cover(ask.resource, ask.context)
+    {
+        let sources = resources.patterns.iter().map(Template::source);
+        failed.push(Mismatch {
+            element: if resources.negated {
+                "NotResource"
+            } else {
+                "Resource"
+            }
+            .to_owned(),
+            expected: listed(sources, resources.negated),
+            actual: request.resource.to_owned(),
+        });
+    }
+    for condition in &statement.conditions {
+        let outcome = condition.judge(ask.context);
+        if outcome == Outcome::Unreadable {
+            unreadable.push(label(condition));
+        }
+        if !outcome.counts(statement.effect) {
+            failed.push(condition_mismatch(condition, ask.context));
+        }
+    }
+    StatementReport {
+        statement: number,
+        sid: statement.sid.as_deref().map(str::to_owned),
+        effect: statement.effect,
+        applies: failed.is_empty(),
+        grants,
+        failed,
+        unreadable,
+    }
+}
+
+fn principal_mismatch(request: &Request<'_>, statement: &Statement) -> Mismatch {
+    let negated = statement
+        .principal
+        .as_ref()
+        .is_some_and(|element| element.negated);
+    let names = statement
+        .principal
+        .iter()
+        .flat_map(|element| &element.names)
+        .map(Name::text);
+    Mismatch {
+        element: if negated { "NotPrincipal" } else { "Principal" }.to_owned(),
+        expected: listed(names, negated),
+        actual: request.principal.name().to_owned(),
+    }
+}
+
+fn label(condition: &Condition) -> String {
+    format!("Condition {} {}", condition.operator.name, condition.name)
+}
+
+fn condition_mismatch(condition: &Condition, context: &dyn Context) -> Mismatch {
+    let expected = listed(condition.texts.iter().map(|text| &**text), false);
+    let actual = match context.get(&condition.key) {
+        None => "absent".to_owned(),
+        Some(Value::List(values)) => format!(
+            "[{}]{}",
+            listed(values.iter().map(|value| &**value), false),
+            if condition.operator.quantifier.is_none() && !values.is_empty() {
+                " (a multivalued key needs ForAllValues or ForAnyValue)"
+            } else {
+                ""
+            }
+        ),
+        Some(value) => value.with_text(|text| {
+            if text.is_empty() {
+                "an empty text".to_owned()
+            } else {
+                text.to_owned()
+            }
+        }),
+    };
+    let actual = if condition.judge(context) == Outcome::Unreadable {
+        format!("{actual} (does not parse)")
+    } else {
+        actual
+    };
+    Mismatch {
+        element: label(condition),
+        expected,
+        actual,
+    }
+}
+
+/// Texts side by side; long lists are cut.
+fn listed<'t>(texts: impl Iterator<Item = &'t str>, negated: bool) -> String {
+    let mut out = String::new();
+    for (number, text) in texts.enumerate() {
+        if number > 0 {
+            out.push_str(", ");
+        }
+        if number >= 20 {
+            out.push('…');
+            break;
+        }
+        out.push_str(text);
+    }
+    if negated {
+        format!("none of {out}")
+    } else {
+        out
+    }
+}

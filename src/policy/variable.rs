@@ -1,0 +1,373 @@
+//! Policy variables: `${key}`, `${key, 'default'}` and the escapes `${*}`, `${?}`, `${$}`.
+//!
+//! A text is cut into tokens when the policy is read, and a variable's value is put in as literal text when it is
+//! judged: its `*` and `?` never become wildcards, and it is not scanned again. A variable without value and default
+//! makes the whole template match nothing. Decided here, where IAM's documentation is silent: a multivalued key has
+//! no single value, so its default stands in; an empty text is a value.
+
+use super::context::{Context, Value};
+use super::pattern::{Builder, Pattern};
+
+/// What is special in a text.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Syntax {
+    /// `${…}` (Version 2012-10-17 only).
+    pub(crate) variables: bool,
+    /// `*` and `?`.
+    pub(crate) wildcards: bool,
+}
+
+/// One piece of a template.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Token {
+    Literal(Box<str>),
+    Any,
+    Run,
+    Variable {
+        /// In lower case.
+        key: Box<str>,
+        default: Option<Box<str>>,
+    },
+}
+
+/// A text with wildcards and variables.
+#[derive(Debug, Clone)]
+pub(crate) struct Template {
+    source: Box<str>,
+    form: Form,
+}
+
+#[derive(Debug, Clone)]
+enum Form {
+    Fixed(Pattern),
+    Open(Box<[Token]>),
+}
+
+impl Template {
+    /// Reads a text.
+    ///
+    /// # Errors
+    /// What is wrong with a `${…}` that is none of the known forms.
+    pub(crate) fn read(source: &str, syntax: Syntax) -> Result<Self, String> {
+        Self::joined(source, &[(source, syntax)])
+    }
+
+    /// Reads a text whose parts differ in what is special.
+    pub(crate) fn joined(source: &str, parts: &[(&str, Syntax)]) -> Result<Self, String> {
+        let mut tokens = Vec::new();
+        for (part, syntax) in parts {
+            tokenise(part, *syntax, &mut tokens)?;
+        }
+        let open = tokens
+            .iter()
+            .any(|token| matches!(token, Token::Variable { .. }));
+        let form = if open {
+            Form::Open(tokens.into())
+        } else {
+            let mut builder = Builder::default();
+            for token in &tokens {
+                match token {
+                    Token::Literal(text) => builder.literal(text),
+                    Token::Any => builder.any(),
+                    Token::Run => builder.run(),
+                    Token::Variable { .. } => {}
+                }
+            }
+            Form::Fixed(builder.finish())
+        };
+        Ok(Self {
+            source: source.into(),
+            form,
+        })
+    }
+
+    /// As it was written.
+    pub(crate) fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// The keys of its variables, in lower case.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &str> {
+        let tokens: &[Token] = match &self.form {
+            Form::Fixed(_) => &[],
+            Form::Open(tokens) => tokens,
+        };
+        tokens.iter().filter_map(|token| match token {
+            Token::Variable { key, .. } => Some(&**key),
+            Token::Literal(_) | Token::Any | Token::Run => None,
+        })
+    }
+
+    /// What every matching text begins with.
+    pub(crate) fn prefix(&self) -> &[u8] {
+        match &self.form {
+            Form::Fixed(pattern) => pattern.prefix(),
+            Form::Open(tokens) => match tokens.first() {
+                Some(Token::Literal(text)) => text.as_bytes(),
+                _ => b"",
+            },
+        }
+    }
+
+    /// Whether it matches every text.
+    pub(crate) fn is_everything(&self) -> bool {
+        matches!(&self.form, Form::Fixed(pattern) if pattern.is_everything())
+    }
+
+    /// Whether the whole of `text` fits. A variable without a value fits nothing.
+    #[inline]
+    pub(crate) fn matches(&self, text: &str, context: &dyn Context) -> bool {
+        match &self.form {
+            Form::Fixed(pattern) => pattern.matches(text),
+            Form::Open(tokens) => {
+                fill(tokens, context).is_some_and(|pattern| pattern.matches(text))
+            }
+        }
+    }
+
+    /// Hands over the text that the template stands for in this request; `None` if a variable has no value. Only for
+    /// templates without wildcards.
+    pub(crate) fn with_text<R>(
+        &self,
+        context: &dyn Context,
+        then: impl FnOnce(&str) -> R,
+    ) -> Option<R> {
+        match &self.form {
+            Form::Fixed(pattern) => pattern.text().map(then),
+            Form::Open(tokens) => fill(tokens, context)?.text().map(then),
+        }
+    }
+}
+
+/// Puts the request's values in.
+fn fill(tokens: &[Token], context: &dyn Context) -> Option<Builder> {
+    let mut builder = Builder::default();
+    for token in tokens {
+        match token {
+            Token::Literal(text) => builder.literal(text),
+            Token::Any => builder.any(),
+            Token::Run => builder.run(),
+            Token::Variable { key, default } => match context.get(key) {
+                Some(Value::List(_)) | None => builder.literal(default.as_deref()?),
+                Some(value) => value.with_text(|text| builder.literal(text)),
+            },
+        }
+    }
+    Some(builder)
+}
+
+fn tokenise(text: &str, syntax: Syntax, tokens: &mut Vec<Token>) -> Result<(), String> {
+    let mut literal = String::new();
+    let mut rest = text;
+    let mut variables = syntax.variables;
+    while let Some(character) = rest.chars().next() {
+        if variables && let Some(behind) = rest.strip_prefix("${") {
+            let Some(inside) = variable(behind)? else {
+                // No brace closes from here on: looking again at each `${` would be quadratic.
+                variables = false;
+                continue;
+            };
+            match inside.token {
+                // An escape is literal text, and no wildcard.
+                Token::Literal(escaped) => literal.push_str(&escaped),
+                token @ (Token::Any | Token::Run | Token::Variable { .. }) => {
+                    flush(&mut literal, tokens);
+                    tokens.push(token);
+                }
+            }
+            rest = inside.rest;
+            continue;
+        }
+        match character {
+            '*' if syntax.wildcards => {
+                flush(&mut literal, tokens);
+                tokens.push(Token::Run);
+            }
+            '?' if syntax.wildcards => {
+                flush(&mut literal, tokens);
+                tokens.push(Token::Any);
+            }
+            other => literal.push(other),
+        }
+        rest = rest.get(character.len_utf8()..).unwrap_or_default();
+    }
+    flush(&mut literal, tokens);
+    Ok(())
+}
+
+fn flush(literal: &mut String, tokens: &mut Vec<Token>) {
+    if !literal.is_empty() {
+        // Parts that are read one by one make one literal where they meet, so that the prefix is as long as can be.
+        if let Some(Token::Literal(before)) = tokens.last_mut() {
+            *before = format!("{before}{literal}").into();
+        } else {
+            tokens.push(Token::Literal(literal.as_str().into()));
+        }
+        literal.clear();
+    }
+}
+
+struct Inside<'t> {
+    token: Token,
+    rest: &'t str,
+}
+
+/// Reads what stands behind `${`. `Ok(None)`: it is never closed, so it is literal text.
+fn variable(text: &str) -> Result<Option<Inside<'_>>, String> {
+    let Some(close) = text.find('}') else {
+        return Ok(None);
+    };
+    let end = text.find(',').map_or(close, |comma| comma.min(close));
+    let (key, behind) = text.split_at_checked(end).unwrap_or((text, ""));
+    if behind.starts_with('}') && matches!(key, "*" | "?" | "$") {
+        return Ok(Some(Inside {
+            token: Token::Literal(key.into()),
+            rest: behind.get(1..).unwrap_or_default(),
+        }));
+    }
+    if key.is_empty() || key.contains(['$', '{', '*', '?', '\'']) {
+        return Err(format!("`${{{key}` names no context key"));
+    }
+    let (default, rest) = if let Some(rest) = behind.strip_prefix('}') {
+        (None, rest)
+    } else {
+        let parts = behind
+            .strip_prefix(", '")
+            .and_then(|inside| inside.split_once('\''))
+            .and_then(|(default, rest)| Some((default, rest.strip_prefix('}')?)));
+        let Some((default, rest)) = parts else {
+            return Err(format!(
+                "a default is written `${{{key}, 'text'}}`: comma, one space, single quotes"
+            ));
+        };
+        (Some(default.into()), rest)
+    };
+    Ok(Some(Inside {
+        token: Token::Variable {
+            key: key.to_lowercase().into(),
+            default,
+        },
+        rest,
+    }))
+}
+
+/// Cuts a text at colons that stand outside `${…}` (where variables are meant), into at most `parts` parts.
+pub(crate) fn split_outside(text: &str, parts: usize, variables: bool) -> Vec<&str> {
+    let mut cut = Vec::with_capacity(parts);
+    let mut start = 0usize;
+    let mut at = 0usize;
+    let mut variables = variables;
+    while let Some(rest) = text.get(at..) {
+        if cut.len().saturating_add(1) >= parts {
+            break;
+        }
+        if variables && let Some(behind) = rest.strip_prefix("${") {
+            if let Ok(Some(inside)) = variable(behind) {
+                at = text.len().saturating_sub(inside.rest.len());
+                continue;
+            }
+            variables = false;
+        }
+        let Some(character) = rest.chars().next() else {
+            break;
+        };
+        let next = at.saturating_add(character.len_utf8());
+        if character == ':' {
+            cut.push(text.get(start..at).unwrap_or_default());
+            start = next;
+        }
+        at = next;
+    }
+    cut.push(text.get(start..).unwrap_or_default());
+    cut
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::context::Map;
+    use super::*;
+
+    const LIKE: Syntax = Syntax {
+        variables: true,
+        wildcards: true,
+    };
+
+    fn fits(template: &str, text: &str, syntax: Syntax) -> bool {
+        let mut context = Map::new();
+        context
+            .set("aws:username", "ann")
+            .set("aws:PrincipalTag/Team", "*")
+            .set("empty", "")
+            .set("again", "${aws:username}")
+            .set_many("aws:TagKeys", ["a"]);
+        Template::read(template, syntax)
+            .unwrap()
+            .matches(text, &context)
+    }
+
+    #[test]
+    fn values_are_literal_text() {
+        assert!(fits("home/${aws:username}/*", "home/ann/x", LIKE));
+        assert!(fits("home/${AWS:UserName}/*", "home/ann/x", LIKE));
+        assert!(fits("${aws:principaltag/team}", "*", LIKE));
+        assert!(!fits("${aws:PrincipalTag/team}", "x", LIKE));
+        assert!(fits("${again}", "${aws:username}", LIKE));
+        assert!(fits("a${empty}b", "ab", LIKE));
+    }
+
+    #[test]
+    fn defaults_and_nothing() {
+        assert!(fits("${nobody, 'x*y'}", "x*y", LIKE));
+        assert!(!fits("${nobody, 'x*y'}", "xzy", LIKE));
+        assert!(fits("${aws:username, 'x'}", "ann", LIKE));
+        assert!(fits("${nobody, ''}", "", LIKE));
+        assert!(!fits("${nobody}", "", LIKE));
+        assert!(!fits("*${nobody}*", "anything", LIKE));
+        assert!(fits("${aws:TagKeys, 'd'}", "d", LIKE));
+        assert!(!fits("${aws:TagKeys}", "a", LIKE));
+    }
+
+    #[test]
+    fn escapes_and_literal_dollars() {
+        assert!(fits("a${*}${?}${$}", "a*?$", LIKE));
+        assert!(!fits("${*}", "x", LIKE));
+        assert!(fits("${aws:username", "${aws:username", LIKE));
+        assert!(fits("$x}", "$x}", LIKE));
+        let plain = Syntax {
+            variables: false,
+            wildcards: true,
+        };
+        assert!(fits("${aws:username}", "${aws:username}", plain));
+        let exact = Syntax {
+            variables: true,
+            wildcards: false,
+        };
+        assert!(fits("*${*}", "**", exact));
+        assert!(!fits("*", "x", exact));
+    }
+
+    #[test]
+    fn unknown_forms_are_refused() {
+        for text in [
+            "${}",
+            "${a,'b'}",
+            "${a, b}",
+            "${a, 'b' }",
+            "${${a}}",
+            "${**}",
+            "${a*}",
+        ] {
+            assert!(Template::read(text, LIKE).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn colons_inside_variables_do_not_split() {
+        assert_eq!(
+            split_outside("arn:aws:s3::${aws:PrincipalAccount}:b:c", 6, true),
+            ["arn", "aws", "s3", "", "${aws:PrincipalAccount}", "b:c"]
+        );
+        assert_eq!(split_outside("a:${b:c", 6, true), ["a", "${b", "c"]);
+        assert_eq!(split_outside("a:${b:c}", 6, false), ["a", "${b", "c}"]);
+    }
+}

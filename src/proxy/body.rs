@@ -1,0 +1,268 @@
+//! Bodies on their way, frame by frame: the client's towards the upstream, and the answer's towards the client.
+//!
+//! A fault in the client's body ends it with an error, never with its end, so that the upstream cannot take what came
+//! before for the whole.
+
+use std::cell::Cell;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+use tokio::time::{Instant, Sleep};
+
+use crate::outcome::Reason;
+use crate::proxy::headers::Strip;
+use crate::proxy::upstream::Lease;
+
+/// Why a body ended before its end.
+#[derive(Debug, thiserror::Error)]
+pub enum BodyError {
+    /// The client's body has a fault, or the client is gone.
+    #[error("the request body cannot be read")]
+    Client(#[source] hyper::Error),
+    /// The client sent nothing for too long.
+    #[error("the request body did not come in time")]
+    Idle,
+    /// The upstream's body has a fault, or the upstream is gone.
+    #[error("the upstream's answer broke off")]
+    Upstream(#[source] hyper::Error),
+}
+
+/// How far a request's body has got, as whoever waits for the answer needs to know it.
+#[derive(Debug, Default)]
+pub struct Progress {
+    done: Cell<bool>,
+    frames: Cell<u32>,
+    waiting: Cell<bool>,
+    failed: Cell<Option<Reason>>,
+}
+
+impl Progress {
+    /// That of a request without a body.
+    pub fn complete() -> Self {
+        let progress = Self::default();
+        progress.done.set(true);
+        progress
+    }
+
+    /// Whether the upstream would take more than the client has sent.
+    pub fn waiting(&self) -> bool {
+        self.waiting.get()
+    }
+
+    /// Whether the whole body went upstream.
+    pub fn done(&self) -> bool {
+        self.done.get()
+    }
+
+    /// Changes whenever a frame went upstream.
+    pub fn frames(&self) -> u32 {
+        self.frames.get()
+    }
+
+    /// Why it broke off, if it did.
+    pub fn failed(&self) -> Option<Reason> {
+        self.failed.get()
+    }
+}
+
+/// A request's body, as the upstream's connection takes it.
+#[derive(Debug)]
+pub struct RequestBody(Option<Upload>);
+
+#[derive(Debug)]
+struct Upload {
+    incoming: Incoming,
+    progress: Rc<Progress>,
+    strip: Rc<Strip>,
+    idle: Duration,
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl RequestBody {
+    /// No body.
+    pub fn empty() -> Self {
+        Self(None)
+    }
+
+    /// The client's body, which may pause for `idle` at most, and how far it has got.
+    pub fn new(incoming: Incoming, strip: &Rc<Strip>, idle: Duration) -> (Self, Rc<Progress>) {
+        let progress = Rc::new(Progress::default());
+        if incoming.is_end_stream() {
+            progress.done.set(true);
+            return (Self(None), progress);
+        }
+        let upload = Upload {
+            incoming,
+            progress: Rc::clone(&progress),
+            strip: Rc::clone(strip),
+            idle,
+            timer: None,
+        };
+        (Self(Some(upload)), progress)
+    }
+}
+
+impl Upload {
+    fn poll_frame(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        match Pin::new(&mut self.incoming).poll_frame(context) {
+            Poll::Ready(Some(Ok(mut frame))) => {
+                self.progress.waiting.set(false);
+                if let Some(trailers) = frame.trailers_mut() {
+                    self.strip.remove(trailers);
+                }
+                let frames = self.progress.frames.get();
+                self.progress.frames.set(frames.wrapping_add(1));
+                self.progress.done.set(self.incoming.is_end_stream());
+                Poll::Ready(Some(Ok(frame)))
+            }
+            Poll::Ready(Some(Err(error))) => {
+                self.progress.failed.set(Some(Reason::MalformedRequest));
+                Poll::Ready(Some(Err(BodyError::Client(error))))
+            }
+            Poll::Ready(None) => {
+                self.progress.done.set(true);
+                Poll::Ready(None)
+            }
+            Poll::Pending => self.wait(context),
+        }
+    }
+
+    fn wait(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let timer = match &mut self.timer {
+            Some(timer) => {
+                if !self.progress.waiting.get()
+                    && let Some(deadline) = Instant::now().checked_add(self.idle)
+                {
+                    timer.as_mut().reset(deadline);
+                }
+                timer
+            }
+            none => none.insert(Box::pin(tokio::time::sleep(self.idle))),
+        };
+        self.progress.waiting.set(true);
+        if timer.as_mut().poll(context).is_pending() {
+            return Poll::Pending;
+        }
+        self.progress.failed.set(Some(Reason::BodyTimeout));
+        Poll::Ready(Some(Err(BodyError::Idle)))
+    }
+}
+
+impl Body for RequestBody {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        match &mut self.get_mut().0 {
+            Some(upload) => upload.poll_frame(context),
+            None => Poll::Ready(None),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.0 {
+            Some(upload) => upload.incoming.is_end_stream(),
+            None => true,
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.0 {
+            Some(upload) => upload.incoming.size_hint(),
+            None => SizeHint::with_exact(0),
+        }
+    }
+}
+
+/// An answer's body, as the client's connection takes it.
+#[derive(Debug)]
+pub struct Relay(Answer);
+
+#[derive(Debug)]
+enum Answer {
+    Whole(Bytes),
+    Upstream { incoming: Incoming, lease: Lease },
+}
+
+impl Relay {
+    /// No body.
+    pub fn empty() -> Self {
+        Self(Answer::Whole(Bytes::new()))
+    }
+
+    /// Our own text.
+    pub fn full(bytes: Bytes) -> Self {
+        Self(Answer::Whole(bytes))
+    }
+
+    /// The upstream's body. Its connection goes back to the pool when it has ended.
+    pub fn upstream(incoming: Incoming, lease: Lease) -> Self {
+        if incoming.is_end_stream() {
+            lease.give_back();
+            return Self::empty();
+        }
+        Self(Answer::Upstream { incoming, lease })
+    }
+}
+
+impl Body for Relay {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let polled = match &mut self.0 {
+            Answer::Whole(bytes) if bytes.is_empty() => return Poll::Ready(None),
+            Answer::Whole(bytes) => {
+                let bytes = std::mem::take(bytes);
+                Poll::Ready(Some(Ok(Frame::data(bytes))))
+            }
+            Answer::Upstream { incoming, lease } => lease
+                .drive(context, |context| {
+                    Pin::new(&mut *incoming).poll_frame(context)
+                })
+                .map(|frame| frame.map(|frame| frame.map_err(BodyError::Upstream))),
+        };
+        let ended = match &polled {
+            Poll::Ready(None) => true,
+            Poll::Ready(Some(Ok(_))) => self.is_end_stream(),
+            Poll::Ready(Some(Err(_))) | Poll::Pending => false,
+        };
+        if ended
+            && let Answer::Upstream { lease, .. } =
+                std::mem::replace(&mut self.0, Answer::Whole(Bytes::new()))
+        {
+            lease.give_back();
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.0 {
+            Answer::Whole(bytes) => bytes.is_empty(),
+            Answer::Upstream { incoming, .. } => incoming.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.0 {
+            Answer::Whole(bytes) => {
+                SizeHint::with_exact(u64::try_from(bytes.len()).unwrap_or(u64::MAX))
+            }
+            Answer::Upstream { incoming, .. } => incoming.size_hint(),
+        }
+    }
+}

@@ -1,0 +1,269 @@
+//! Sends a permitted request to its upstream and brings the head of the answer back.
+//!
+//! Takes a `Permit`, so that nothing undecided can be sent. A request goes out at most once: it is tried again only
+//! when the connection was closed before a single byte of it was written.
+
+use std::future::{Future, poll_fn};
+use std::io;
+use std::pin::pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use http::header::{HOST, HeaderValue};
+use http::request::Parts;
+use http::uri::{PathAndQuery, Scheme};
+use http::{Request, Response, StatusCode, Uri, Version};
+use hyper::body::Incoming;
+use hyper::client::conn::TrySendError;
+use tokio::time::Instant;
+
+use crate::gate::Permit;
+use crate::outcome::Reason;
+use crate::proxy::body::{Progress, Relay, RequestBody};
+use crate::proxy::headers;
+use crate::proxy::reply::REQUEST_ID;
+use crate::proxy::upstream::{Lease, Upstream};
+
+/// Why a permitted request got no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum ForwardError {
+    /// No connection.
+    #[error("cannot connect to the upstream")]
+    Connect(#[source] io::Error),
+    /// No connection in time.
+    #[error("the upstream took too long to accept a connection")]
+    ConnectTimeout,
+    /// The connection broke, or what came was no HTTP.
+    #[error("the exchange with the upstream failed")]
+    Exchange(#[source] hyper::Error),
+    /// The upstream switched protocols though nobody asked.
+    #[error("the upstream switched protocols unasked")]
+    Unasked,
+    /// No answer in time.
+    #[error("the upstream took too long to answer")]
+    ResponseTimeout,
+    /// The client's body broke off.
+    #[error("the request body broke off")]
+    Client(Reason),
+    /// The permit's target is none.
+    #[error("the target cannot be sent")]
+    Target,
+}
+
+impl ForwardError {
+    /// What the client is told.
+    pub fn reason(&self) -> Reason {
+        match self {
+            Self::Connect(_) | Self::Exchange(_) | Self::Unasked => Reason::UpstreamUnavailable,
+            Self::ConnectTimeout | Self::ResponseTimeout => Reason::UpstreamTimeout,
+            Self::Client(reason) => *reason,
+            Self::Target => Reason::Internal,
+        }
+    }
+}
+
+/// The head of a request as it goes upstream: only a permit makes one.
+#[derive(Debug)]
+pub struct Outgoing(Request<()>);
+
+impl Outgoing {
+    /// The request with the permit's target and identity. The fields of `parts` must be those that may go on.
+    pub fn new(
+        parts: Parts,
+        permit: &Permit,
+        id: &HeaderValue,
+        upstream: &Upstream,
+    ) -> Result<Self, ForwardError> {
+        let target = target(&parts.uri, permit)?;
+        let mut head = Request::new(());
+        *head.method_mut() = parts.method;
+        *head.headers_mut() = parts.headers;
+        let fields = head.headers_mut();
+        if !permit.preflight() {
+            for (name, value) in permit.identity() {
+                fields.insert(name.clone(), value.clone());
+            }
+        }
+        fields.insert(REQUEST_ID, id.clone());
+        let host = fields
+            .entry(HOST)
+            .or_insert_with(|| upstream.host().clone());
+        if upstream.http2() {
+            let scheme = if upstream.secure() {
+                Scheme::HTTPS
+            } else {
+                Scheme::HTTP
+            };
+            let uri = Uri::builder()
+                .scheme(scheme)
+                .authority(host.as_bytes())
+                .path_and_query(target);
+            // HTTP/2 says it as `:authority`.
+            fields.remove(HOST);
+            *head.uri_mut() = uri.build().map_err(|_| ForwardError::Target)?;
+            *head.version_mut() = Version::HTTP_2;
+        } else {
+            *head.uri_mut() = Uri::from(target);
+            *head.version_mut() = Version::HTTP_11;
+        }
+        Ok(Self(head))
+    }
+
+    /// With its body, ready to be sent.
+    pub(super) fn with(self, body: RequestBody) -> Request<RequestBody> {
+        self.0.map(|()| body)
+    }
+}
+
+/// The permit's target, byte for byte. The client's own bytes serve when they are the same.
+fn target(uri: &Uri, permit: &Permit) -> Result<PathAndQuery, ForwardError> {
+    let permitted = permit.target();
+    if let Some(target) = uri.path_and_query()
+        && target.as_str() == permitted
+    {
+        return Ok(target.clone());
+    }
+    let target = PathAndQuery::try_from(permitted).map_err(|_| ForwardError::Target)?;
+    if target.as_str() == permitted {
+        Ok(target)
+    } else {
+        Err(ForwardError::Target)
+    }
+}
+
+/// Sends the request; yields the answer, whose body streams.
+pub async fn send(
+    upstream: &Rc<Upstream>,
+    outgoing: Outgoing,
+    body: RequestBody,
+    progress: &Progress,
+) -> Result<Response<Relay>, ForwardError> {
+    let mut request = outgoing.with(body);
+    let mut fresh = false;
+    loop {
+        let sent = if upstream.http2() {
+            send_http2(upstream, request, progress, fresh).await
+        } else {
+            send_http1(upstream, request, progress, fresh).await
+        };
+        match sent {
+            Ok(response) => return relay(response, progress),
+            Err(Failed::Unsent(unsent)) if !fresh => {
+                request = *unsent;
+                fresh = true;
+            }
+            Err(Failed::Unsent(_)) => {
+                return Err(ForwardError::Connect(io::ErrorKind::ConnectionReset.into()));
+            }
+            Err(Failed::Sent(error)) => {
+                return Err(match progress.failed() {
+                    Some(reason) => ForwardError::Client(reason),
+                    None => error,
+                });
+            }
+        }
+    }
+}
+
+enum Failed {
+    /// Not a byte of it was written.
+    Unsent(Box<Request<RequestBody>>),
+    Sent(ForwardError),
+}
+
+impl From<TrySendError<Request<RequestBody>>> for Failed {
+    fn from(mut error: TrySendError<Request<RequestBody>>) -> Self {
+        match error.take_message() {
+            Some(request) => Self::Unsent(Box::new(request)),
+            None => Self::Sent(ForwardError::Exchange(error.into_error())),
+        }
+    }
+}
+
+async fn send_http1(
+    upstream: &Rc<Upstream>,
+    request: Request<RequestBody>,
+    progress: &Progress,
+    fresh: bool,
+) -> Result<(Response<Incoming>, Lease), Failed> {
+    let mut lease = upstream.lease(fresh).await.map_err(Failed::Sent)?;
+    let Some(sender) = lease.sender() else {
+        return Err(Failed::Unsent(Box::new(request)));
+    };
+    let mut sending = pin!(sender.try_send_request(request));
+    let answered = in_time(upstream.response_timeout(), progress, |context| {
+        lease.drive(context, |context| sending.as_mut().poll(context))
+    })
+    .await;
+    let response = answered.map_err(Failed::Sent)??;
+    Ok((response, lease))
+}
+
+async fn send_http2(
+    upstream: &Rc<Upstream>,
+    request: Request<RequestBody>,
+    progress: &Progress,
+    fresh: bool,
+) -> Result<(Response<Incoming>, Lease), Failed> {
+    let (mut sender, _) = upstream.shared(fresh).await.map_err(Failed::Sent)?;
+    if sender.ready().await.is_err() {
+        return Err(Failed::Unsent(Box::new(request)));
+    }
+    let mut sending = pin!(sender.try_send_request(request));
+    let answered = in_time(upstream.response_timeout(), progress, |context| {
+        sending.as_mut().poll(context)
+    })
+    .await;
+    let response = answered.map_err(Failed::Sent)??;
+    Ok((response, Lease::none(upstream)))
+}
+
+/// Waits for an answer. The time runs from when the request went out whole; while its body is on the way, only while
+/// the upstream takes nothing of what there is.
+async fn in_time<T>(
+    limit: Duration,
+    progress: &Progress,
+    mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>,
+) -> Result<T, ForwardError> {
+    let mut timer = pin!(tokio::time::sleep(limit));
+    let mut seen = progress.frames();
+    poll_fn(|context| {
+        loop {
+            if let Poll::Ready(answer) = poll(context) {
+                return Poll::Ready(Ok(answer));
+            }
+            if timer.as_mut().poll(context).is_pending() {
+                return Poll::Pending;
+            }
+            if progress.frames() == seen && (progress.done() || !progress.waiting()) {
+                return Poll::Ready(Err(ForwardError::ResponseTimeout));
+            }
+            seen = progress.frames();
+            if let Some(deadline) = Instant::now().checked_add(limit) {
+                timer.as_mut().reset(deadline);
+            }
+        }
+    })
+    .await
+}
+
+/// Makes the upstream's answer the client's.
+fn relay(
+    (response, mut lease): (Response<Incoming>, Lease),
+    progress: &Progress,
+) -> Result<Response<Relay>, ForwardError> {
+    let (mut parts, incoming) = response.into_parts();
+    if parts.status == StatusCode::SWITCHING_PROTOCOLS {
+        return Err(ForwardError::Unasked);
+    }
+    parts.version = Version::HTTP_11;
+    headers::take_answer_hop(&mut parts.headers);
+    if !progress.done() {
+        lease.detach();
+    }
+    Ok(Response::from_parts(
+        parts,
+        Relay::upstream(incoming, lease),
+    ))
+}

@@ -1,0 +1,135 @@
+use super::*;
+
+fn fields(lines: &[(&str, &str)]) -> HeaderMap {
+    lines
+        .iter()
+        .map(|(name, value)| {
+            (
+                HeaderName::from_bytes(name.as_bytes()).unwrap(),
+                HeaderValue::from_str(value).unwrap(),
+            )
+        })
+        .collect()
+}
+
+#[test]
+fn claimed_names_are_removed_in_every_spelling() {
+    let strip = Strip::new(STRIPPED);
+    for name in [
+        "x-sidegate-principal-arn",
+        "X-SIDEGATE-ANYTHING",
+        "x_sidegate_principal_arn",
+        "x.sidegate.role",
+        "x-sidegate_",
+        "x-remote-user",
+        "x_remote_user",
+        "x-forwarded_user",
+        "x-auth-request-email",
+        "x_auth.request-email",
+        "x-amzn-oidc-data",
+        "x_http_method_override",
+        "x-accel-redirect",
+        "transfer_encoding",
+        "content.length",
+        "authoriz_ation",
+        "proxy",
+    ] {
+        let held = strip.holds(&HeaderName::from_bytes(name.as_bytes()).unwrap());
+        assert_eq!(held, name != "authoriz_ation", "{name}");
+    }
+    for name in [
+        "host",
+        "authorization",
+        "x-request-id",
+        "x-sidegat",
+        "x-api-key",
+        "content-length",
+        "x-user-identity",
+        "my_header",
+    ] {
+        assert!(!strip.holds(&HeaderName::from_static(name)), "{name}");
+    }
+}
+
+#[test]
+fn a_configured_list_replaces_the_default_but_not_our_own_names() {
+    let strip = Strip::new(["My-User", "Corp-*"]);
+    assert!(strip.holds(&HeaderName::from_static("my_user")));
+    assert!(strip.holds(&HeaderName::from_static("corp-x")));
+    assert!(strip.holds(&HeaderName::from_static("x_sidegate_x")));
+    assert!(!strip.holds(&HeaderName::from_static("x-remote-user")));
+}
+
+#[test]
+fn fields_of_one_hop_go_no_further() {
+    let mut map = fields(&[
+        ("host", "a"),
+        ("connection", "close, X-Secret"),
+        ("connection", "Keep-Alive"),
+        ("keep-alive", "5"),
+        ("x-secret", "1"),
+        ("te", "trailers, deflate"),
+        ("transfer-encoding", "chunked"),
+        ("proxy-authorization", "x"),
+        ("upgrade", "h2c"),
+        ("accept", "*/*"),
+    ]);
+    let hop = take_hop(&mut map, Version::HTTP_11).unwrap();
+    assert!(hop.trailers && hop.upgrade.is_none());
+    let mut left: Vec<_> = map.keys().map(HeaderName::as_str).collect();
+    left.sort_unstable();
+    assert_eq!(left, ["accept", "host"]);
+}
+
+#[test]
+fn what_makes_the_request_cannot_be_named_away() {
+    for value in [
+        "host",
+        "Authorization",
+        "x, content-length",
+        "a b",
+        "\u{7f}",
+    ] {
+        let Ok(value) = HeaderValue::from_str(value) else {
+            continue;
+        };
+        let mut map = HeaderMap::new();
+        map.insert(CONNECTION, value.clone());
+        assert!(take_hop(&mut map, Version::HTTP_11).is_err(), "{value:?}");
+    }
+}
+
+#[test]
+fn an_upgrade_is_noticed_only_when_connection_names_it() {
+    let mut map = fields(&[("connection", "Upgrade"), ("upgrade", "websocket")]);
+    let hop = take_hop(&mut map.clone(), Version::HTTP_11).unwrap();
+    assert_eq!(hop.upgrade.unwrap(), "websocket");
+    let hop = take_hop(&mut map.clone(), Version::HTTP_10).unwrap();
+    assert!(hop.upgrade.is_none());
+    map.remove(CONNECTION);
+    assert!(
+        take_hop(&mut map, Version::HTTP_11)
+            .unwrap()
+            .upgrade
+            .is_none()
+    );
+}
+
+#[test]
+fn credentials_are_removed_and_an_applications_own_key_is_not() {
+    let mut map = fields(&[("authorization", "Bearer x"), ("x-api-key", "app")]);
+    remove_credential(&mut map);
+    assert_eq!(map.len(), 1);
+    let mut map = fields(&[("x-api-key", "sgk_a_b"), ("dpop", "x")]);
+    remove_credential(&mut map);
+    assert_eq!(map.len(), 0);
+}
+
+#[test]
+fn trailers_are_announced_only_when_they_may_come() {
+    let strip = Strip::new(STRIPPED);
+    let mut map = fields(&[("trailer", "Digest"), ("trailer", "X_Sidegate_Role, Other")]);
+    announce_trailers(&mut map, &strip);
+    assert_eq!(map.get_all(TRAILER).iter().count(), 1);
+    assert_eq!(map[TRAILER], "Digest");
+}

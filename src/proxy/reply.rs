@@ -1,0 +1,309 @@
+//! The one place that picks the status and the body of a refusal.
+
+use bytes::Bytes;
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::{Method, Response, StatusCode};
+
+use crate::net::Protocol;
+use crate::outcome::Reason;
+use crate::proxy::body::Relay;
+
+/// Our id of the request, to the client and to the upstream.
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-sidegate-request-id");
+
+const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
+const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
+
+/// In which form a client wants to be refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Form {
+    grpc: bool,
+    bodiless: bool,
+    http1: bool,
+}
+
+impl Form {
+    /// As the request's head tells.
+    pub fn of(method: &Method, fields: &HeaderMap, protocol: Protocol) -> Self {
+        Self {
+            grpc: *method == Method::POST
+                && fields
+                    .get(header::CONTENT_TYPE)
+                    .is_some_and(|value| value.as_bytes().starts_with(b"application/grpc")),
+            bodiless: *method == Method::HEAD,
+            http1: protocol == Protocol::Http1,
+        }
+    }
+}
+
+/// The answer to a request that is not forwarded, or whose upstream failed. With `close`, an HTTP/1 connection ends
+/// after it, as it does for every reason that leaves in doubt where the next request begins.
+pub fn refuse(
+    reason: Reason,
+    message: &str,
+    id: &HeaderValue,
+    form: Form,
+    close: bool,
+) -> Response<Relay> {
+    let mut response = if form.grpc {
+        trailers_only(reason, message)
+    } else {
+        document(reason, message, id, form)
+    };
+    let fields = response.headers_mut();
+    fields.insert(REQUEST_ID, id.clone());
+    if form.http1 && (close || ends_connection(reason)) {
+        fields.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
+}
+
+fn document(reason: Reason, message: &str, id: &HeaderValue, form: Form) -> Response<Relay> {
+    let text = format!(
+        r#"{{"code":"{}","message":{},"requestId":"{}"}}"#,
+        reason.code(),
+        serde_json::Value::from(message),
+        id.to_str().unwrap_or_default(),
+    );
+    let length = HeaderValue::from(text.len());
+    let body = if form.bodiless {
+        Relay::empty()
+    } else {
+        Relay::full(Bytes::from(text))
+    };
+    let mut response = Response::new(body);
+    *response.status_mut() =
+        StatusCode::from_u16(reason.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let fields = response.headers_mut();
+    fields.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
+    fields.insert(header::CONTENT_LENGTH, length);
+    fields.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if let Some(challenge) = challenge(reason) {
+        fields.insert(
+            header::WWW_AUTHENTICATE,
+            HeaderValue::from_static(challenge),
+        );
+    }
+    response
+}
+
+/// RFC 6750, section 3: no error code when nothing was presented.
+fn challenge(reason: Reason) -> Option<&'static str> {
+    match (reason.status(), reason) {
+        (401, Reason::MissingCredential) => Some(r#"Bearer realm="sidegate""#),
+        (401, Reason::ExpiredCredential) => Some(
+            r#"Bearer realm="sidegate", error="invalid_token", error_description="The token expired""#,
+        ),
+        (401, _) => Some(r#"Bearer realm="sidegate", error="invalid_token""#),
+        _ => None,
+    }
+}
+
+/// A gRPC client finds the outcome in its trailers, which here are all there is.
+fn trailers_only(reason: Reason, message: &str) -> Response<Relay> {
+    let mut response = Response::new(Relay::empty());
+    let fields = response.headers_mut();
+    fields.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/grpc"),
+    );
+    fields.insert(
+        GRPC_STATUS,
+        HeaderValue::from_static(grpc_status(reason.status())),
+    );
+    if let Ok(message) = HeaderValue::from_str(&percent_encoded(message)) {
+        fields.insert(GRPC_MESSAGE, message);
+    }
+    response
+}
+
+fn grpc_status(status: u16) -> &'static str {
+    match status {
+        400 | 413 | 414 | 421 | 431 => "3",
+        401 => "16",
+        403 => "7",
+        404 => "12",
+        408 | 504 => "4",
+        429 => "8",
+        502 | 503 => "14",
+        _ => "13",
+    }
+}
+
+/// As gRPC writes messages: printable ASCII but `%` stays.
+fn percent_encoded(message: &str) -> String {
+    let mut text = String::with_capacity(message.len());
+    for byte in message.bytes() {
+        match byte {
+            b'%' | 0..0x20 | 0x7f.. => text.push_str(&format!("%{byte:02X}")),
+            plain => text.push(char::from(plain)),
+        }
+    }
+    text
+}
+
+/// Whether nothing more may be read from an HTTP/1 connection after this refusal: where the next request begins is
+/// not certain, or the client did not keep to the protocol.
+fn ends_connection(reason: Reason) -> bool {
+    match reason {
+        Reason::MalformedRequest
+        | Reason::MalformedPath
+        | Reason::InvalidHost
+        | Reason::MethodNotSupported
+        | Reason::HeadTimeout
+        | Reason::BodyTimeout
+        | Reason::BodyTooLarge
+        | Reason::TargetTooLong
+        | Reason::HeadTooLarge
+        | Reason::NotReady
+        | Reason::Internal => true,
+        Reason::Allowed
+        | Reason::Preflight
+        | Reason::AmbiguousParameter
+        | Reason::SeveralCredentials
+        | Reason::UnknownHost
+        | Reason::NoRoute
+        | Reason::RouteFallbackDenied
+        | Reason::MissingCredential
+        | Reason::MalformedCredential
+        | Reason::UnknownIssuer
+        | Reason::BadSignature
+        | Reason::InvalidClaims
+        | Reason::WrongAudience
+        | Reason::ExpiredCredential
+        | Reason::RevokedCredential
+        | Reason::ProviderUnavailable
+        | Reason::NoPrincipal
+        | Reason::RoleNotOffered
+        | Reason::RoleNotTrusted
+        | Reason::ExplicitDeny
+        | Reason::ImplicitDeny
+        | Reason::AuditUnavailable
+        | Reason::UpstreamUnavailable
+        | Reason::UpstreamTimeout
+        | Reason::Throttled => false,
+    }
+}
+
+/// What is said of refusals that do not come from the gate.
+pub fn message(reason: Reason) -> &'static str {
+    match reason {
+        Reason::MalformedRequest => "The request cannot be read in one way only.",
+        Reason::MalformedPath => "The path has no canonical form.",
+        Reason::InvalidHost => "The request must name exactly one host.",
+        Reason::MethodNotSupported => "The method or upgrade is not supported.",
+        Reason::HeadTimeout => "The request's head did not come in time.",
+        Reason::BodyTimeout => "The request's body did not come in time.",
+        Reason::BodyTooLarge => "The request's body is too large.",
+        Reason::TargetTooLong => "The request's target is too long.",
+        Reason::HeadTooLarge => "The request's head is too large.",
+        Reason::UpstreamUnavailable => "The upstream is not available.",
+        Reason::UpstreamTimeout => "The upstream did not answer in time.",
+        Reason::AuditUnavailable => "The request cannot be recorded now.",
+        Reason::Throttled => "Too many requests.",
+        Reason::NotReady => "Not ready.",
+        Reason::Internal => "Internal error.",
+        Reason::Allowed
+        | Reason::Preflight
+        | Reason::AmbiguousParameter
+        | Reason::SeveralCredentials
+        | Reason::UnknownHost
+        | Reason::NoRoute
+        | Reason::RouteFallbackDenied
+        | Reason::MissingCredential
+        | Reason::MalformedCredential
+        | Reason::UnknownIssuer
+        | Reason::BadSignature
+        | Reason::InvalidClaims
+        | Reason::WrongAudience
+        | Reason::ExpiredCredential
+        | Reason::RevokedCredential
+        | Reason::ProviderUnavailable
+        | Reason::NoPrincipal
+        | Reason::RoleNotOffered
+        | Reason::RoleNotTrusted
+        | Reason::ExplicitDeny
+        | Reason::ImplicitDeny => "Refused.",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body::Body;
+
+    use super::*;
+
+    fn form(grpc: bool, bodiless: bool) -> Form {
+        Form {
+            grpc,
+            bodiless,
+            http1: true,
+        }
+    }
+
+    fn refused(reason: Reason, form: Form) -> Response<Relay> {
+        refuse(
+            reason,
+            "No: \"x\"%\n",
+            &HeaderValue::from_static("id"),
+            form,
+            false,
+        )
+    }
+
+    #[test]
+    fn every_reason_has_its_status_and_the_challenge_where_due() {
+        for reason in Reason::ALL {
+            let response = refused(reason, form(false, false));
+            assert_eq!(response.status().as_u16(), reason.status());
+            assert_eq!(
+                response.headers().contains_key(header::WWW_AUTHENTICATE),
+                reason.status() == 401,
+                "{reason:?}"
+            );
+            assert_eq!(response.headers()[REQUEST_ID], "id");
+        }
+        let missing = refused(Reason::MissingCredential, form(false, false));
+        assert_eq!(
+            missing.headers()[header::WWW_AUTHENTICATE],
+            "Bearer realm=\"sidegate\""
+        );
+    }
+
+    #[test]
+    fn grpc_clients_are_refused_by_trailers_only() {
+        for (reason, status) in [
+            (Reason::MalformedRequest, "3"),
+            (Reason::MissingCredential, "16"),
+            (Reason::ExplicitDeny, "7"),
+            (Reason::NoRoute, "12"),
+            (Reason::BodyTimeout, "4"),
+            (Reason::UpstreamTimeout, "4"),
+            (Reason::Throttled, "8"),
+            (Reason::Internal, "13"),
+            (Reason::UpstreamUnavailable, "14"),
+            (Reason::AuditUnavailable, "14"),
+        ] {
+            let response = refused(reason, form(true, false));
+            assert_eq!(response.status(), StatusCode::OK);
+            assert_eq!(response.headers()[GRPC_STATUS], status, "{reason:?}");
+            assert_eq!(response.headers()[GRPC_MESSAGE], "No: \"x\"%25%0A");
+            assert!(response.body().is_end_stream());
+        }
+    }
+
+    #[test]
+    fn head_gets_the_length_and_no_body() {
+        let response = refused(Reason::NoRoute, form(false, true));
+        assert!(response.body().is_end_stream());
+        let with_body = refused(Reason::NoRoute, form(false, false));
+        assert_eq!(
+            response.headers()[header::CONTENT_LENGTH],
+            with_body.headers()[header::CONTENT_LENGTH]
+        );
+        assert!(with_body.body().size_hint().exact() > Some(50));
+    }
+}

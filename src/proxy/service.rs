@@ -1,0 +1,280 @@
+//! The way of a request, top to bottom.
+
+use std::net::IpAddr;
+use std::panic::AssertUnwindSafe;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::FutureExt;
+use http::{HeaderValue, Request, Response};
+use hyper::body::Incoming;
+
+use crate::clock::monotonic;
+use crate::gate::{Facts, Head, Judgement};
+use crate::net::cidr::Cidr;
+use crate::net::{Connection, Fault, Handler};
+use crate::outcome::Reason;
+use crate::proxy::body::{Progress, Relay, RequestBody};
+use crate::proxy::forward::{self, ForwardError, Outgoing};
+use crate::proxy::forwarded;
+use crate::proxy::headers::{self, Hop, Strip};
+use crate::proxy::identifier::Identifiers;
+use crate::proxy::reply::{self, Form};
+use crate::proxy::upstream::{SettingsError, Target, Upstream};
+use crate::proxy::{Control, Outcome, Settings, strict, upgrade};
+
+/// What every worker's proxy is made from.
+#[derive(Debug, Clone)]
+pub struct Plan(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    settings: Settings,
+    targets: Vec<Target>,
+}
+
+impl Plan {
+    /// Reads the settings; every upstream must make sense.
+    pub fn new(settings: Settings) -> Result<Self, SettingsError> {
+        let targets = settings
+            .upstreams
+            .iter()
+            .map(Target::new)
+            .collect::<Result<_, _>>()?;
+        Ok(Self(Arc::new(Shared { settings, targets })))
+    }
+}
+
+/// One worker's proxy.
+#[derive(Debug)]
+pub struct Proxy<C> {
+    control: C,
+    upstreams: Vec<Rc<Upstream>>,
+    strip: Rc<Strip>,
+    identifiers: Identifiers,
+    forward_credential: bool,
+    trusted: Vec<Cidr>,
+    body_idle: Duration,
+    fields: usize,
+}
+
+impl<C: Control> Proxy<C> {
+    /// Made on the worker's own thread, inside its runtime.
+    pub fn new(plan: &Plan, control: C) -> Self {
+        let settings = &plan.0.settings;
+        Self {
+            control,
+            upstreams: plan.0.targets.iter().cloned().map(Upstream::new).collect(),
+            strip: Rc::new(Strip::new(settings.strip.iter().map(String::as_str))),
+            identifiers: Identifiers::default(),
+            forward_credential: settings.forward_credential,
+            trusted: settings.trusted.clone(),
+            body_idle: settings.body_idle,
+            fields: settings.fields,
+        }
+    }
+
+    /// The way of a request: read strictly → judge → refuse, or forward → relay.
+    async fn answer(
+        &self,
+        connection: &Connection,
+        request: Request<Incoming>,
+        reading: Result<(), Fault>,
+        record: &mut Record<'_, C>,
+    ) -> Result<Response<Relay>, Refused> {
+        let (mut parts, body) = request.into_parts();
+        strict::check(&mut parts, reading, self.fields)?;
+        let hop = headers::take_hop(&mut parts.headers, parts.version)?;
+        let origin = forwarded::origin(
+            connection.peer,
+            connection.secure,
+            &parts.headers,
+            &self.trusted,
+        );
+        record.peer = origin.client;
+
+        let head = Head {
+            parts: &parts,
+            peer: origin.client,
+            secure: origin.secure,
+            listener: &connection.listener,
+        };
+        let Judgement { facts, verdict } = self.control.judge(&head).await;
+        let facts = record.facts.insert(facts);
+        let permit = verdict?;
+        self.control.reserve(facts).await?;
+        let upstream = self
+            .upstreams
+            .iter()
+            .find(|upstream| upstream.name() == permit.upstream())
+            .ok_or(Reason::Internal)?;
+        let wanted = wanted_upgrade(&hop, permit.upgrade(), &body)?;
+
+        let version = parts.version;
+        let fields = &mut parts.headers;
+        self.strip.remove(fields);
+        forwarded::write(fields, &origin, connection.peer_text(), connection.secure);
+        headers::announce_trailers(fields, &self.strip);
+        headers::add_hop(fields, &hop, version);
+        if permit.preflight() {
+            headers::remove_for_preflight(fields);
+        } else if !self.forward_credential {
+            headers::remove_credential(fields);
+        }
+        let outgoing = Outgoing::new(parts, &permit, &record.id, upstream)?;
+
+        let asked = monotonic();
+        let forwarded = match wanted {
+            Some(wanted) => upgrade::send(upstream, connection, outgoing, wanted).await,
+            None if permit.preflight() => {
+                let progress = Progress::complete();
+                forward::send(upstream, outgoing, RequestBody::empty(), &progress).await
+            }
+            None => {
+                let (body, progress) = RequestBody::new(body, &self.strip, self.body_idle);
+                forward::send(upstream, outgoing, body, &progress).await
+            }
+        };
+        record.upstream = Some(asked.elapsed());
+        record.reason = if permit.preflight() {
+            Reason::Preflight
+        } else {
+            Reason::Allowed
+        };
+        Ok(forwarded?)
+    }
+}
+
+impl<C: Control> Handler for Proxy<C> {
+    type Body = Relay;
+
+    async fn handle(
+        self: Rc<Self>,
+        connection: Rc<Connection>,
+        request: Request<Incoming>,
+        reading: Result<(), Fault>,
+    ) -> Response<Relay> {
+        let form = Form::of(request.method(), request.headers(), connection.protocol);
+        let mut record = Record::new(&self, connection.peer);
+        let answering = self.answer(&connection, request, reading, &mut record);
+        let answered = AssertUnwindSafe(answering).catch_unwind().await;
+        let answered = answered.unwrap_or_else(|_| {
+            tracing::error!("a request's task panicked");
+            Err(Refused::from(Reason::Internal))
+        });
+        let response = match answered {
+            Ok(mut response) => {
+                let id = record.id.clone();
+                response.headers_mut().insert(reply::REQUEST_ID, id);
+                response
+            }
+            Err(refused) => {
+                record.reason = refused.reason;
+                let close = reading.is_err();
+                reply::refuse(refused.reason, refused.message(), &record.id, form, close)
+            }
+        };
+        record.status = Some(response.status().as_u16());
+        response
+    }
+}
+
+/// Another protocol that the client wants and may have.
+fn wanted_upgrade(
+    hop: &Hop,
+    allowed: bool,
+    body: &Incoming,
+) -> Result<Option<HeaderValue>, Reason> {
+    match &hop.upgrade {
+        None => Ok(None),
+        Some(wanted) if upgrade::only_http2(wanted) => Ok(None),
+        Some(wanted) if allowed && http_body::Body::is_end_stream(body) => Ok(Some(wanted.clone())),
+        Some(_) => Err(Reason::MethodNotSupported),
+    }
+}
+
+/// Why a request is not answered by its upstream.
+struct Refused {
+    reason: Reason,
+    /// What the gate said, for its own refusals.
+    message: Option<String>,
+}
+
+impl Refused {
+    fn message(&self) -> &str {
+        match &self.message {
+            Some(message) => message,
+            None => reply::message(self.reason),
+        }
+    }
+}
+
+impl From<Reason> for Refused {
+    fn from(reason: Reason) -> Self {
+        Self {
+            reason,
+            message: None,
+        }
+    }
+}
+
+impl From<crate::gate::Refusal> for Refused {
+    fn from(refusal: crate::gate::Refusal) -> Self {
+        Self {
+            reason: refusal.reason,
+            message: Some(refusal.message),
+        }
+    }
+}
+
+impl From<ForwardError> for Refused {
+    fn from(error: ForwardError) -> Self {
+        let reason = error.reason();
+        tracing::debug!(?error, reason = reason.label(), "not forwarded");
+        Self::from(reason)
+    }
+}
+
+/// What will be recorded of a request: once, when this is dropped, whatever happened.
+struct Record<'a, C: Control> {
+    control: &'a C,
+    id: HeaderValue,
+    began: Instant,
+    peer: IpAddr,
+    facts: Option<Facts>,
+    reason: Reason,
+    status: Option<u16>,
+    upstream: Option<Duration>,
+}
+
+impl<'a, C: Control> Record<'a, C> {
+    fn new(proxy: &'a Proxy<C>, peer: IpAddr) -> Self {
+        Self {
+            control: &proxy.control,
+            id: proxy.identifiers.next(),
+            began: monotonic(),
+            peer,
+            facts: None,
+            // What it stays if the client goes away before a decision.
+            reason: Reason::Internal,
+            status: None,
+            upstream: None,
+        }
+    }
+}
+
+impl<C: Control> Drop for Record<'_, C> {
+    fn drop(&mut self) {
+        let outcome = Outcome {
+            reason: self.reason,
+            status: self.status,
+            request_id: &self.id,
+            peer: self.peer,
+            began: self.began,
+            took: self.began.elapsed(),
+            upstream: self.upstream,
+        };
+        self.control.finish(self.facts.as_ref(), &outcome);
+    }
+}

@@ -1,0 +1,7 @@
+//! The proxy between real sockets: raw clients and upstreams whose every byte is seen, and hyper ones where frames
+//! matter. What is permitted is told by the path: `/denied…` is refused, `/up…` may be upgraded.
+
+mod attacks;
+mod exchanges;
+mod faults;
+mod support;

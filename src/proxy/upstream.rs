@@ -1,0 +1,497 @@
+//! Connections to upstreams: made, kept while idle, and lent for one exchange.
+//!
+//! Each worker has its own; nothing is shared. An HTTP/1 connection has no task: whoever borrows it drives it together
+//! with its own work, which saves a wake-up and a switch for every message. HTTP/2 connections are shared by many
+//! exchanges and have a task each.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::future::poll_fn;
+use std::io;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::rc::{Rc, Weak};
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use http::HeaderValue;
+use http::uri::{Authority, Scheme, Uri};
+use hyper::client::conn::{http1, http2};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use rustls::pki_types::ServerName;
+use tokio::net::{TcpStream, UnixStream};
+
+use crate::clock::monotonic;
+use crate::net::connection::Local;
+use crate::net::stream::{Plain, Stream};
+use crate::net::tls;
+use crate::proxy::body::RequestBody;
+use crate::proxy::forward::ForwardError;
+
+/// Idle connections that are kept; more are closed.
+const IDLE_MOST: usize = 1024;
+/// How often idle connections are looked through.
+const REAP_EVERY: Duration = Duration::from_secs(1);
+/// The most that is read ahead of an answer.
+const READ_AHEAD: usize = 64 * 1024;
+
+/// An upstream as it is configured.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Its name in the bundle and the configuration.
+    pub name: String,
+    /// `http://HOST:PORT`, `https://HOST:PORT` or `unix:/PATH`.
+    pub url: String,
+    /// HTTP/2 instead of HTTP/1.1.
+    pub http2: bool,
+    /// The CAs that sign its certificate; without it, public ones.
+    pub ca_file: Option<PathBuf>,
+    /// For a connection to be made.
+    pub connect_timeout: Duration,
+    /// For the head of an answer, from when the request went out whole.
+    pub response_timeout: Duration,
+    /// How long idle connections are kept; shorter than upstreams keep them.
+    pub pool_idle: Duration,
+}
+
+impl Settings {
+    /// With the documented defaults.
+    pub fn new(name: &str, url: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            url: url.to_owned(),
+            http2: false,
+            ca_file: None,
+            connect_timeout: Duration::from_secs(1),
+            response_timeout: Duration::from_secs(15),
+            pool_idle: Duration::from_secs(4),
+        }
+    }
+}
+
+/// An upstream that cannot be used as configured.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// The address makes no sense.
+    #[error(
+        "upstream `{name}`: expected http://HOST:PORT, https://HOST:PORT or unix:/PATH, found `{url}`"
+    )]
+    Url {
+        /// The upstream.
+        name: String,
+        /// What was found.
+        url: String,
+    },
+    /// Its CA file cannot be used.
+    #[error("upstream `{name}`")]
+    Tls {
+        /// The upstream.
+        name: String,
+        /// Why.
+        #[source]
+        cause: tls::TlsError,
+    },
+}
+
+/// An upstream, ready to be connected to from any worker.
+#[derive(Debug, Clone)]
+pub struct Target {
+    name: Box<str>,
+    place: Place,
+    tls: Option<tls::Client>,
+    http2: bool,
+    authority: Authority,
+    host: HeaderValue,
+    connect_timeout: Duration,
+    response_timeout: Duration,
+    pool_idle: Duration,
+}
+
+#[derive(Debug, Clone)]
+enum Place {
+    Tcp(String, u16),
+    Unix(PathBuf),
+}
+
+impl Target {
+    /// Reads the settings.
+    pub fn new(settings: &Settings) -> Result<Self, SettingsError> {
+        let refused = || SettingsError::Url {
+            name: settings.name.clone(),
+            url: settings.url.clone(),
+        };
+        let (place, authority, secure) = match settings.url.strip_prefix("unix:") {
+            Some(path) if path.starts_with('/') => (
+                Place::Unix(PathBuf::from(path)),
+                Authority::from_static("localhost"),
+                false,
+            ),
+            Some(_) => return Err(refused()),
+            None => tcp(&settings.url).ok_or_else(refused)?,
+        };
+        let tls = if secure {
+            let host = authority.host().trim_matches(['[', ']']).to_owned();
+            let name = ServerName::try_from(host).map_err(|_| refused())?;
+            let client = tls::Client::new(name, settings.ca_file.as_deref(), settings.http2);
+            Some(client.map_err(|cause| SettingsError::Tls {
+                name: settings.name.clone(),
+                cause,
+            })?)
+        } else {
+            None
+        };
+        let host = HeaderValue::from_str(authority.as_str()).map_err(|_| refused())?;
+        Ok(Self {
+            name: settings.name.as_str().into(),
+            place,
+            tls,
+            http2: settings.http2,
+            authority,
+            host,
+            connect_timeout: settings.connect_timeout,
+            response_timeout: settings.response_timeout,
+            pool_idle: settings.pool_idle,
+        })
+    }
+}
+
+fn tcp(url: &str) -> Option<(Place, Authority, bool)> {
+    let uri: Uri = url.parse().ok()?;
+    let secure = match uri.scheme()? {
+        scheme if *scheme == Scheme::HTTP => false,
+        scheme if *scheme == Scheme::HTTPS => true,
+        _ => return None,
+    };
+    let authority = uri.authority()?.clone();
+    if !matches!(uri.path(), "" | "/") || uri.query().is_some() || authority.as_str().contains('@')
+    {
+        return None;
+    }
+    let port = authority
+        .port_u16()
+        .unwrap_or(if secure { 443 } else { 80 });
+    let host = authority.host().trim_matches(['[', ']']).to_owned();
+    Some((Place::Tcp(host, port), authority, secure))
+}
+
+/// A worker's connections to one upstream.
+pub struct Upstream {
+    target: Target,
+    idle: RefCell<Vec<Idle>>,
+    shared: RefCell<Option<http2::SendRequest<RequestBody>>>,
+}
+
+impl fmt::Debug for Upstream {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Upstream")
+            .field("name", &self.target.name)
+            .finish_non_exhaustive()
+    }
+}
+
+struct Idle {
+    wired: Box<Wired>,
+    since: Instant,
+}
+
+/// An HTTP/1 connection and what drives it.
+struct Wired {
+    sender: http1::SendRequest<RequestBody>,
+    driver: http1::Connection<TokioIo<Stream>, RequestBody>,
+    over: bool,
+}
+
+impl Wired {
+    /// Lets the connection work; afterwards it may be over.
+    fn work(&mut self, context: &mut Context<'_>) {
+        if !self.over {
+            self.over = Pin::new(&mut self.driver).poll(context).is_ready();
+        }
+    }
+
+    /// Whether it takes another request now. What happened to it since it was last driven is noticed here.
+    fn usable(&mut self) -> bool {
+        self.work(&mut Context::from_waker(Waker::noop()));
+        !self.over && self.sender.is_ready()
+    }
+}
+
+impl Upstream {
+    /// No connections yet. Needs the worker's runtime.
+    pub fn new(target: Target) -> Rc<Self> {
+        let upstream = Rc::new(Self {
+            target,
+            idle: RefCell::new(Vec::new()),
+            shared: RefCell::new(None),
+        });
+        tokio::task::spawn_local(reap(Rc::downgrade(&upstream)));
+        upstream
+    }
+
+    /// The upstream's name.
+    pub fn name(&self) -> &str {
+        &self.target.name
+    }
+
+    /// Whether it is spoken to in HTTP/2.
+    pub fn http2(&self) -> bool {
+        self.target.http2
+    }
+
+    /// Whether it is spoken to over TLS.
+    pub fn secure(&self) -> bool {
+        self.target.tls.is_some()
+    }
+
+    /// Its own host, for clients that name none.
+    pub fn host(&self) -> &HeaderValue {
+        &self.target.host
+    }
+
+    /// The same, for targets.
+    pub fn authority(&self) -> &Authority {
+        &self.target.authority
+    }
+
+    /// For the head of an answer.
+    pub fn response_timeout(&self) -> Duration {
+        self.target.response_timeout
+    }
+
+    /// An HTTP/1 connection: an idle one, unless `fresh` is asked for.
+    pub async fn lease(self: &Rc<Self>, fresh: bool) -> Result<Lease, ForwardError> {
+        let idle = if fresh { None } else { self.take_idle() };
+        let reused = idle.is_some();
+        let wired = if let Some(wired) = idle {
+            wired
+        } else {
+            let stream = self.connect().await?;
+            let (sender, driver) = http1::Builder::new()
+                .max_buf_size(READ_AHEAD)
+                .handshake(TokioIo::new(stream))
+                .await
+                .map_err(ForwardError::Exchange)?;
+            Box::new(Wired {
+                sender,
+                driver,
+                over: false,
+            })
+        };
+        Ok(Lease {
+            wired: Some(wired),
+            upstream: Rc::clone(self),
+            reused,
+        })
+    }
+
+    /// The HTTP/2 connection, and whether it was there before.
+    pub async fn shared(
+        &self,
+        fresh: bool,
+    ) -> Result<(http2::SendRequest<RequestBody>, bool), ForwardError> {
+        let kept = self.shared.borrow().clone();
+        if let Some(sender) = kept
+            && !fresh
+            && !sender.is_closed()
+        {
+            return Ok((sender, true));
+        }
+        let stream = self.connect().await?;
+        let (sender, driver) = http2::Builder::new(Local)
+            .timer(TokioTimer::new())
+            .keep_alive_interval(Duration::from_secs(20))
+            .keep_alive_timeout(Duration::from_secs(10))
+            .initial_stream_window_size(256 * 1024)
+            .initial_connection_window_size(4 * 1024 * 1024)
+            .handshake(TokioIo::new(stream))
+            .await
+            .map_err(ForwardError::Exchange)?;
+        tokio::task::spawn_local(async move {
+            if let Err(error) = driver.await {
+                tracing::debug!(%error, "a connection to an upstream ended");
+            }
+        });
+        *self.shared.borrow_mut() = Some(sender.clone());
+        Ok((sender, false))
+    }
+
+    /// A new connection that will not be kept.
+    pub async fn connect(&self) -> Result<Stream, ForwardError> {
+        tokio::time::timeout(self.target.connect_timeout, self.open())
+            .await
+            .map_err(|_| ForwardError::ConnectTimeout)?
+            .map_err(ForwardError::Connect)
+    }
+
+    async fn open(&self) -> io::Result<Stream> {
+        let plain = match &self.target.place {
+            Place::Unix(path) => Plain::Unix(UnixStream::connect(path).await?),
+            Place::Tcp(host, port) => {
+                // Resolved anew for every connection, each address tried in turn.
+                let stream = TcpStream::connect((host.as_str(), *port)).await?;
+                stream.set_nodelay(true)?;
+                Plain::Tcp(stream)
+            }
+        };
+        match &self.target.tls {
+            None => Ok(Stream::Plain(plain)),
+            Some(tls) => Ok(Stream::TlsClient(Box::new(tls.connect(plain).await?))),
+        }
+    }
+
+    /// The connection that became idle last and still lives.
+    fn take_idle(&self) -> Option<Box<Wired>> {
+        loop {
+            let mut idle = self.idle.borrow_mut().pop()?;
+            if idle.wired.usable() {
+                return Some(idle.wired);
+            }
+        }
+    }
+
+    fn keep(&self, wired: Box<Wired>) {
+        let mut idle = self.idle.borrow_mut();
+        if idle.len() < IDLE_MOST {
+            idle.push(Idle {
+                wired,
+                since: monotonic(),
+            });
+        }
+    }
+}
+
+/// Closes connections that have been idle too long, and those that their upstream closed.
+async fn reap(upstream: Weak<Upstream>) {
+    let mut tick = tokio::time::interval(REAP_EVERY);
+    loop {
+        tick.tick().await;
+        let Some(upstream) = upstream.upgrade() else {
+            return;
+        };
+        let now = monotonic();
+        let keep = upstream.target.pool_idle;
+        upstream.idle.borrow_mut().retain_mut(|idle| {
+            now.saturating_duration_since(idle.since) < keep && idle.wired.usable()
+        });
+    }
+}
+
+/// A connection lent for one exchange. Dropping it closes the connection; HTTP/2 exchanges hold an empty one.
+pub struct Lease {
+    wired: Option<Box<Wired>>,
+    upstream: Rc<Upstream>,
+    reused: bool,
+}
+
+impl fmt::Debug for Lease {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Lease")
+            .field("upstream", &self.upstream)
+            .field("reused", &self.reused)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Lease {
+    /// For an exchange whose connection drives itself.
+    pub fn none(upstream: &Rc<Upstream>) -> Self {
+        Self {
+            wired: None,
+            upstream: Rc::clone(upstream),
+            reused: false,
+        }
+    }
+
+    /// Whether the connection served another exchange before.
+    pub fn reused(&self) -> bool {
+        self.reused
+    }
+
+    /// What sends over it.
+    pub fn sender(&mut self) -> Option<&mut http1::SendRequest<RequestBody>> {
+        self.wired.as_mut().map(|wired| &mut wired.sender)
+    }
+
+    /// Polls something that the connection feeds, letting the connection work when it has nothing yet.
+    pub fn drive<T>(
+        &mut self,
+        context: &mut Context<'_>,
+        mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>,
+    ) -> Poll<T> {
+        if let Poll::Ready(ready) = poll(context) {
+            return Poll::Ready(ready);
+        }
+        let Some(wired) = &mut self.wired else {
+            return Poll::Pending;
+        };
+        wired.work(context);
+        if wired.over {
+            // Whoever waits learns from the connection's end what became of it.
+            self.wired = None;
+        }
+        poll(context)
+    }
+
+    /// Lets the connection work on by itself to its end: the answer has begun before the request was sent whole, and
+    /// either may have to wait for the other.
+    pub fn detach(&mut self) {
+        if let Some(mut wired) = self.wired.take() {
+            tokio::task::spawn_local(async move {
+                poll_fn(|context| {
+                    wired.work(context);
+                    if wired.over {
+                        Poll::Ready(())
+                    } else {
+                        Poll::Pending
+                    }
+                })
+                .await;
+            });
+        }
+    }
+
+    /// The exchange is complete: the connection may serve another one.
+    pub fn give_back(mut self) {
+        if let Some(mut wired) = self.wired.take()
+            && ((!wired.over && wired.sender.is_ready()) || wired.usable())
+        {
+            self.upstream.keep(wired);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_of_upstreams_are_read() {
+        let target = |url: &str| Target::new(&Settings::new("app", url));
+        for (url, host, secure) in [
+            ("http://127.0.0.1:3000", "127.0.0.1:3000", false),
+            ("http://app", "app", false),
+            ("https://app/", "app", true),
+            ("https://[::1]:8443", "[::1]:8443", true),
+            ("unix:/run/app.sock", "localhost", false),
+        ] {
+            let target = target(url).unwrap();
+            assert_eq!(
+                (target.host.to_str().unwrap(), target.tls.is_some()),
+                (host, secure)
+            );
+        }
+        for url in [
+            "",
+            "app:80",
+            "ftp://app",
+            "http://app/path",
+            "http://app/?q",
+            "http://u@app",
+            "unix:app",
+        ] {
+            assert!(target(url).is_err(), "{url}");
+        }
+    }
+}

@@ -371,7 +371,8 @@ def answers(world, suite):
     def answer(_received):
         return (
             b"HTTP/1.1 200 OK\r\nX-Sidegate-Request-Id: forged\r\nx_sidegate_request_id: forged\r\n"
-            b"X-Own: kept\r\nKeep-Alive: timeout=9\r\nX-Drop: hop\r\nConnection: X-Drop\r\nProxy-Connection: keep-alive\r\nContent-Length: 2\r\n\r\nok"
+            b"X-Own: kept\r\nKeep-Alive: timeout=9\r\nX-Drop: hop\r\nConnection: X-Drop\r\n"
+            b"Proxy-Connection: keep-alive\r\nContent-Length: 2\r\n\r\nok"
         )
 
     world.upstream.answer = answer

@@ -42,11 +42,11 @@ def run(world, suite):
         ("WINDOW_UPDATE of 1", window_update, False),
         ("PRIORITY", priority, False),
         ("an HPACK bomb", hpack_bomb, True),
-        ("HPACK table resizing", hpack_resize, True),
+        ("HPACK table resizing", hpack_resize, False),
         ("header lists of 60 KiB on 200 streams", wide_heads, False),
         ("stalled windows", stalled, False),
         ("200 connections with 100 stalled bodies each", stalled_bodies, False),
-        ("zero-length header names", empty_names, True),
+        ("zero-length header names", empty_names, False),
     ):
         judge(world, suite, name, flood, ends)
 

@@ -1,1 +1,210 @@
-//! app
+//! Puts the parts together: loads, binds every listener, then serves; and takes it all down again.
+//!
+//! The one module that knows them all. Nothing is decided here: settings are handed to the parts that they belong to,
+//! and what the parts publish (reloads, key states, counts) is brought to the log, the metrics and `/readyz`.
+
+mod control;
+mod health;
+mod reload;
+mod translate;
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use tokio::sync::watch;
+
+use crate::audit::sink::Sink;
+use crate::authn::{self, Authenticator};
+use crate::bundle::{Options, Reloader, Settings as WatchSettings, Watcher};
+use crate::clock::Clock;
+use crate::config::Settings;
+use crate::gate::Gate;
+use crate::metrics::Metrics;
+use crate::net::{self, workers::Workers};
+use crate::proxy;
+
+/// Why it does not start: everything that is wrong, ready to be printed.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The bundle has faults; each is drawn with its place.
+    #[error("{0}")]
+    Bundle(String),
+    /// An address cannot be bound, a file not be read, a folder not be written.
+    #[error("{what}: {cause}")]
+    Cannot {
+        /// What was tried.
+        what: String,
+        /// Why it failed.
+        cause: String,
+    },
+}
+
+impl StartError {
+    fn cannot(what: impl Into<String>, cause: impl std::fmt::Display) -> Self {
+        let (what, cause) = (what.into(), cause.to_string());
+        Self::Cannot { what, cause }
+    }
+}
+
+/// A running Sidegate.
+#[derive(Debug)]
+pub struct Running {
+    /// Where it listens, by name; `health` is among them.
+    pub addresses: Vec<(Box<str>, String)>,
+    workers: Workers,
+    reloader: Reloader,
+    certificates: Vec<(Box<str>, net::tls::Server)>,
+    audit: Arc<Sink>,
+    state: watch::Sender<health::Phase>,
+    drain: net::drain::Times,
+}
+
+/// Starts everything. Runs inside the control runtime, which keeps serving health, reloads and keys; requests are
+/// served on threads of their own.
+///
+/// # Errors
+/// See [`StartError`]: nothing is left running.
+pub async fn start(settings: &Settings) -> Result<Running, StartError> {
+    let clock = Clock::machine();
+    let options = Options {
+        known_upstreams: Some(
+            settings
+                .upstreams
+                .iter()
+                .map(|upstream| upstream.name.to_string())
+                .collect(),
+        ),
+        strict: false,
+    };
+    let watched = WatchSettings {
+        path: settings.bundle.path.clone(),
+        options,
+        clock: clock.clone(),
+    };
+    let watcher =
+        Watcher::open(watched).map_err(|refused| StartError::Bundle(refused.to_string()))?;
+    let store = Arc::clone(watcher.store());
+    reload::warn(&store.load());
+    let audit = Sink::start(&settings.audit, clock.clone())
+        .map_err(|error| StartError::cannot("the audit log cannot be opened", error))?;
+    let audit = Arc::new(audit);
+    let metrics = Metrics::new().map_err(|error| StartError::cannot("metrics", error))?;
+    let metrics = Arc::new(metrics);
+    let authenticator = Authenticator::new(
+        authn::Settings {
+            state: settings.state.path.clone(),
+            ..authn::Settings::default()
+        },
+        clock.clone(),
+    );
+    authenticator.follow(store.load().directory.providers());
+    let gate = Gate::new(
+        Arc::clone(&store),
+        Arc::clone(&authenticator),
+        clock.clone(),
+        translate::refusal_detail(settings.refusal_detail),
+    );
+    let counted = Arc::new(ArcSwap::from_pointee(reload::counted(
+        &metrics,
+        store.load_full(),
+        clock.now(),
+    )));
+    let shared = control::Shared {
+        gate: Arc::new(gate),
+        audit: Arc::clone(&audit),
+        metrics: Arc::clone(&metrics),
+        counted: Arc::clone(&counted),
+        clock: clock.clone(),
+    };
+    let plan = proxy::Plan::new(translate::proxy(settings))
+        .map_err(|error| StartError::cannot("upstreams", error))?;
+    let listening = translate::listeners(settings).await?;
+    let certificates = listening
+        .iter()
+        .filter_map(|listening| Some(((*listening.name).into(), listening.tls.clone()?)))
+        .collect();
+    let limits = translate::limits(&settings.limits).within_descriptors();
+    let ready = net::workers::bind(listening, translate::workers(settings), limits)
+        .map_err(|error| StartError::cannot("a listener cannot be bound", error))?;
+    let health = health::bind(&settings.health.address).await?;
+    let mut addresses: Vec<(Box<str>, String)> = ready
+        .addresses()
+        .map(|(name, address)| (name.into(), address.to_string()))
+        .collect();
+    let address = health
+        .local_addr()
+        .map_err(|error| StartError::cannot("health", error))?;
+    addresses.push(("health".into(), address.to_string()));
+    let names: Vec<Box<str>> = ready.addresses().map(|(name, _)| name.into()).collect();
+    let workers = ready
+        .serve(move || proxy::Proxy::new(&plan, control::Worker::new(shared.clone())))
+        .map_err(|error| StartError::cannot("the worker threads cannot be started", error))?;
+    let reloader = reload::start(reload::Parts {
+        watcher,
+        authenticator: Arc::clone(&authenticator),
+        metrics: Arc::clone(&metrics),
+        counted,
+        clock,
+    })?;
+    let (state, phase) = watch::channel(health::Phase::Serving);
+    let told = health::Told {
+        store,
+        authenticator,
+        audit: Arc::clone(&audit),
+        metrics,
+        listeners: names,
+        capacity: workers.capacity().clone(),
+        keeps_state: settings.state.path.is_some(),
+        phase: phase.clone(),
+    };
+    tokio::spawn(health::serve(health, told, phase));
+    for (name, address) in &addresses {
+        tracing::info!(listener = %format_args!("{name:?}"), %address, "listening");
+    }
+    let drain = net::drain::Times {
+        leave: settings.drain.accepting,
+        grace: settings.drain.grace,
+    };
+    Ok(Running {
+        addresses,
+        workers,
+        reloader,
+        certificates,
+        audit,
+        state,
+        drain,
+    })
+}
+
+impl Running {
+    /// What SIGHUP asks for: the bundle, the certificates and the audit file anew.
+    pub fn reload(&self) {
+        self.reloader.request();
+        self.audit.reopen();
+        for (listener, tls) in &self.certificates {
+            if let Err(error) = tls.reload() {
+                tracing::error!(listener = &**listener, %error, "the certificate in use stays");
+            }
+        }
+    }
+
+    /// The address of a listener.
+    pub fn address(&self, name: &str) -> Option<&str> {
+        self.addresses
+            .iter()
+            .find(|(other, _)| &**other == name)
+            .map(|(_, address)| address.as_str())
+    }
+
+    /// Stops gracefully; at once when `hurry` completes. Returns how many connections had to be cut.
+    pub async fn stop(self, hurry: impl Future<Output = ()>) -> usize {
+        self.state.send_replace(health::Phase::Draining);
+        let report = self.workers.stop(self.drain, hurry).await;
+        drop(self.reloader);
+        self.state.send_replace(health::Phase::Ended);
+        if !self.audit.close(std::time::Duration::from_secs(2)) {
+            tracing::error!("not every audit record could be written");
+        }
+        report.cut
+    }
+}

@@ -11,6 +11,8 @@ mod id;
 mod layout;
 mod load;
 mod read;
+mod store;
+mod watch;
 
 use crate::directory::Directory;
 use crate::route::Table;
@@ -18,6 +20,8 @@ use crate::source::Fault;
 
 pub use files::Files;
 pub use load::{Loader, Options};
+pub use store::{Failure, Status, Store};
+pub use watch::{Refused, Reloader, Settings, Watcher};
 
 /// One bundle, validated and compiled. Immutable: a request reads exactly one from its start to its end.
 #[derive(Debug)]

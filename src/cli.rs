@@ -1,3 +1,73 @@
-//! cli
+//! The command line: one file a command.
+//!
+//! Data goes to stdout, all else to stderr. Exit codes: 0 fine, 1 the answer is no (denied, findings), 2 unusable
+//! input. Knows no HTTP: commands put the parts together and print.
 
+pub mod check;
+
+pub mod explanation;
+pub mod output;
+pub mod routes;
+pub mod run;
+pub mod simulate;
 pub mod simulate_jsonl;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use output::Failed;
+
+/// AWS-IAM-style authorization for your own services, as a sidecar.
+///
+/// Start with `sidegate demo`: an example company with APIs, an identity provider and policies, in one process.
+#[derive(Debug, Parser)]
+#[command(
+    name = "sidegate",
+    version,
+    max_term_width = 110,
+    disable_help_subcommand = true
+)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the sidecar: authenticate, decide, forward or refuse.
+    Run(run::Arguments),
+    /// Validate a bundle (and a configuration): every fault with file, line, column and how to mend it.
+    Check(check::Arguments),
+    /// Explain one decision layer by layer, or judge many cases as JSON lines.
+    Simulate(simulate::Arguments),
+    /// Show which route, action and resource an HTTP request becomes.
+    Routes(routes::Arguments),
+}
+
+/// Runs the command of the process's arguments.
+pub fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Help and version are data that was asked for; everything else is unusable input.
+            let code = if error.use_stderr() { 2 } else { 0 };
+            // A closed pipe leaves nobody to tell.
+            let _ = error.print();
+            return ExitCode::from(code);
+        }
+    };
+    let result = match arguments.command {
+        Command::Run(arguments) => run::run(&arguments),
+        Command::Check(arguments) => check::run(&arguments),
+        Command::Simulate(arguments) => simulate::run(&arguments),
+        Command::Routes(arguments) => routes::run(&arguments),
+    };
+    match result {
+        Ok(code) => code,
+        Err(Failed(message)) => {
+            output::complain(&format!("sidegate: {message}"));
+            ExitCode::from(2)
+        }
+    }
+}

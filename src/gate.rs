@@ -1,111 +1,389 @@
-//! One request → a permit to forward it, or a refusal.
+//! One request judged: route, authenticate, identify, evaluate; a [`Permit`] or a [`Refusal`], and the [`Facts`].
+//!
+//! Everything is read from ONE snapshot, taken at the start. Opens no sockets, spawns nothing, records nothing:
+//! the proxy records the facts, once. May use every lower layer but `audit` and `metrics`.
 
+pub mod attached;
+pub mod context;
+pub mod facts;
+pub mod permit;
+pub mod simulation;
+
+use std::borrow::Cow;
 use std::net::IpAddr;
+use std::sync::Arc;
 
-use http::{HeaderName, HeaderValue};
+use http::header::{
+    CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, REFERER, UPGRADE, USER_AGENT,
+};
 
+use crate::authn::{Authenticator, Failure, Identity, Presented};
+use crate::bundle::{Snapshot, Store};
+use crate::clock::Clock;
+use crate::directory::Provider;
 use crate::outcome::Reason;
+use crate::policy::{self, Decision, LayerKind, Layers, Principal, Verdict};
+use crate::route::{Asked, Match, MatchKind, is_grpc};
 
-/// A request's head and where it came from.
+use attached::{Attached, Sets};
+use context::{DecisionContext, RequestFacts};
+use facts::DecidedBy;
+pub use facts::{Facts, Method};
+pub use permit::{Permit, Refusal};
+
+/// How much a refusal tells the client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum RefusalDetail {
+    /// The request id alone.
+    Id,
+    /// Action, resource and the kind of policy.
+    #[default]
+    PolicyType,
+}
+
+/// A request's head, as the proxy has read it.
 #[derive(Debug)]
 pub struct Head<'a> {
-    /// Method, target and header fields.
+    /// Method, target and headers.
     pub parts: &'a http::request::Parts,
-    /// Who sent it.
+    /// aws:SourceIp: the peer, or what a trusted hop says.
     pub peer: IpAddr,
-    /// Whether it came over TLS.
+    /// Whether the connection used TLS.
     pub secure: bool,
     /// The listener's name.
     pub listener: &'a str,
+    /// Our id of the request.
+    pub request_id: &'a str,
 }
 
-/// What was decided, and what is to be recorded about it.
+/// What became of a request.
 #[derive(Debug)]
 pub struct Judgement {
-    /// For audit and metrics.
+    /// To be recorded.
     pub facts: Facts,
-    /// May it be forwarded.
+    /// May it go upstream?
     pub verdict: Result<Permit, Refusal>,
 }
 
-/// What audit and metrics need to know.
-#[derive(Debug, Default)]
-pub struct Facts {}
-
-/// The proof that a request was decided and may go on.
+/// Judges requests.
 #[derive(Debug)]
-pub struct Permit {
-    target: String,
-    upstream: String,
-    identity: Vec<(HeaderName, HeaderValue)>,
-    preflight: bool,
-    upgrade: bool,
+pub struct Gate {
+    store: Arc<Store>,
+    authenticator: Arc<Authenticator>,
+    clock: Clock,
+    detail: RefusalDetail,
 }
 
-impl Permit {
-    /// The canonical path and the query, as they go upstream.
-    pub fn target(&self) -> &str {
-        &self.target
-    }
-
-    /// The upstream's name.
-    pub fn upstream(&self) -> &str {
-        &self.upstream
-    }
-
-    /// The identity headers.
-    pub fn identity(&self) -> &[(HeaderName, HeaderValue)] {
-        &self.identity
-    }
-
-    /// Whether this is a preflight.
-    pub fn preflight(&self) -> bool {
-        self.preflight
-    }
-
-    /// Whether the route allows another protocol after this request.
-    pub fn upgrade(&self) -> bool {
-        self.upgrade
-    }
-}
-
-/// A refusal.
-#[derive(Debug)]
-pub struct Refusal {
-    /// Why.
-    pub reason: Reason,
-    /// May be shown to the client.
-    pub message: String,
-}
-
-#[cfg(test)]
-impl Permit {
-    /// A permit that no policy gave, for the proxy's own tests.
-    pub(crate) fn for_tests(target: &str, upstream: &str) -> Self {
+impl Gate {
+    /// A gate over the current snapshot of `store`.
+    pub fn new(
+        store: Arc<Store>,
+        authenticator: Arc<Authenticator>,
+        clock: Clock,
+        detail: RefusalDetail,
+    ) -> Self {
         Self {
-            target: target.to_owned(),
-            upstream: upstream.to_owned(),
-            identity: Vec::new(),
-            preflight: false,
-            upgrade: false,
+            store,
+            authenticator,
+            clock,
+            detail,
         }
     }
 
-    pub(crate) fn with_identity(mut self, name: &'static str, value: &'static str) -> Self {
-        self.identity.push((
-            HeaderName::from_static(name),
-            HeaderValue::from_static(value),
-        ));
-        self
+    /// Judges one request. Waits only where an unknown key is fetched (2 s at most).
+    pub async fn judge(&self, head: &Head<'_>) -> Judgement {
+        let mut facts = Facts::default();
+        let verdict = self.steps(head, &mut facts).await;
+        Judgement { facts, verdict }
     }
 
-    pub(crate) fn with_upgrade(mut self) -> Self {
-        self.upgrade = true;
-        self
+    async fn steps(&self, head: &Head<'_>, facts: &mut Facts) -> Result<Permit, Refusal> {
+        let snapshot = self.store.load_full();
+        facts.snapshot = Some(Arc::clone(&snapshot));
+        let matched = self.route(head, &snapshot, facts)?;
+        if matched.kind == MatchKind::Preflight {
+            return Ok(permit(head, &matched, None));
+        }
+        let request = RequestFacts {
+            now: self.clock.now(),
+            source: head.peer,
+            secure: head.secure,
+            user_agent: text(&head.parts.headers, &USER_AGENT),
+            referer: text(&head.parts.headers, &REFERER),
+            region: matched.service.region(),
+        };
+        let identity = self.who(head, &snapshot, &matched, &request, facts).await?;
+        self.may(&snapshot, &matched, &request, identity.as_deref(), facts)?;
+        Ok(permit(head, &matched, identity.as_deref()))
     }
 
-    pub(crate) fn with_preflight(mut self) -> Self {
-        self.preflight = true;
-        self
+    /// Which route: action, resources and context keys.
+    fn route<'s>(
+        &self,
+        head: &Head<'_>,
+        snapshot: &'s Snapshot,
+        facts: &mut Facts,
+    ) -> Result<Match<'s>, Refusal> {
+        let asked = Asked {
+            method: head.parts.method.as_str(),
+            host: host(head.parts),
+            path: head.parts.uri.path(),
+            query: head.parts.uri.query(),
+            headers: &Headers(&head.parts.headers),
+            grpc: is_grpc(
+                head.parts.method.as_str(),
+                text(&head.parts.headers, &CONTENT_TYPE),
+            ),
+        };
+        let matched = snapshot.routes.resolve(&asked).map_err(|refused| {
+            facts.detail = refused.to_string();
+            Refusal::from(refused.reason())
+        })?;
+        facts.path = matched.path.as_str().into();
+        facts.route = Some(matched.route_id);
+        facts.service = matched.service.name().into();
+        facts.region = matched.service.region().into();
+        facts.account = Some(matched.service.account());
+        facts.action = matched.action.as_ref().into();
+        facts.resources = matched
+            .resources
+            .iter()
+            .map(|arn| arn.as_str().into())
+            .collect();
+        Ok(matched)
+    }
+
+    /// Who it is: the one credential, verified, mapped to a principal. `None`: anonymous.
+    async fn who(
+        &self,
+        head: &Head<'_>,
+        snapshot: &Snapshot,
+        matched: &Match<'_>,
+        request: &RequestFacts<'_>,
+        facts: &mut Facts,
+    ) -> Result<Option<Arc<Identity>>, Refusal> {
+        let accepted = accepted(snapshot, matched);
+        let presented = Presented {
+            headers: &head.parts.headers,
+            query: head.parts.uri.query(),
+            providers: &accepted,
+            audiences: matched.service.audiences(),
+        };
+        let token = match self.authenticator.authenticate(&presented).await {
+            Ok(token) => token,
+            Err(failure) => return Err(failed(failure, facts)),
+        };
+        let role = chosen_role(&head.parts.headers).map_err(|reason| {
+            facts.detail = "X-Sidegate-Role stands twice or is no text".to_owned();
+            Refusal::from(reason)
+        })?;
+        let Some(token) = token else {
+            facts.method = Some(Method::Anonymous);
+            if role.is_some() {
+                facts.detail = "X-Sidegate-Role without a credential that maps roles".to_owned();
+                return Err(Reason::RoleNotOffered.into());
+            }
+            return Ok(None);
+        };
+        facts.method = Some(Method::Jwt);
+        facts.provider = Some(Arc::clone(&token.provider().name));
+        let identity = self
+            .authenticator
+            .identify(&token, &snapshot.digest, &snapshot.directory, role, request)
+            .map_err(|failure| failed(failure, facts))?;
+        facts.identity = Some(Arc::clone(&identity));
+        Ok(Some(identity))
+    }
+
+    /// May they: every resource must be allowed; the first that is not decides.
+    fn may(
+        &self,
+        snapshot: &Snapshot,
+        matched: &Match<'_>,
+        request: &RequestFacts<'_>,
+        identity: Option<&Identity>,
+        facts: &mut Facts,
+    ) -> Result<(), Refusal> {
+        let directory = &snapshot.directory;
+        let account = matched.service.account();
+        let attached = Attached::of(identity, directory);
+        let rcps: Sets<'_> = directory.rcps(account).iter().collect();
+        for arn in &matched.resources {
+            let mut resource = directory.resources(arn);
+            // A file's tag wins over a route's, so it stands first.
+            resource.tags.extend(
+                matched
+                    .tags
+                    .iter()
+                    .map(|(key, value)| (*key, value.as_str())),
+            );
+            let context = DecisionContext {
+                request: *request,
+                identity,
+                directory,
+                resource_account: account,
+                resource_tags: &resource.tags,
+                route: &matched.context,
+            };
+            let layers = Layers {
+                identity: &attached.identity,
+                boundary: attached.boundary,
+                scps: &attached.scps,
+                rcps: &rcps,
+                resource: &resource.policies,
+                ..Layers::default()
+            };
+            let asked = policy::Request {
+                principal: identity.map_or(&Principal::Anonymous, |identity| &identity.principal),
+                action: &matched.action,
+                resource: arn,
+                resource_account: Some(account.as_str()),
+                context: &context,
+            };
+            let decision = policy::evaluate(&asked, &layers);
+            facts.decision = Some(DecidedBy::of(&decision));
+            if !decision.is_allowed() {
+                return Err(self.denied(identity, &matched.action, arn, &decision, facts));
+            }
+        }
+        Ok(())
+    }
+
+    /// Nobody identified: 401; somebody: 403, worded as IAM words it.
+    fn denied(
+        &self,
+        identity: Option<&Identity>,
+        action: &str,
+        resource: &str,
+        decision: &Decision<'_>,
+        facts: &mut Facts,
+    ) -> Refusal {
+        let who = identity.map_or("anonymous", |identity| identity.principal.name());
+        let why = because(decision, action);
+        facts.detail = format!(
+            "User: {who} is not authorized to perform: {action} on resource: {resource}{why}"
+        );
+        if identity.is_none() {
+            return Reason::MissingCredential.into();
+        }
+        let reason = match decision.verdict {
+            Verdict::ExplicitDeny => Reason::ExplicitDeny,
+            Verdict::Allowed | Verdict::ImplicitDeny => Reason::ImplicitDeny,
+        };
+        let message = match self.detail {
+            RefusalDetail::Id => None,
+            RefusalDetail::PolicyType => Some(facts.detail.clone()),
+        };
+        Refusal { reason, message }
+    }
+}
+
+/// ` with an explicit deny in a service control policy`, or ` because no … allows the … action`.
+fn because(decision: &Decision<'_>, action: &str) -> String {
+    if decision.verdict == Verdict::ExplicitDeny {
+        let words = decision.layer.map_or("a policy", LayerKind::words);
+        format!(" with an explicit deny in {words}")
+    } else {
+        let noun = decision.layer.map_or("policy", LayerKind::noun);
+        format!(" because no {noun} allows the {action} action")
+    }
+}
+
+/// The providers whose tokens the service accepts.
+fn accepted<'s>(snapshot: &'s Snapshot, matched: &Match<'_>) -> Cow<'s, [Arc<Provider>]> {
+    let directory = &snapshot.directory;
+    match matched.service.providers() {
+        None => Cow::Borrowed(directory.providers()),
+        Some(named) => named
+            .iter()
+            .filter_map(|reference| directory.provider(&reference.name).cloned())
+            .collect(),
+    }
+}
+
+fn failed(failure: Failure, facts: &mut Facts) -> Refusal {
+    facts.method = Some(Method::Jwt);
+    facts.provider = failure.provider.or_else(|| facts.provider.take());
+    facts.detail = failure.detail;
+    failure.reason.into()
+}
+
+/// Host, or `:authority`: the proxy has made sure that there is one reading of it.
+fn host(parts: &http::request::Parts) -> Option<&str> {
+    match parts.uri.authority() {
+        Some(authority) => Some(authority.as_str()),
+        None => text(&parts.headers, &HOST),
+    }
+}
+
+/// The role that the client asks for: one ARN in one `X-Sidegate-Role`.
+fn chosen_role(headers: &HeaderMap) -> Result<Option<&str>, Reason> {
+    let mut values = headers.get_all("x-sidegate-role").iter();
+    let (first, second) = (values.next(), values.next());
+    match (first.map(HeaderValue::to_str), second) {
+        (None, _) => Ok(None),
+        (Some(Ok(arn)), None) => Ok(Some(arn)),
+        (Some(_), _) => Err(Reason::RoleNotOffered),
+    }
+}
+
+fn permit(head: &Head<'_>, matched: &Match<'_>, identity: Option<&Identity>) -> Permit {
+    let path = matched.path.as_str();
+    let target = match head.parts.uri.query() {
+        Some(query) => format!("{path}?{query}"),
+        None => path.to_owned(),
+    };
+    Permit {
+        target: target.into(),
+        upstream: matched.service.upstream().name.clone(),
+        identity: identity.map(identity_headers).unwrap_or_default(),
+        expires_at: identity.and_then(|identity| identity.expires_at),
+        preflight: matched.kind == MatchKind::Preflight,
+        upgrade: upgrade(head, matched),
+    }
+}
+
+fn identity_headers(identity: &Identity) -> Vec<(HeaderName, HeaderValue)> {
+    [
+        ("x-sidegate-principal-arn", Some(identity.principal.name())),
+        ("x-sidegate-principal-account", identity.principal.account()),
+        ("x-sidegate-session-name", identity.session_name.as_deref()),
+        (
+            "x-sidegate-source-identity",
+            identity.source_identity.as_deref(),
+        ),
+    ]
+    .into_iter()
+    .filter_map(|(name, value)| {
+        let value = HeaderValue::from_str(value?).ok()?;
+        Some((HeaderName::from_static(name), value))
+    })
+    .collect()
+}
+
+/// Whether the route allows the protocol that `Upgrade` asks for.
+fn upgrade(head: &Head<'_>, matched: &Match<'_>) -> bool {
+    let protocol = text(&head.parts.headers, &UPGRADE);
+    protocol
+        .zip(matched.route)
+        .is_some_and(|(protocol, route)| route.allows_upgrade(protocol))
+}
+
+/// A header's text, when it stands there once.
+fn text<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h str> {
+    let mut values = headers.get_all(name).iter();
+    let first = values.next()?.to_str().ok()?;
+    values.next().is_none().then_some(first)
+}
+
+/// The headers of a request, as a route reads them: `_` and `-` alike.
+#[derive(Debug)]
+struct Headers<'h>(&'h HeaderMap);
+
+impl crate::route::Headers for Headers<'_> {
+    fn each<'h>(&'h self, visit: &mut dyn FnMut(&'h str, &'h [u8])) {
+        for (name, value) in self.0 {
+            visit(name.as_str(), value.as_bytes());
+        }
     }
 }

@@ -1,3 +1,7 @@
-//! The `sidegate` command.
+//! The `sidegate` command: installs the crypto provider, reads the command line, ends with its exit code.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    sidegate::cli::main()
+}

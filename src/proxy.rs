@@ -31,13 +31,10 @@ pub use service::{Plan, Proxy};
 
 /// What the proxy asks of the rest of Sidegate: to decide, and to keep the record.
 pub trait Control: 'static {
-    /// Decides whether a request may be forwarded.
+    /// Decides whether a request may be forwarded, and keeps the record of it.
     fn judge(&self, head: &Head<'_>) -> impl Future<Output = Judgement>;
 
-    /// Asks, before an allowed request is forwarded, whether its record can be kept.
-    fn reserve(&self, facts: &Facts) -> impl Future<Output = Result<(), Reason>>;
-
-    /// Records how a request ended: called exactly once for each, when its answer begins or it was given up. Without
+    /// Counts how a request ended: called exactly once for each, when its answer begins or it was given up. Without
     /// facts it was refused before it could be judged.
     fn finish(&self, facts: Option<&Facts>, outcome: &Outcome<'_>);
 }

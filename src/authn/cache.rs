@@ -1,15 +1,17 @@
 //! Tokens that were verified before: the signature is checked once.
 //!
-//! What is kept is the verification alone, under the SHA-256 of the whole token and the provider as it was configured;
-//! never a principal, never a decision, never a refusal (a flood of bad tokens finds nothing to fill). Bounded in
-//! entries and bytes. Whoever takes a token out judges again what may have changed since: expiry, the key, the
-//! audience. Knows no clock.
+//! [`TokenCache`] keeps the verification alone, under the SHA-256 of the whole token and the provider as it was
+//! configured; never a decision, never a refusal (a flood of bad tokens finds nothing to fill). Whoever takes a token
+//! out judges again what may have changed since: expiry, the key, the audience. [`IdentityCache`] keeps principals made
+//! from verified tokens, under the snapshot and the chosen role, and only those that rest on nothing else. Both are
+//! bounded in entries and bytes. Knows no clock.
 
 use std::sync::Arc;
 
-use quick_cache::Weighter;
 use quick_cache::sync::Cache;
+use quick_cache::{Equivalent, Weighter};
 
+use super::identity::Identity;
 use super::jwt::VerifiedToken;
 
 /// How much is kept.
@@ -51,20 +53,30 @@ struct Weight {
     least: u64,
 }
 
+impl Weight {
+    fn of(size: Size) -> Self {
+        let entries = u64::try_from(size.entries.max(1)).unwrap_or(u64::MAX);
+        Self {
+            least: size.bytes.checked_div(entries).unwrap_or(1).max(1),
+        }
+    }
+
+    fn at_least(&self, bytes: usize) -> u64 {
+        u64::try_from(bytes).unwrap_or(u64::MAX).max(self.least)
+    }
+}
+
 impl Weighter<Key, Arc<VerifiedToken>> for Weight {
     fn weight(&self, _: &Key, token: &Arc<VerifiedToken>) -> u64 {
-        let bytes = token.weight().saturating_add(size_of::<Key>());
-        u64::try_from(bytes).unwrap_or(u64::MAX).max(self.least)
+        self.at_least(token.weight().saturating_add(size_of::<Key>()))
     }
 }
 
 impl TokenCache {
     /// An empty cache.
     pub fn new(size: Size) -> Self {
-        let entries = u64::try_from(size.entries.max(1)).unwrap_or(u64::MAX);
-        let least = size.bytes.checked_div(entries).unwrap_or(1).max(1);
         Self {
-            tokens: Cache::with_weighter(size.entries, size.bytes, Weight { least }),
+            tokens: Cache::with_weighter(size.entries, size.bytes, Weight::of(size)),
         }
     }
 
@@ -86,5 +98,99 @@ impl TokenCache {
     /// How many tokens, and their weight in bytes.
     pub fn size(&self) -> (usize, u64) {
         (self.tokens.len(), self.tokens.weight())
+    }
+}
+
+/// Principals that were made before.
+#[derive(Debug)]
+pub struct IdentityCache {
+    identities: Cache<Choice, Made, Weight>,
+}
+
+/// A token, and the role that was chosen of it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Choice {
+    digest: [u8; 32],
+    role: Option<Box<str>>,
+}
+
+#[derive(Hash)]
+struct Asked<'a> {
+    digest: &'a [u8; 32],
+    role: Option<&'a str>,
+}
+
+impl Equivalent<Choice> for Asked<'_> {
+    fn equivalent(&self, key: &Choice) -> bool {
+        *self.digest == key.digest && self.role == key.role.as_deref()
+    }
+}
+
+/// A principal and the snapshot that it was made from. The snapshot is no part of the key, so that the principals of an
+/// old one give way to those of the new one.
+#[derive(Debug, Clone)]
+struct Made {
+    snapshot: Arc<str>,
+    identity: Arc<Identity>,
+}
+
+impl Weighter<Choice, Made> for Weight {
+    fn weight(&self, key: &Choice, made: &Made) -> u64 {
+        let token = made
+            .identity
+            .token
+            .as_ref()
+            .map_or(0, |token| token.weight());
+        let role = key.role.as_ref().map_or(0, |role| role.len());
+        let bytes = made.identity.weight().saturating_add(token);
+        self.at_least(bytes.saturating_add(role).saturating_add(128))
+    }
+}
+
+impl IdentityCache {
+    /// An empty cache.
+    pub fn new(size: Size) -> Self {
+        Self {
+            identities: Cache::with_weighter(size.entries, size.bytes, Weight::of(size)),
+        }
+    }
+
+    /// The principal that was made of a token under this snapshot and choice.
+    pub fn get(
+        &self,
+        token: &VerifiedToken,
+        snapshot: &str,
+        role: Option<&str>,
+    ) -> Option<Arc<Identity>> {
+        let asked = Asked {
+            digest: token.digest(),
+            role,
+        };
+        let made = self.identities.get(&asked)?;
+        (*made.snapshot == *snapshot).then_some(made.identity)
+    }
+
+    /// Keeps a principal.
+    pub fn insert(
+        &self,
+        token: &VerifiedToken,
+        snapshot: &str,
+        role: Option<&str>,
+        identity: Arc<Identity>,
+    ) {
+        let choice = Choice {
+            digest: *token.digest(),
+            role: role.map(Into::into),
+        };
+        let made = Made {
+            snapshot: snapshot.into(),
+            identity,
+        };
+        self.identities.insert(choice, made);
+    }
+
+    /// Lets go of everything: what it holds keeps parts of an old snapshot in memory.
+    pub fn clear(&self) {
+        self.identities.clear();
     }
 }

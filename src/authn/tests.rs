@@ -12,9 +12,11 @@ use std::time::Duration;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue};
 
+use super::cache::Size;
 use super::keys::Timing;
 use super::testing::{NOW, Signer, header, now, provider, signers};
 use super::*;
+use crate::clock::{Clock, Timestamp};
 use crate::directory::provider::Algorithm;
 use issuer::{Issuer, Mode};
 

@@ -57,7 +57,10 @@ pub(super) fn tar(bytes: &[u8], files: &mut Files) {
         }
         Ok(())
     });
-    if result.is_ok() && archive.into_inner().limit() == 0 {
+    // Read to the end, behind which stands the checksum of the whole.
+    let mut rest = archive.into_inner();
+    let result = result.and_then(|()| std::io::copy(&mut rest, &mut std::io::sink()));
+    if rest.limit() == 0 {
         files.crowded(TAR);
     }
     if let Err(error) = result {

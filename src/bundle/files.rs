@@ -9,16 +9,16 @@ use std::sync::Arc;
 use crate::source::{Fault, Severity, Span};
 
 /// Bytes of one file.
-pub const MAX_FILE: u64 = 16 * 1024 * 1024;
+pub(super) const MAX_FILE: u64 = 16 * 1024 * 1024;
 /// Bytes of all files.
-pub const MAX_TOTAL: u64 = 256 * 1024 * 1024;
+pub(super) const MAX_TOTAL: u64 = 256 * 1024 * 1024;
 /// Number of files.
-pub const MAX_FILES: usize = 500_000;
+pub(super) const MAX_FILES: usize = 500_000;
 
 /// The files of a bundle by their paths, which are relative and have `/` between their parts.
 #[derive(Debug, Clone, Default)]
 pub struct Files {
-    files: BTreeMap<Arc<str>, File>,
+    by_path: BTreeMap<Arc<str>, File>,
     total: u64,
     faults: Vec<Fault>,
 }
@@ -53,7 +53,7 @@ impl Files {
             return;
         }
         self.total = self.total.saturating_add(size);
-        if self.total > MAX_TOTAL || self.files.len() >= MAX_FILES {
+        if self.total > MAX_TOTAL || self.by_path.len() >= MAX_FILES {
             self.crowded(path);
             return;
         }
@@ -61,7 +61,7 @@ impl Files {
             Ok(text) => {
                 let hash = super::id::hash(&text);
                 let text = text.into_boxed_str();
-                self.files.insert(path.into(), File { text, hash });
+                self.by_path.insert(path.into(), File { text, hash });
             }
             Err(error) => {
                 let good = error.utf8_error().valid_up_to();
@@ -123,35 +123,35 @@ impl Files {
 
     /// Whether no file more fits.
     pub(super) fn is_full(&self) -> bool {
-        self.total > MAX_TOTAL || self.files.len() >= MAX_FILES
+        self.total > MAX_TOTAL || self.by_path.len() >= MAX_FILES
     }
 
     /// The text of a file.
     pub fn text(&self, path: &str) -> Option<&str> {
-        self.files.get(path).map(|file| &*file.text)
+        self.by_path.get(path).map(|file| &*file.text)
     }
 
     /// All files in the order of their paths.
     pub fn iter(&self) -> impl Iterator<Item = (&Arc<str>, &str)> {
-        self.files.iter().map(|(path, file)| (path, &*file.text))
+        self.by_path.iter().map(|(path, file)| (path, &*file.text))
     }
 
     pub(super) fn get(&self, path: &str) -> Option<&File> {
-        self.files.get(path)
+        self.by_path.get(path)
     }
 
     pub(super) fn get_key(&self, path: &str) -> Option<(&Arc<str>, &File)> {
-        self.files.get_key_value(path)
+        self.by_path.get_key_value(path)
     }
 
     /// How many files there are.
     pub fn len(&self) -> usize {
-        self.files.len()
+        self.by_path.len()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.files.is_empty()
+        self.by_path.is_empty()
     }
 
     /// What was wrong when the files were read.
@@ -167,7 +167,7 @@ impl Files {
     /// SHA-256 over the SHA-256 of each path and content, in lower-case hex: the same for a folder and for an archive of it.
     pub fn digest(&self) -> Box<str> {
         let mut context = aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256);
-        for (path, file) in &self.files {
+        for (path, file) in &self.by_path {
             context.update(&super::id::hash(path));
             context.update(&file.hash);
         }

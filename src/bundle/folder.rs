@@ -13,6 +13,8 @@ use super::files::{Files, MAX_FILE, MAX_FILES};
 
 /// How deep folders may be nested: an honest bundle needs four.
 const MAX_DEPTH: usize = 16;
+/// How often a folder that was swapped meanwhile is read again.
+const MAX_ATTEMPTS: usize = 5;
 /// A bundle in one file.
 pub(super) const YAML: &str = "bundle.yaml";
 /// A bundle in one archive.
@@ -22,6 +24,21 @@ impl Files {
     /// Reads a folder, a folder that holds `bundle.yaml` or `bundle.tar.gz`, or an archive (`….tar.gz`, `….tgz`).
     /// What cannot be read is a fault of the files.
     pub fn read(path: &Path) -> Self {
+        // A folder that is swapped as a whole while it is read would give some files of each version.
+        for _ in 0..MAX_ATTEMPTS {
+            let before = version(path);
+            let files = Self::read_once(path);
+            if version(path) == before {
+                return files;
+            }
+        }
+        let mut files = Self::new();
+        let message = "the folder changes faster than it can be read";
+        files.fault(&shown(path), "unreadable", message, "swap it less often");
+        files
+    }
+
+    fn read_once(path: &Path) -> Self {
         match fs::metadata(path) {
             Ok(found) if found.is_dir() => folder(path),
             Ok(_) if is_archive(path) => single(path, archive::tar),
@@ -43,10 +60,12 @@ impl Files {
     }
 
     fn unreadable(&mut self, path: &str, error: &io::Error) {
-        let help = match error.kind() {
-            io::ErrorKind::NotFound => "is the path right, and is it mounted?",
-            io::ErrorKind::PermissionDenied => "let the user that Sidegate runs as read it",
-            _ => "",
+        let help = if error.kind() == io::ErrorKind::NotFound {
+            "is the path right, and is it mounted?"
+        } else if error.kind() == io::ErrorKind::PermissionDenied {
+            "let the user that Sidegate runs as read it"
+        } else {
+            ""
         };
         self.fault(
             path,
@@ -55,6 +74,14 @@ impl Files {
             help,
         );
     }
+}
+
+/// Where the path and the links that ConfigMaps are swapped by lead.
+fn version(path: &Path) -> (Option<PathBuf>, Option<PathBuf>) {
+    (
+        path.canonicalize().ok(),
+        fs::read_link(path.join("..data")).ok(),
+    )
 }
 
 fn shown(path: &Path) -> String {
@@ -129,7 +156,11 @@ fn beside(path: &Path, files: &mut Files) {
     for entry in entries.flatten() {
         let name = entry.file_name();
         let name = name.to_string_lossy();
-        if !name.starts_with('.') && name != YAML && name != TAR && !name.ends_with(".md") {
+        if !name.starts_with('.')
+            && name != YAML
+            && name != TAR
+            && super::layout::extension(&name) != Some("md")
+        {
             let message = format!("nothing reads this: the folder's bundle is in {YAML} or {TAR}");
             files.fault(
                 &name,
@@ -246,3 +277,6 @@ fn bounded(path: &Path, most: u64) -> io::Result<Option<Vec<u8>>> {
     let read = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
     Ok((read <= most).then_some(bytes))
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,8 +13,8 @@ pub(super) enum Place<'p> {
     Managed(&'p str),
     /// `managed/NAME.yaml`
     ManagedAbout,
-    /// `accounts/FOLDER/…`
-    InAccount(&'p str, InAccount<'p>),
+    /// `accounts/FOLDER/…`, what it is, and its name
+    InAccount(&'p str, InAccount, &'p str),
     /// `permission-sets/NAME.yaml`
     PermissionSet(&'p str),
     /// `identity-providers/NAME.yaml`
@@ -29,21 +29,21 @@ pub(super) enum Place<'p> {
 
 /// What a file of an account is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum InAccount<'p> {
+pub(super) enum InAccount {
     /// `account.yaml`
     Account,
     /// `users/NAME.yaml`
-    User(&'p str),
+    User,
     /// `groups/NAME.yaml`
-    Group(&'p str),
+    Group,
     /// `roles/NAME.yaml`
-    Role(&'p str),
+    Role,
     /// `policies/NAME.json`
-    Policy(&'p str),
+    Policy,
     /// `policies/NAME.yaml`
     PolicyAbout,
     /// `resources/NAME.yaml`
-    Resource(&'p str),
+    Resource,
 }
 
 /// Tells what the file at `path` is.
@@ -62,15 +62,17 @@ pub(super) fn place(path: &str) -> Place<'_> {
         ["routes", file] => stem(file, ".yaml")
             .filter(|name| !name.ends_with(".openapi"))
             .map(Place::Routes),
-        ["accounts", folder, "account.yaml"] => Some(Place::InAccount(folder, InAccount::Account)),
+        ["accounts", folder, "account.yaml"] => {
+            Some(Place::InAccount(folder, InAccount::Account, "account"))
+        }
         ["accounts", folder, kind, file] => {
-            in_account(kind, file).map(|found| Place::InAccount(folder, found))
+            in_account(kind, file).map(|(what, name)| Place::InAccount(folder, what, name))
         }
         _ => None,
     };
     let notes = parts
         .last()
-        .is_some_and(|file| *file == "LICENSE" || file.ends_with(".md"));
+        .is_some_and(|file| *file == "LICENSE" || extension(file) == Some("md"));
     match found {
         Some(found) => found,
         None if notes => Place::Notes,
@@ -78,26 +80,33 @@ pub(super) fn place(path: &str) -> Place<'_> {
     }
 }
 
-fn in_account<'p>(kind: &str, file: &'p str) -> Option<InAccount<'p>> {
-    match kind {
-        "users" => stem(file, ".yaml").map(InAccount::User),
-        "groups" => stem(file, ".yaml").map(InAccount::Group),
-        "roles" => stem(file, ".yaml").map(InAccount::Role),
-        "resources" => stem(file, ".yaml").map(InAccount::Resource),
-        "policies" => stem(file, ".json")
-            .map(InAccount::Policy)
-            .or_else(|| stem(file, ".yaml").map(|_| InAccount::PolicyAbout)),
-        _ => None,
-    }
+fn in_account<'p>(kind: &str, file: &'p str) -> Option<(InAccount, &'p str)> {
+    let (what, extension) = match kind {
+        "users" => (InAccount::User, ".yaml"),
+        "groups" => (InAccount::Group, ".yaml"),
+        "roles" => (InAccount::Role, ".yaml"),
+        "resources" => (InAccount::Resource, ".yaml"),
+        "policies" => match stem(file, ".json") {
+            Some(_) => (InAccount::Policy, ".json"),
+            None => (InAccount::PolicyAbout, ".yaml"),
+        },
+        _ => return None,
+    };
+    Some((what, stem(file, extension)?))
 }
 
 fn stem<'p>(file: &'p str, extension: &str) -> Option<&'p str> {
     file.strip_suffix(extension).filter(|stem| !stem.is_empty())
 }
 
+/// What stands behind the last dot.
+pub(super) fn extension(path: &str) -> Option<&str> {
+    path.rsplit_once('.').map(|(_, extension)| extension)
+}
+
 /// How to mend a file whose place says nothing.
 pub(super) fn help(path: &str) -> String {
-    if path.ends_with(".yml") {
+    if extension(path) == Some("yml") {
         return "name it .yaml".to_owned();
     }
     let parts: Vec<&str> = path.split('/').collect();
@@ -172,7 +181,7 @@ mod tests {
         assert_eq!(place("managed/x.yaml"), Place::ManagedAbout);
         assert_eq!(
             place("accounts/1-a/users/bob@x.yaml"),
-            Place::InAccount("1-a", InAccount::User("bob@x"))
+            Place::InAccount("1-a", InAccount::User, "bob@x")
         );
         for path in [
             "scps/a.yaml",

@@ -204,21 +204,19 @@ impl<'w> Work<'w> {
         routes
     }
 
-    /// The files of one kind, by account folder.
-    fn in_accounts<T: 'w>(
-        &self,
-        select: impl Fn(InAccount<'w>) -> Option<T>,
-    ) -> Vec<(Arc<str>, AccountId, T)> {
-        let mut found = Vec::new();
-        for (path, _) in self.files.iter() {
-            if let Place::InAccount(folder, what) = layout::place(path)
-                && let Some(account) = self.folders.get(folder)
-                && let Some(item) = select(what)
-            {
-                found.push((Arc::clone(path), *account, item));
-            }
-        }
-        found
+    /// The files of one kind in all account folders, with their accounts and names.
+    fn in_accounts(&self, wanted: InAccount) -> Vec<(Arc<str>, AccountId, &'w str)> {
+        let files: &'w Files = self.files;
+        files
+            .iter()
+            .filter_map(|(path, _)| {
+                let Place::InAccount(folder, what, name) = layout::place(path) else {
+                    return None;
+                };
+                let account = self.folders.get(folder).filter(|_| what == wanted)?;
+                Some((Arc::clone(path), *account, name))
+            })
+            .collect()
     }
 
     /// Takes over the faults of a report.

@@ -95,5 +95,5 @@ pub(super) fn node(path: &str, text: &str, report: &mut Report) -> Option<Node> 
 }
 
 pub(super) fn is_json(path: &str) -> bool {
-    path.rsplit('.').next() == Some("json")
+    super::layout::extension(path) == Some("json")
 }

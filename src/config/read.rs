@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::section::Section;
 use super::settings::{Listener, ListenerTls, Mode, Protocol, Settings, Upstream, UpstreamTimes};
-use super::value::{HeaderPattern, Name, Size};
+use super::value::{HeaderPattern, Name, Size, Token};
 
 /// A time limit that is one.
 const TIMEOUT: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(86_400);
@@ -49,6 +49,13 @@ pub(super) fn settings(root: &mut Section<'_, '_, '_>) -> Settings {
         "forward_credential",
         &mut settings.headers.forward_credential,
     );
+    root.section("tokens", |section| {
+        let (mut header, mut cookie) = (None, None);
+        section.set_optional("header", &mut header);
+        section.set_optional("cookie", &mut cookie);
+        settings.tokens.header = header.map(|Token(name)| name.to_ascii_lowercase().into());
+        settings.tokens.cookie = cookie.map(|Token(name)| name);
+    });
     root.set("refusal_detail", &mut settings.refusal_detail);
     root.section("log", |section| {
         section.set("level", &mut settings.log.level);
@@ -167,10 +174,6 @@ fn limits(section: &mut Section<'_, '_, '_>, settings: &mut Settings) {
     limits.head_size = head.0;
     section.set_within("head_fields", &(10..=1000), &mut limits.head_fields);
     section.set_within("body_idle_timeout", &TIMEOUT, &mut limits.body_idle_timeout);
-    let mut body = limits.body_size.map(Size);
-    let any = Size::range(0, 1 << 50);
-    section.set_or("body_size", "unlimited", &any, &mut body);
-    limits.body_size = body.map(|size| size.0);
     section.set_within("write_timeout", &TIMEOUT, &mut limits.write_timeout);
     section.set_within("idle_timeout", &TIMEOUT, &mut limits.idle_timeout);
     section.set_within("connections", &(1..=1_000_000), &mut limits.connections);

@@ -1,12 +1,14 @@
 //! What a configuration says, as plain data, with the documented defaults. Reads nothing and knows no YAML.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::audit::sink;
+use crate::net::Address;
+use crate::net::cidr::Cidr;
 
 const KIB: u64 = 1024;
 
@@ -31,30 +33,14 @@ pub struct Settings {
     pub drain: Drain,
     /// What is believed of, and passed on in, headers.
     pub headers: Headers,
+    /// Where tokens may stand.
+    pub tokens: Tokens,
     /// How much a refusal says.
     pub refusal_detail: RefusalDetail,
     /// The process's own log.
     pub log: Log,
     /// Worker threads; `None`: one a core.
     pub workers: Option<NonZeroUsize>,
-}
-
-/// An address to listen on.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Address {
-    /// `host:port`; an IPv6 host stands in brackets.
-    Tcp(Box<str>),
-    /// A Unix socket.
-    Unix(PathBuf),
-}
-
-impl fmt::Display for Address {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Tcp(address) => f.write_str(address),
-            Self::Unix(path) => write!(f, "unix:{}", path.display()),
-        }
-    }
 }
 
 /// One of `listeners`.
@@ -125,25 +111,34 @@ impl Default for UpstreamTimes {
     }
 }
 
-/// An upstream's URL: scheme, host and port. It has no path: the path that policy judged is sent as it is.
+/// Where an upstream is. It has no path: the path that policy judged is sent as it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Url {
-    /// Whether it is `https`.
-    pub tls: bool,
-    /// The host; an IPv6 address without its brackets.
-    pub host: Box<str>,
-    /// The port, given or the scheme's.
-    pub port: u16,
+pub enum Url {
+    /// `http://HOST:PORT` or `https://HOST:PORT`
+    Http {
+        /// Whether it is `https`.
+        tls: bool,
+        /// The host; an IPv6 address without its brackets.
+        host: Box<str>,
+        /// The port, given or the scheme's.
+        port: u16,
+    },
+    /// `unix:/PATH`
+    Unix(PathBuf),
 }
 
 impl fmt::Display for Url {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let scheme = if self.tls { "https" } else { "http" };
-        let Self { host, port, .. } = self;
-        if host.contains(':') {
-            write!(f, "{scheme}://[{host}]:{port}")
-        } else {
-            write!(f, "{scheme}://{host}:{port}")
+        match self {
+            Self::Http { tls, host, port } => {
+                let scheme = if *tls { "https" } else { "http" };
+                if host.contains(':') {
+                    write!(f, "{scheme}://[{host}]:{port}")
+                } else {
+                    write!(f, "{scheme}://{host}:{port}")
+                }
+            }
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
         }
     }
 }
@@ -168,14 +163,14 @@ pub struct Bundle {
 /// `health`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Health {
-    /// Where it listens.
-    pub address: Address,
+    /// Where it listens: kubelet and Prometheus reach no Unix socket.
+    pub address: SocketAddr,
 }
 
 impl Default for Health {
     fn default() -> Self {
         Self {
-            address: Address::Tcp("0.0.0.0:9900".into()),
+            address: SocketAddr::from(([0, 0, 0, 0], 9900)),
         }
     }
 }
@@ -198,8 +193,6 @@ pub struct Limits {
     pub head_fields: usize,
     /// Between two pieces of a request's body.
     pub body_idle_timeout: Duration,
-    /// Size of a request's body; `None`: unlimited, as bodies are streamed.
-    pub body_size: Option<u64>,
     /// How long a client may leave an answer unread.
     pub write_timeout: Duration,
     /// How long a connection without a request is kept.
@@ -217,7 +210,6 @@ impl Default for Limits {
             head_size: 64 * KIB,
             head_fields: 100,
             body_idle_timeout: Duration::from_secs(15),
-            body_size: None,
             write_timeout: Duration::from_secs(30),
             idle_timeout: Duration::from_secs(60),
             connections: 10_000,
@@ -248,7 +240,7 @@ impl Default for Drain {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Headers {
     /// Whose `X-Forwarded-*` is believed.
-    pub trusted_proxies: Vec<Network>,
+    pub trusted_proxies: Vec<Cidr>,
     /// Names removed from every request, beside `X-Sidegate-*`: lower case; `*` at the end stands for any rest.
     pub strip: Vec<Box<str>>,
     /// Whether the client's credential is passed on.
@@ -266,7 +258,7 @@ impl Default for Headers {
 }
 
 /// Names that upstreams commonly trust for who is calling, and for what.
-const STRIP_HEADERS: [&str; 17] = [
+const STRIP_HEADERS: [&str; 18] = [
     "x-remote-user",
     "x-forwarded-user",
     "x-auth-request-*",
@@ -284,42 +276,16 @@ const STRIP_HEADERS: [&str; 17] = [
     "x-forwarded-uri",
     "x-forwarded-prefix",
     "x-envoy-original-path",
+    "x-accel-redirect",
 ];
 
-/// A network in CIDR notation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Network {
-    /// Its first address.
-    pub address: IpAddr,
-    /// How many leading bits count.
-    pub prefix: u8,
-}
-
-impl fmt::Display for Network {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.address, self.prefix)
-    }
-}
-
-impl Network {
-    /// Whether `address` is inside. An IPv4 address written as IPv6 (`::ffff:…`) counts as IPv4.
-    pub fn contains(&self, address: IpAddr) -> bool {
-        match (self.address, address.to_canonical()) {
-            (IpAddr::V4(own), IpAddr::V4(other)) => {
-                let mask = u32::MAX
-                    .checked_shl(32_u32.saturating_sub(self.prefix.into()))
-                    .unwrap_or(0);
-                own.to_bits() & mask == other.to_bits() & mask
-            }
-            (IpAddr::V6(own), IpAddr::V6(other)) => {
-                let mask = u128::MAX
-                    .checked_shl(128_u32.saturating_sub(self.prefix.into()))
-                    .unwrap_or(0);
-                own.to_bits() & mask == other.to_bits() & mask
-            }
-            (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => false,
-        }
-    }
+/// `tokens`: where a bearer token may stand beside `Authorization`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tokens {
+    /// In this header, in lower case.
+    pub header: Option<Box<str>>,
+    /// In this cookie.
+    pub cookie: Option<Box<str>>,
 }
 
 /// `refusal_detail`.

@@ -1,12 +1,14 @@
 //! How single values are written: `10s`, `64KiB`, `host:port`, `10.0.0.0/8`, one of a few words.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use super::env;
 use super::section::Reading;
-use super::settings::{Address, Network, Url};
+use super::settings::Url;
+use crate::net::Address;
+use crate::net::cidr::Cidr;
 use crate::source::mapping::string;
 use crate::source::{Node, Report, Span, Value};
 
@@ -86,21 +88,28 @@ from_text!(
 );
 from_text!(
     Address,
-    "host:port, or unix: and a path",
+    "an IP address with a port, or unix: and a path",
     "127.0.0.1:8080",
-    address,
+    |text| text.parse().ok(),
     ToString::to_string
 );
 from_text!(
-    Network,
-    "an address with the number of its leading bits that count",
+    SocketAddr,
+    "an IP address with a port",
+    "0.0.0.0:9900",
+    |text| text.parse().ok(),
+    ToString::to_string
+);
+from_text!(
+    Cidr,
+    "an address, perhaps with the number of its leading bits that count; the others are 0",
     "10.0.0.0/8",
-    network,
+    |text| text.parse().ok(),
     ToString::to_string
 );
 from_text!(
     Url,
-    "http:// or https://, a host and perhaps a port, and no path",
+    "http:// or https://, a host and perhaps a port and no path; or unix: and a path",
     "http://127.0.0.1:3000",
     url,
     ToString::to_string
@@ -118,14 +127,25 @@ from_text!(
     "X-Remote-User",
     |text| {
         let name = text.strip_suffix('*').unwrap_or(text);
-        let fine = !name.is_empty()
-            && name
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || b"-_.!#$%&'+^`|~".contains(&byte));
-        fine.then(|| Self(text.to_ascii_lowercase().into()))
+        is_token(name).then(|| Self(text.to_ascii_lowercase().into()))
     },
     |pattern| pattern.0.to_string()
 );
+from_text!(
+    Token,
+    "a name as headers and cookies have it",
+    "x-token",
+    |text| is_token(text).then(|| Self(text.into())),
+    |token| token.0.to_string()
+);
+
+/// RFC 9110's `token`.
+fn is_token(text: &str) -> bool {
+    !text.is_empty()
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-_.!#$%&'+^`|~".contains(&byte))
+}
 
 fn duration(text: &str) -> Option<Duration> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
@@ -141,17 +161,6 @@ fn duration(text: &str) -> Option<Duration> {
     number.checked_mul(milliseconds).map(Duration::from_millis)
 }
 
-fn address(text: &str) -> Option<Address> {
-    if let Some(path) = text.strip_prefix("unix:") {
-        return path
-            .starts_with('/')
-            .then(|| Address::Unix(PathBuf::from(path)));
-    }
-    let (host, port) = text.rsplit_once(':')?;
-    let fine = text.parse::<SocketAddr>().is_ok() || (is_host(host) && is_port(port));
-    fine.then(|| Address::Tcp(text.into()))
-}
-
 fn is_port(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_digit()) && text.parse::<u16>().is_ok()
 }
@@ -165,21 +174,10 @@ fn is_host(text: &str) -> bool {
             .all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte))
 }
 
-fn network(text: &str) -> Option<Network> {
-    let (address, prefix) = match text.split_once('/') {
-        Some((address, prefix)) => (address.parse::<IpAddr>().ok()?, Some(prefix)),
-        None => (text.parse::<IpAddr>().ok()?, None),
-    };
-    let longest: u8 = if address.is_ipv4() { 32 } else { 128 };
-    let prefix = match prefix {
-        None => longest,
-        Some(digits) if digits.bytes().all(|byte| byte.is_ascii_digit()) => digits.parse().ok()?,
-        Some(_) => return None,
-    };
-    (prefix <= longest).then_some(Network { address, prefix })
-}
-
 fn url(text: &str) -> Option<Url> {
+    if let Some(path) = text.strip_prefix("unix:") {
+        return path.starts_with('/').then(|| Url::Unix(path.into()));
+    }
     let (tls, rest) = match text.split_once("://")? {
         ("http", rest) => (false, rest),
         ("https", rest) => (true, rest),
@@ -209,7 +207,7 @@ fn url(text: &str) -> Option<Url> {
         Some(port) if is_port(port) => port.parse().ok()?,
         Some(_) => return None,
     };
-    Some(Url {
+    Some(Url::Http {
         tls,
         host: host.into(),
         port,
@@ -247,6 +245,9 @@ impl Name {
 
 /// A header's name in lower case, with `*` at its end for any rest.
 pub(super) struct HeaderPattern(pub(super) Box<str>);
+
+/// The name of a header or a cookie.
+pub(super) struct Token(pub(super) Box<str>);
 
 /// A number of bytes.
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]

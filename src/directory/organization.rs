@@ -6,7 +6,7 @@ use crate::arn::AccountId;
 use crate::policy::PolicySet;
 
 /// An organization.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Organization {
     /// `o-…`
     pub id: Box<str>,
@@ -17,7 +17,7 @@ pub struct Organization {
 }
 
 /// Where an account stands.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Place {
     /// `o-x/r-y/ou-z/`
     pub path: Box<str>,
@@ -25,7 +25,8 @@ pub struct Place {
     pub levels: Vec<Level>,
     /// The SCPs, one set a level.
     pub scps: Vec<PolicySet>,
-    /// The RCPs, one set a level; empty when none is attached anywhere on the way.
+    /// The RCPs, one set a level; empty when none is attached anywhere on the way. RCPFullAWSAccess, which is on every
+    /// level, is not among them.
     pub rcps: Vec<PolicySet>,
 }
 

@@ -38,12 +38,14 @@ pub struct ResourceFacts<'d> {
     pub tags: SmallVec<[(&'d str, &'d str); 4]>,
 }
 
+type ByAccount = HashMap<Box<str>, Vec<Arc<Resource>>>;
+
 /// All resource files, found by ARN.
 #[derive(Debug, Default)]
 pub(super) struct Index {
     exact: HashMap<Box<str>, Vec<Arc<Resource>>>,
     /// Service, then account.
-    patterns: HashMap<Box<str>, HashMap<Box<str>, Vec<Arc<Resource>>>>,
+    patterns: HashMap<Box<str>, ByAccount>,
 }
 
 impl Index {

@@ -1,6 +1,7 @@
 //! Ranges of addresses, for peers that are believed.
 
-use std::net::IpAddr;
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
 /// A range of addresses in CIDR notation; a bare address is a range of one.
@@ -48,6 +49,23 @@ impl FromStr for Cidr {
     }
 }
 
+impl fmt::Display for Cidr {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ones = self.mask.count_ones();
+        match u32::try_from(self.network) {
+            Ok(network) if self.v4 => {
+                write!(
+                    formatter,
+                    "{}/{}",
+                    Ipv4Addr::from(network),
+                    ones.saturating_sub(96)
+                )
+            }
+            _ => write!(formatter, "{}/{ones}", Ipv6Addr::from(self.network)),
+        }
+    }
+}
+
 fn bits(address: IpAddr) -> (u128, bool) {
     match address {
         IpAddr::V4(address) => (u128::from(u32::from(address)), true),
@@ -75,6 +93,16 @@ mod tests {
         assert!(holds("::/0", "::1"));
         assert!(holds("192.0.2.7", "192.0.2.7"));
         assert!(!holds("192.0.2.7", "192.0.2.8"));
+        for text in [
+            "10.0.0.0/8",
+            "0.0.0.0/0",
+            "192.0.2.7/32",
+            "fd00::/8",
+            "::/0",
+            "::1/128",
+        ] {
+            assert_eq!(text.parse::<Cidr>().unwrap().to_string(), text);
+        }
         for text in ["10.0.0.1/8", "10.0.0.0/33", "10.0.0.0/", "x", "::1/129"] {
             assert!(text.parse::<Cidr>().is_err(), "{text}");
         }

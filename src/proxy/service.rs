@@ -99,11 +99,11 @@ impl<C: Control> Proxy<C> {
             peer: origin.client,
             secure: origin.secure,
             listener: &connection.listener,
+            request_id: record.id.to_str().unwrap_or_default(),
         };
         let Judgement { facts, verdict } = self.control.judge(&head).await;
-        let facts = record.facts.insert(facts);
+        record.facts = Some(facts);
         let permit = verdict?;
-        self.control.reserve(facts).await?;
         let upstream = self
             .upstreams
             .iter()
@@ -223,7 +223,7 @@ impl From<crate::gate::Refusal> for Refused {
     fn from(refusal: crate::gate::Refusal) -> Self {
         Self {
             reason: refusal.reason,
-            message: Some(refusal.message),
+            message: refusal.message,
         }
     }
 }

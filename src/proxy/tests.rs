@@ -2,6 +2,7 @@
 //! matter. What is permitted is told by the path: `/denied…` is refused, `/up…` may be upgraded.
 
 mod attacks;
+mod bodies;
 mod exchanges;
 mod faults;
 mod support;

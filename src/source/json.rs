@@ -2,6 +2,8 @@
 //!
 //! `serde_json` keeps the last of two equal keys and no places: for a policy the first is a silent change of meaning.
 
+use std::collections::HashMap;
+
 use super::{Entry, Node, Position, Report, Span, Value};
 
 /// Nesting that no honest document reaches; recursion is bounded by it.
@@ -169,7 +171,7 @@ impl Reader<'_, '_> {
     fn map(&mut self, depth: u32) -> Option<Value> {
         self.advance(1);
         let mut entries: Vec<Entry> = Vec::new();
-        let mut seen = std::collections::HashMap::new();
+        let mut seen = Seen::default();
         self.skip_white_space();
         if self.peek() == Some(b'}') {
             self.advance(1);
@@ -195,7 +197,7 @@ impl Reader<'_, '_> {
             self.advance(1);
             self.skip_white_space();
             let value = self.value(depth.saturating_add(1))?;
-            if let Some(first) = seen.insert(key.clone(), start.line) {
+            if let Some(first) = seen.first_line(&entries, &key) {
                 self.report.error(
                     "duplicate-key",
                     key_span,
@@ -242,12 +244,20 @@ impl Reader<'_, '_> {
         let mut out = String::new();
         loop {
             let rest = self.text.get(self.at..).unwrap_or_default();
-            let plain = rest
-                .bytes()
-                .take_while(|byte| !matches!(byte, b'"' | b'\\' | 0..=0x1f))
-                .count();
-            out.push_str(rest.get(..plain).unwrap_or_default());
+            let end = memchr::memchr2(b'"', b'\\', rest.as_bytes()).unwrap_or(rest.len());
+            let run = rest.as_bytes().get(..end).unwrap_or_default();
+            let plain = if run.iter().fold(false, |odd, byte| odd | (*byte < 0x20)) {
+                run.iter().position(|byte| *byte < 0x20).unwrap_or(end)
+            } else {
+                end
+            };
+            let text = rest.get(..plain).unwrap_or_default();
             self.advance(plain);
+            if out.is_empty() && self.peek() == Some(b'"') {
+                self.advance(1);
+                return Some(text.into());
+            }
+            out.push_str(text);
             match self.peek() {
                 Some(b'"') => {
                     self.advance(1);
@@ -333,6 +343,34 @@ impl Reader<'_, '_> {
     }
 }
 
+/// The keys of one object and the lines of their first places. A few are compared one by one; many go into a map.
+#[derive(Default)]
+struct Seen {
+    lines: HashMap<Box<str>, u32>,
+    /// How many entries are in the map.
+    added: usize,
+}
+
+impl Seen {
+    const FEW: usize = 16;
+
+    /// The line where `key` stands already among `entries`.
+    fn first_line(&mut self, entries: &[Entry], key: &str) -> Option<u32> {
+        if entries.len() < Self::FEW {
+            let same = entries.iter().find(|entry| &*entry.key == key)?;
+            return Some(same.key_span.start.line);
+        }
+        // Entries come one at a time: those that are not in the map yet are added first.
+        for entry in entries.iter().skip(self.added) {
+            self.lines
+                .entry(entry.key.clone())
+                .or_insert(entry.key_span.start.line);
+        }
+        self.added = entries.len();
+        self.lines.get(key).copied()
+    }
+}
+
 /// RFC 8259, section 6.
 fn is_number(text: &str) -> bool {
     let text = text.strip_prefix('-').unwrap_or(text);
@@ -414,5 +452,12 @@ mod tests {
             .map(|fault| (fault.id, fault.span.start.line, fault.span.start.column))
             .collect();
         assert_eq!(places, [("duplicate-key", 2, 1), ("duplicate-key", 2, 18)]);
+
+        let many: Vec<String> = (0..40).map(|n| format!("\"k{}\":{n}", n % 30)).collect();
+        let mut report = Report::on("t.json");
+        read(&format!("{{{}}}", many.join(",\n")), &mut report);
+        assert_eq!(report.faults().len(), 10);
+        assert!(report.faults()[0].message.ends_with("first on line 1"));
+        assert_eq!(report.faults()[9].span.start.line, 40);
     }
 }

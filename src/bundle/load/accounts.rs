@@ -25,7 +25,10 @@ impl Work<'_> {
             let entry = folders
                 .entry(folder)
                 .or_insert_with(|| (Arc::clone(path), false));
-            if matches!(layout::place(path), Place::InAccount(_, InAccount::Account)) {
+            if matches!(
+                layout::place(path),
+                Place::InAccount(_, InAccount::Account, _)
+            ) {
                 *entry = (Arc::clone(path), true);
             }
         }

@@ -9,12 +9,15 @@ use crate::bundle::read::principal::Raw;
 use crate::directory::{Group, Role, User};
 use crate::policy::{Policy, PolicySet};
 
+/// What was read from a file, and what was made of it.
+pub(super) type Made<T> = (Arc<Read<Raw>>, Arc<T>);
+
 /// What was made from which file.
 #[derive(Debug, Default)]
 pub(super) struct Kept {
-    pub(super) users: HashMap<Arc<str>, (Arc<Read<Raw>>, Arc<User>)>,
-    pub(super) groups: HashMap<Arc<str>, (Arc<Read<Raw>>, Arc<Group>)>,
-    pub(super) roles: HashMap<Arc<str>, (Arc<Read<Raw>>, Arc<Role>)>,
+    pub(super) users: HashMap<Arc<str>, Made<User>>,
+    pub(super) groups: HashMap<Arc<str>, Made<Group>>,
+    pub(super) roles: HashMap<Arc<str>, Made<Role>>,
 }
 
 /// Whether a set holds just these policies.

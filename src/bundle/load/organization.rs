@@ -16,19 +16,17 @@ use crate::policy::{Kind, Policy, PolicySet};
 use crate::source::{Report, Severity, Span, json, nearest};
 
 const FILE: &str = "organization.yaml";
-/// Characters of an SCP or RCP, white space included, and how many a level has.
-const SIZE_QUOTA: usize = 5_120;
+/// How many SCPs or RCPs a level has.
 const COUNT_QUOTA: usize = 5;
 
 /// The SCP that allows everything; built in.
 const FULL: &str = "FullAWSAccess";
-/// The RCP that allows everything; on every level, and never detached.
+/// The RCP that allows everything; on every level, never detached, and known to the engine.
 const RCP_FULL: &str = "RCPFullAWSAccess";
 const FULL_TEXT: &str =
     r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#;
-const RCP_FULL_TEXT: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*"}]}"#;
 
-/// SCPs or RCPs by name; `None`: its file has faults.
+/// SCPs or RCPs by name; `None`: its file has faults, or it is known without one.
 type Named = BTreeMap<Box<str>, Option<Arc<Policy>>>;
 
 /// The way from the root down to a level.
@@ -125,17 +123,18 @@ impl Work<'_> {
 
     /// The files under `scps/` or `rcps/`, and the built-in one.
     fn control_policies(&mut self, kind: Kind, tree: &Tree, organization_id: &str) -> Named {
-        let (built_in, text, family) = match kind {
-            Kind::Rcp => (RCP_FULL, RCP_FULL_TEXT, "resource_control_policy"),
-            _ => (FULL, FULL_TEXT, "service_control_policy"),
+        let (built_in, family) = if kind == Kind::Rcp {
+            (RCP_FULL, "resource_control_policy")
+        } else {
+            (FULL, "service_control_policy")
         };
         let partition = self.partition.clone();
         let files = self.files;
         let mut named = Named::new();
-        for (path, content) in files.iter() {
-            let name = match (kind, layout::place(path)) {
-                (Kind::Scp, Place::Scp(name)) | (Kind::Rcp, Place::Rcp(name)) => name,
-                _ => continue,
+        for (path, _) in files.iter() {
+            let place = (kind, layout::place(path));
+            let ((Kind::Scp, Place::Scp(name)) | (Kind::Rcp, Place::Rcp(name))) = place else {
+                continue;
             };
             self.name(family, path, name, 128);
             if name == built_in {
@@ -154,19 +153,16 @@ impl Work<'_> {
                 tree.management
             );
             let used = Use { kind, name: &arn };
-            let doc = self.document_file(path, used, None);
-            self.size(path, content.chars().count(), SIZE_QUOTA, "this policy");
+            let doc = self.document_file(path, used);
             named.insert(name.into(), doc.map(|doc| Arc::clone(&doc.policy)));
         }
-        let arn = format!("arn:{partition}:organizations::aws:policy/{family}/p-{built_in}");
-        // RCPs proper are Deny only, and the one that is built in is not.
-        let kind = if kind == Kind::Rcp {
-            Kind::Resource
+        if kind == Kind::Scp {
+            let arn = format!("arn:{partition}:organizations::aws:policy/{family}/p-{FULL}");
+            if let Some(doc) = self.built_in(FULL_TEXT, Use { kind, name: &arn }) {
+                named.insert(FULL.into(), Some(Arc::clone(&doc.policy)));
+            }
         } else {
-            kind
-        };
-        if let Some(doc) = self.built_in(text, Use { kind, name: &arn }) {
-            named.insert(built_in.into(), Some(Arc::clone(&doc.policy)));
+            named.insert(RCP_FULL.into(), None);
         }
         named
     }
@@ -250,12 +246,7 @@ impl Work<'_> {
             self.take(report);
         }
         way.scps.push(scps);
-        let mut rcps = self.control(&attached.rcps, &walk.rcps, "rcps");
-        // Written out or not, it is there once.
-        for full in walk.rcps.get(RCP_FULL).into_iter().flatten() {
-            rcps.retain(|policy| !Arc::ptr_eq(policy, full));
-            rcps.insert(0, Arc::clone(full));
-        }
+        let rcps = self.control(&attached.rcps, &walk.rcps, "rcps");
         way.rcps.push(rcps);
     }
 
@@ -297,29 +288,12 @@ impl Work<'_> {
         }
         found
     }
-
-    /// Warns about a policy that is longer than AWS stores.
-    pub(super) fn size(&mut self, file: &str, size: usize, most: usize, what: &str) {
-        if size > most {
-            let mut report = Report::on(file);
-            let message = format!("{what} has {size} characters, and AWS stores {most} at most");
-            report.add(
-                Severity::Warning,
-                "quota",
-                first_line(),
-                message,
-                "split it, or say it shorter",
-            );
-            self.take(report);
-        }
-    }
 }
 
 impl Way {
     fn place(self) -> directory::Place {
         let sets = |levels: Vec<Vec<Arc<Policy>>>| levels.into_iter().map(PolicySet::new).collect();
-        // A level with the built-in RCP alone forbids nothing.
-        let rcps = if self.rcps.iter().any(|level| level.len() > 1) {
+        let rcps = if self.rcps.iter().any(|level| !level.is_empty()) {
             sets(self.rcps)
         } else {
             Vec::new()

@@ -13,31 +13,20 @@ use crate::directory::ManagedPolicy;
 use crate::policy::Kind;
 use crate::source::nearest;
 
-/// Characters of a managed policy (IAM User Guide, quotas).
-const MANAGED_QUOTA: usize = 6_144;
-
 impl Work<'_> {
     /// Reads all managed policies.
     pub(super) fn policies(&mut self) {
-        let predefined: Vec<(Arc<str>, String)> = self
-            .files
-            .iter()
-            .filter_map(|(path, _)| match layout::place(path) {
-                Place::Managed(name) => Some((Arc::clone(path), name.to_owned())),
-                _ => None,
-            })
-            .collect();
-        for (path, name) in predefined {
-            self.name("managed", &path, &name, 128);
-            let policy = self.managed_policy(&path, None, &name);
-            self.predefined.insert(name.into(), policy);
+        let files = self.files;
+        for (path, _) in files.iter() {
+            if let Place::Managed(name) = layout::place(path) {
+                self.name("managed", path, name, 128);
+                let policy = self.managed_policy(path, None, name);
+                self.predefined.insert(name.into(), policy);
+            }
         }
-        for (path, account, name) in self.in_accounts(|what| match what {
-            InAccount::Policy(name) => Some(name.to_owned()),
-            _ => None,
-        }) {
-            self.name(&format!("{account}/policies"), &path, &name, 128);
-            let policy = self.managed_policy(&path, Some(account), &name);
+        for (path, account, name) in self.in_accounts(InAccount::Policy) {
+            self.name(&format!("{account}/policies"), &path, name, 128);
+            let policy = self.managed_policy(&path, Some(account), name);
             self.customers
                 .entry(account)
                 .or_default()
@@ -93,7 +82,7 @@ impl Work<'_> {
             kind: Kind::Identity,
             name: arn.as_str(),
         };
-        let doc = self.document_file(path, used, Some(MANAGED_QUOTA))?;
+        let doc = self.document_file(path, used)?;
         let made = ManagedPolicy {
             arn: arn.as_str().into(),
             id: given_or_derived(
@@ -122,7 +111,7 @@ impl Work<'_> {
             .filter(|path| {
                 matches!(
                     layout::place(path),
-                    Place::ManagedAbout | Place::InAccount(_, InAccount::PolicyAbout)
+                    Place::ManagedAbout | Place::InAccount(_, InAccount::PolicyAbout, _)
                 )
             })
             .filter(|path| {
@@ -144,12 +133,7 @@ impl Work<'_> {
     }
 
     /// A policy document in a file of its own.
-    pub(super) fn document_file(
-        &mut self,
-        path: &Arc<str>,
-        used: Use<'_>,
-        quota: Option<usize>,
-    ) -> Option<Arc<Doc>> {
+    pub(super) fn document_file(&mut self, path: &Arc<str>, used: Use<'_>) -> Option<Arc<Doc>> {
         let file = self.files.get(path)?;
         let key = (
             Arc::clone(path),
@@ -158,9 +142,6 @@ impl Work<'_> {
         let read = self.memos.documents.get(key, &file.hash, |report| {
             let node = read::node(path, &file.text, report)?;
             let doc = document::document(&node, used, report)?;
-            if let Some(most) = quota {
-                document::quota(doc.size, most, "this policy", &node, report);
-            }
             Some(Arc::new(doc))
         });
         let read = self.taken(read);
@@ -204,6 +185,6 @@ impl Work<'_> {
             return None;
         };
         let path = Arc::clone(path);
-        self.document_file(&path, used, None)
+        self.document_file(&path, used)
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::kept::{bounds, holds};
+use super::kept::{Made, bounds, holds};
 use super::{Work, given_or_derived, parsed, references::Naming};
 use crate::arn::{AccountId, Arn};
 use crate::bundle::layout::InAccount;
@@ -16,9 +16,6 @@ use crate::source::nearest;
 
 /// Groups by account and name; `None`: its file has faults.
 pub(super) type Groups = HashMap<(AccountId, Box<str>), Option<Arc<Group>>>;
-
-/// Characters of a trust policy: IAM's quota without a raise.
-const TRUST_QUOTA: usize = 2_048;
 
 impl Work<'_> {
     fn principal_file(&mut self, path: &Arc<str>, who: Who) -> Option<Arc<Read<Raw>>> {
@@ -35,10 +32,7 @@ impl Work<'_> {
     pub(super) fn groups(&mut self) -> Groups {
         let mut groups = Groups::new();
         let former = std::mem::take(&mut self.memos.kept.groups);
-        for (path, account, name) in self.in_accounts(|what| match what {
-            InAccount::Group(name) => Some(name),
-            _ => None,
-        }) {
+        for (path, account, name) in self.in_accounts(InAccount::Group) {
             self.name(&format!("{account}/groups"), &path, name, 128);
             let made = self.group(&path, account, name, former.get(&path));
             if let Some((read, group)) = &made {
@@ -56,8 +50,8 @@ impl Work<'_> {
         path: &Arc<str>,
         account: AccountId,
         name: &str,
-        former: Option<&(Arc<Read<Raw>>, Arc<Group>)>,
-    ) -> Option<(Arc<Read<Raw>>, Arc<Group>)> {
+        former: Option<&Made<Group>>,
+    ) -> Option<Made<Group>> {
         let read = self.principal_file(path, Who::Group)?;
         let raw = read.value.as_ref()?;
         let arn = Arn::group(&self.partition, account, &raw.path, name);
@@ -85,10 +79,7 @@ impl Work<'_> {
     /// Makes the users.
     pub(super) fn users(&mut self, groups: &Groups) {
         let former = std::mem::take(&mut self.memos.kept.users);
-        for (path, account, name) in self.in_accounts(|what| match what {
-            InAccount::User(name) => Some(name),
-            _ => None,
-        }) {
+        for (path, account, name) in self.in_accounts(InAccount::User) {
             self.name(&format!("{account}/users"), &path, name, 64);
             if let Some((read, user)) = self.user(&path, account, name, groups, former.get(&path)) {
                 self.parts.users.push(Arc::clone(&user));
@@ -105,8 +96,8 @@ impl Work<'_> {
         account: AccountId,
         name: &str,
         groups: &Groups,
-        former: Option<&(Arc<Read<Raw>>, Arc<User>)>,
-    ) -> Option<(Arc<Read<Raw>>, Arc<User>)> {
+        former: Option<&Made<User>>,
+    ) -> Option<Made<User>> {
         let read = self.principal_file(path, Who::User)?;
         let raw = read.value.as_ref()?;
         let arn = Arn::user(&self.partition, account, &raw.path, name);
@@ -170,10 +161,7 @@ impl Work<'_> {
     /// Makes the roles, all but those of permission sets.
     pub(super) fn roles(&mut self) {
         let former = std::mem::take(&mut self.memos.kept.roles);
-        for (path, account, name) in self.in_accounts(|what| match what {
-            InAccount::Role(name) => Some(name),
-            _ => None,
-        }) {
+        for (path, account, name) in self.in_accounts(InAccount::Role) {
             self.name(&format!("{account}/roles"), &path, name, 64);
             if let Some((read, role)) = self.role(&path, account, name, former.get(&path)) {
                 self.parts.roles.push(Arc::clone(&role));
@@ -189,8 +177,8 @@ impl Work<'_> {
         path: &Arc<str>,
         account: AccountId,
         name: &str,
-        former: Option<&(Arc<Read<Raw>>, Arc<Role>)>,
-    ) -> Option<(Arc<Read<Raw>>, Arc<Role>)> {
+        former: Option<&Made<Role>>,
+    ) -> Option<Made<Role>> {
         let read = self.principal_file(path, Who::Role)?;
         let raw = read.value.as_ref()?;
         let arn = Arn::role(&self.partition, account, &raw.path, name);
@@ -202,7 +190,6 @@ impl Work<'_> {
             name: "trust-policy",
         };
         let trust = self.document(path, raw.trust.as_ref()?, used)?;
-        self.size(path, trust.size, TRUST_QUOTA, "the trust policy");
         self.named.push(Naming {
             file: Arc::clone(path),
             trust_of: Some(account),

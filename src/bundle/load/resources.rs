@@ -23,10 +23,7 @@ impl Work<'_> {
     /// Reads all resource files.
     pub(super) fn resources(&mut self) {
         let mut placed = Vec::new();
-        for (path, account, name) in self.in_accounts(|what| match what {
-            InAccount::Resource(name) => Some(name),
-            _ => None,
-        }) {
+        for (path, account, name) in self.in_accounts(InAccount::Resource) {
             self.name(&format!("{account}/resources"), &path, name, 128);
             let Some(file) = self.files.get(&path) else {
                 continue;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::field::Reference;
 use crate::policy::{Document, Kind, Policy};
 use crate::source::mapping::Mapping;
-use crate::source::{Entry, Node, Report, Severity, Value};
+use crate::source::{Entry, Node, Report, Value};
 
 /// A policy, compiled, with what is still to be checked about it.
 #[derive(Debug)]
@@ -60,12 +60,7 @@ pub(super) fn source(node: &Node, used: Use<'_>, report: &mut Report) -> Option<
 pub(in crate::bundle) fn document(node: &Node, used: Use<'_>, report: &mut Report) -> Option<Doc> {
     let document = Document::read(node, used.kind, report)?;
     let mut principals = Vec::new();
-    let statements = node
-        .get("Statement")
-        .map_or(&[][..], |found| match &found.value {
-            Value::List(items) => items,
-            _ => std::slice::from_ref(found),
-        });
+    let statements = node.get("Statement").map_or(&[][..], one_or_many);
     for statement in statements {
         for key in ["Principal", "NotPrincipal"] {
             named(statement.get(key), &mut principals);
@@ -85,10 +80,7 @@ fn named(principal: Option<&Node>, out: &mut Vec<Named>) {
             "Federated" => true,
             _ => continue,
         };
-        let values = match &entry.value.value {
-            Value::List(items) => items,
-            _ => std::slice::from_ref(&entry.value),
-        };
+        let values = one_or_many(&entry.value);
         out.extend(values.iter().filter_map(|value| {
             Some(Named {
                 federated,
@@ -99,6 +91,11 @@ fn named(principal: Option<&Node>, out: &mut Vec<Named>) {
             })
         }));
     }
+}
+
+/// In policies a list of one may be written without brackets.
+fn one_or_many(node: &Node) -> &[Node] {
+    node.as_list().unwrap_or(std::slice::from_ref(node))
 }
 
 /// How long the document is as JSON without white space.
@@ -131,26 +128,5 @@ fn size(node: &Node) -> usize {
                 .saturating_add(3)
                 .saturating_add(size(&entry.value))
         })),
-    }
-}
-
-/// Warns about a document that is longer than IAM stores.
-pub(in crate::bundle) fn quota(
-    size: usize,
-    most: usize,
-    what: &str,
-    at: &Node,
-    report: &mut Report,
-) {
-    if size > most {
-        let mut span = at.span;
-        span.end = span.start;
-        report.add(
-            Severity::Warning,
-            "quota",
-            span,
-            format!("{what} has {size} characters, and IAM stores {most} at most"),
-            "split it, or say it shorter",
-        );
     }
 }

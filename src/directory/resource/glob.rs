@@ -57,18 +57,14 @@ pub fn overlap(a: &str, b: &str) -> bool {
         for j in 0..=b.len() {
             let left = j.checked_sub(1).and_then(|before| b.get(before));
             let from_above = reach.get(j).copied().unwrap_or_default();
-            let (from_left, diagonal) = j.checked_sub(1).map_or((false, false), |before| {
-                let get = |row: &[bool]| row.get(before).copied().unwrap_or_default();
-                (get(&row), get(&reach))
-            });
-            let reached = match (above, left) {
-                (None, None) => true,
-                (above, left) => {
-                    (above == Some(&'*') && (from_above || from_left || diagonal))
-                        || (left == Some(&'*') && (from_left || from_above || diagonal))
-                        || (diagonal && fits(above, left))
-                }
+            let before = |row: &[bool]| {
+                let at = j.checked_sub(1).and_then(|before| row.get(before));
+                at.copied().unwrap_or_default()
             };
+            let is_star = above == Some(&'*') || left == Some(&'*');
+            let reached = (i == 0 && j == 0)
+                || (is_star && (from_above || before(&row)))
+                || (before(&reach) && fits(above, left));
             if let Some(cell) = row.get_mut(j) {
                 *cell = reached;
             }

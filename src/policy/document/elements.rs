@@ -173,8 +173,11 @@ pub(super) fn actions(
     for (text, span) in texts(&entry.value, &entry.key, report) {
         match ActionPattern::read(text) {
             Ok(pattern) => {
-                let theirs = pattern.is_everything() || text.to_lowercase().starts_with("sts:");
-                if kind == Kind::Trust && !theirs && !negated {
+                if kind == Kind::Trust
+                    && !negated
+                    && !pattern.is_everything()
+                    && !pattern.prefix().starts_with(b"sts:")
+                {
                     warn(
                         report,
                         "trust-action",

@@ -56,10 +56,12 @@ fn size(node: &Node, odd: &mut Odd) -> usize {
             .bytes()
             .filter(|byte| matches!(byte, b'"' | b'\\' | b'\n' | b'\r' | b'\t'))
             .count();
-        text.chars()
-            .count()
-            .saturating_add(escapes)
-            .saturating_add(2)
+        let characters = if text.is_ascii() {
+            text.len()
+        } else {
+            text.chars().count()
+        };
+        characters.saturating_add(escapes).saturating_add(2)
     };
     match &node.value {
         Value::Null => 4,

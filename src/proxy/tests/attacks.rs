@@ -263,3 +263,112 @@ fn raw_bytes_beyond_ascii_in_a_target_are_seen_by_the_judge_or_refused() {
     assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
     assert!(upstream.lock().unwrap().is_empty());
 }
+
+/// An HTTP/2 frame.
+fn frame(kind: u8, flags: u8, stream: u8, payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
+    let mut bytes = length[1..].to_vec();
+    bytes.extend_from_slice(&[kind, flags, 0, 0, 0, stream]);
+    bytes.extend_from_slice(payload);
+    bytes
+}
+
+/// A field in HPACK, literally.
+fn field(name: &str, value: &str) -> Vec<u8> {
+    let mut bytes = vec![0];
+    for text in [name, value] {
+        bytes.push(u8::try_from(text.len()).unwrap());
+        bytes.extend_from_slice(text.as_bytes());
+    }
+    bytes
+}
+
+/// Opens a connection, sends one request without body and reads frames until the stream is answered or refused: the
+/// HPACK octets of the answer, or none.
+fn ask_http2(proxy: &Running, fields: &[(&str, &str)]) -> Option<Vec<u8>> {
+    let mut client = connect(proxy.address);
+    let block: Vec<u8> = fields
+        .iter()
+        .flat_map(|(name, value)| field(name, value))
+        .collect();
+    let mut bytes = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
+    bytes.extend(frame(4, 0, 0, &[]));
+    bytes.extend(frame(1, 0b101, 1, &block));
+    client.write_all(&bytes).unwrap();
+    loop {
+        let mut head = [0; 9];
+        if client.read_exact(&mut head).is_err() {
+            return None;
+        }
+        let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
+        let mut payload = vec![0; usize::try_from(length).unwrap()];
+        client.read_exact(&mut payload).unwrap();
+        match head[3] {
+            1 => return Some(payload),
+            // RST_STREAM, GOAWAY
+            3 | 7 => return None,
+            _ => {}
+        }
+    }
+}
+
+/// `:status 400` in HPACK's static table.
+const STATUS_400: u8 = 0x8c;
+const STATUS_200: u8 = 0x88;
+
+#[test]
+fn what_http2_forbids_is_refused() {
+    let (url, upstream) = plain_upstream();
+    let proxy = proxy_to(&url);
+    let head = [
+        (":method", "GET"),
+        (":scheme", "http"),
+        (":path", "/a"),
+        (":authority", "a"),
+    ];
+    for odd in [
+        ("transfer-encoding", "chunked"),
+        ("connection", "close"),
+        ("keep-alive", "5"),
+        ("upgrade", "websocket"),
+        ("proxy-connection", "x"),
+        ("te", "gzip"),
+        ("Upper", "x"),
+        ("a b", "x"),
+        ("host", "b"),
+        ("content-length", "5"),
+        (":path", "/b"),
+        (":protocol", "websocket"),
+        ("a", "b\r\nc: d"),
+    ] {
+        let fields: Vec<_> = head.iter().copied().chain([odd]).collect();
+        let answer = ask_http2(&proxy, &fields);
+        let status = answer.as_ref().map(|block| block[0]);
+        assert!(
+            matches!(status, None | Some(STATUS_400)),
+            "{odd:?}: {answer:?}"
+        );
+    }
+    for changed in [
+        (":path", ""),
+        (":path", "a"),
+        (":path", "/a b"),
+        (":path", "/a\r\nb: c"),
+        (":authority", "u@a"),
+        (":authority", ""),
+        (":authority", "a b"),
+        (":method", "TRACE"),
+        (":method", "CONNECT"),
+        (":method", "G T"),
+    ] {
+        let fields = head.map(|old| if old.0 == changed.0 { changed } else { old });
+        let answer = ask_http2(&proxy, &fields);
+        let status = answer.as_ref().map(|block| block[0]);
+        assert!(
+            matches!(status, None | Some(STATUS_400)),
+            "{changed:?}: {answer:?}"
+        );
+    }
+    assert!(upstream.lock().unwrap().is_empty());
+    assert_eq!(ask_http2(&proxy, &head).unwrap()[0], STATUS_200);
+}

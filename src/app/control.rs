@@ -1,0 +1,211 @@
+//! What the proxy asks for each request: a judgement, recorded in the audit log before anything is forwarded, and
+//! counted once when the answer begins.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use http::header::USER_AGENT;
+
+use crate::audit::record::{self, Record, UserIdentity};
+use crate::audit::sink::Sink;
+use crate::authn::Identity;
+use crate::bundle::Snapshot;
+use crate::clock::{Clock, monotonic};
+use crate::gate::{Facts, Gate, Head, Judgement, Method};
+use crate::metrics::{self, Metrics, RouteMetrics, Series};
+use crate::outcome::Reason;
+use crate::policy::LayerKind;
+use crate::proxy::{Control, Outcome};
+
+/// A snapshot with what its requests count with.
+#[derive(Debug)]
+pub(super) struct Counted {
+    pub(super) snapshot: Arc<Snapshot>,
+    pub(super) series: Series,
+}
+
+/// What all workers share.
+#[derive(Debug, Clone)]
+pub(super) struct Shared {
+    pub(super) gate: Arc<Gate>,
+    pub(super) audit: Arc<Sink>,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) counted: Arc<ArcSwap<Counted>>,
+    pub(super) clock: Clock,
+}
+
+/// One worker's share of it.
+#[derive(Debug)]
+pub(super) struct Worker {
+    shared: Shared,
+    /// Where records are put together; kept, so that the hot path allocates nothing for it.
+    line: RefCell<Vec<u8>>,
+    event_ids: RefCell<String>,
+}
+
+impl Worker {
+    pub(super) fn new(shared: Shared) -> Self {
+        Self {
+            shared,
+            line: RefCell::default(),
+            event_ids: RefCell::default(),
+        }
+    }
+
+    /// Puts the judgement on record; a request that cannot be recorded is refused.
+    async fn put_on_record(&self, head: &Head<'_>, judgement: &Judgement) -> Result<(), Reason> {
+        let mut line = self.line.take();
+        line.clear();
+        self.write(head, judgement, &mut line);
+        let result = self.shared.audit.record_or_wait(&line).await;
+        self.line.replace(line);
+        result.map_err(|_| Reason::AuditUnavailable)
+    }
+
+    fn write(&self, head: &Head<'_>, judgement: &Judgement, line: &mut Vec<u8>) {
+        let Judgement { facts, verdict } = judgement;
+        let reason = match verdict {
+            Ok(permit) if permit.preflight() => Reason::Preflight,
+            Ok(_) => Reason::Allowed,
+            Err(refusal) => refusal.reason,
+        };
+        let headers = &head.parts.headers;
+        let account = facts.account.as_ref().map(|account| account.as_str());
+        let resources: smallvec::SmallVec<[record::Resource<'_>; 2]> = facts
+            .resources
+            .iter()
+            .map(|arn| record::Resource { arn, account })
+            .collect();
+        let decided = facts.decision.as_ref();
+        let mut event_id = self.event_ids.borrow_mut();
+        event_id.clear();
+        event_id.push_str(
+            uuid::Uuid::new_v4()
+                .hyphenated()
+                .encode_lower(&mut uuid::Uuid::encode_buffer()),
+        );
+        let route = facts.route();
+        let record = Record {
+            time: self.shared.clock.now(),
+            request_id: head.request_id,
+            event_id: &event_id,
+            identity: who(facts),
+            source_ip: head.peer,
+            user_agent: headers.get(USER_AGENT).map(http::HeaderValue::as_bytes),
+            action: present(&facts.action),
+            region: present(&facts.region),
+            resources: &resources,
+            recipient_account: account,
+            method: head.parts.method.as_str(),
+            path: present(&facts.path),
+            client_request_id: headers.get("x-request-id").map(http::HeaderValue::as_bytes),
+            snapshot: facts.snapshot.as_ref().map(|snapshot| &*snapshot.digest),
+            service: present(&facts.service),
+            route,
+            status: verdict.is_err().then(|| reason.status()),
+            error_message: present(&facts.detail),
+            decision: record::Decision {
+                reason,
+                layer: decided
+                    .and_then(|decided| decided.layer)
+                    .map(LayerKind::noun),
+                policy: decided.and_then(|decided| decided.policy.as_deref()),
+                statement: decided.and_then(|decided| decided.statement),
+                sid: decided.and_then(|decided| decided.sid.as_deref()),
+                provider: facts.provider.as_deref(),
+            },
+        };
+        record.write(line);
+    }
+}
+
+impl Control for Worker {
+    async fn judge(&self, head: &Head<'_>) -> Judgement {
+        let began = monotonic();
+        let mut judgement = self.shared.gate.judge(head).await;
+        self.shared.metrics.decided(began.elapsed());
+        log(&judgement, head.request_id);
+        if let Err(reason) = self.put_on_record(head, &judgement).await {
+            judgement.verdict = Err(reason.into());
+        }
+        judgement
+    }
+
+    fn finish(&self, facts: Option<&Facts>, outcome: &Outcome<'_>) {
+        let counted = self.shared.counted.load();
+        let route = route_series(facts, &counted);
+        route.decided(outcome.reason);
+        if let Some(status) = outcome.status {
+            route.answered(status, outcome.took);
+        }
+        if let Some(after) = outcome.upstream {
+            self.shared.metrics.upstream_answered(after);
+        }
+        if let Some(facts) = facts
+            && facts.method == Some(Method::Jwt)
+        {
+            let result = if facts.identity.is_some() {
+                Ok(())
+            } else {
+                Err(outcome.reason)
+            };
+            let provider = counted.series.provider(facts.provider.as_deref());
+            provider.authenticated(metrics::Method::Jwt, result);
+        }
+    }
+}
+
+/// The series of the request's route; what was judged by a snapshot that is no longer served counts as unmatched.
+fn route_series<'c>(facts: Option<&Facts>, counted: &'c Counted) -> &'c RouteMetrics {
+    let of_route = || {
+        let facts = facts?;
+        let same = Arc::ptr_eq(facts.snapshot.as_ref()?, &counted.snapshot);
+        counted.series.routes.get(facts.route.filter(|_| same)?)
+    };
+    of_route().unwrap_or(&counted.series.unmatched)
+}
+
+/// A refused request's cause, for whoever runs the process: never shown to the client.
+fn log(judgement: &Judgement, request_id: &str) {
+    let Err(refusal) = &judgement.verdict else {
+        return;
+    };
+    let facts = &judgement.facts;
+    let (reason, detail) = (refusal.reason.label(), &facts.detail);
+    let provider = facts.provider.as_deref().unwrap_or("-");
+    if matches!(refusal.reason, Reason::NoPrincipal | Reason::RoleNotTrusted) {
+        tracing::info!(request_id, reason, provider, detail, "no principal");
+    } else {
+        tracing::debug!(request_id, reason, provider, detail, "refused");
+    }
+}
+
+fn present(text: &str) -> Option<&str> {
+    (!text.is_empty()).then_some(text)
+}
+
+fn who(facts: &Facts) -> UserIdentity<'_> {
+    match (&facts.identity, facts.method) {
+        (Some(identity), _) => of_identity(identity),
+        (None, Some(Method::Anonymous)) => UserIdentity::of(&crate::policy::Principal::Anonymous),
+        (None, Some(Method::Jwt) | None) => UserIdentity::unknown(),
+    }
+}
+
+fn of_identity(identity: &Identity) -> UserIdentity<'_> {
+    let mut who = UserIdentity::of(&identity.principal);
+    who.principal_id = present(&identity.user_id);
+    who.user_name = identity
+        .user_name
+        .as_deref()
+        .or(identity.session_name.as_deref());
+    if let Some(session) = &mut who.session {
+        session.issuer_id = identity.role.as_ref().map(|role| &*role.id);
+        session.created = identity.issued_at;
+        session.mfa = identity.mfa_present;
+        session.federated_provider = identity.federated_provider.as_deref();
+        session.source_identity = identity.source_identity.as_deref();
+    }
+    who
+}

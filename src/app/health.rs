@@ -1,0 +1,114 @@
+//! What the health listener tells: gathered from the parts whenever it is asked.
+
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use crate::admin::health::{self, AuditState, BundleState, KeyState, Source, StateStore, Status};
+use crate::app::{StartError, translate};
+use crate::audit::sink::Sink;
+use crate::authn::{Authenticator, State};
+use crate::bundle::Store;
+use crate::config;
+use crate::metrics::{AuditCounts, Metrics};
+use crate::net::{self, limits::Capacity};
+
+/// Where in its life the process is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phase {
+    Serving,
+    Draining,
+    Ended,
+}
+
+pub(super) struct Told {
+    pub(super) store: Arc<Store>,
+    pub(super) authenticator: Arc<Authenticator>,
+    pub(super) audit: Arc<Sink>,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) listeners: Vec<Box<str>>,
+    pub(super) capacity: Capacity,
+    pub(super) keeps_state: bool,
+    pub(super) phase: watch::Receiver<Phase>,
+}
+
+impl Source for Told {
+    fn status(&self) -> Status {
+        let stale = self.store.status().failure.is_some();
+        let providers = self.authenticator.statuses().into_iter();
+        Status {
+            bundle: if stale {
+                BundleState::Stale
+            } else {
+                BundleState::Loaded
+            },
+            listening: true,
+            draining: *self.phase.borrow() != Phase::Serving,
+            providers: providers
+                .map(|status| ((*status.name).into(), key_state(status.state)))
+                .collect(),
+            audit: if self.audit.is_failing() {
+                AuditState::Failing
+            } else {
+                AuditState::Writing
+            },
+            state: if self.keeps_state {
+                StateStore::Kept
+            } else {
+                StateStore::None
+            },
+        }
+    }
+
+    fn metrics(&self) -> Option<String> {
+        let counts = self.audit.counts();
+        self.metrics.observe_audit(AuditCounts {
+            written: counts.written,
+            dropped: counts.dropped,
+            refused: counts.refused,
+        });
+        let statuses = self.authenticator.statuses();
+        self.metrics
+            .observe_keys(statuses.iter().map(|status| (&*status.name, status.age)));
+        for (index, name) in self.listeners.iter().enumerate() {
+            let open = i64::try_from(self.capacity.open_on(index)).unwrap_or(i64::MAX);
+            self.metrics.connections(name).set(open);
+        }
+        self.metrics.render().ok()
+    }
+}
+
+fn key_state(state: State) -> KeyState {
+    match state {
+        State::Fresh => KeyState::Fresh,
+        State::Stale => KeyState::Stale,
+        State::Failed => KeyState::Failed,
+        State::Pending => KeyState::Pending,
+    }
+}
+
+/// Binds the listener; it is TCP, for kubelet and Prometheus reach nothing else.
+pub(super) async fn bind(address: &config::Address) -> Result<TcpListener, StartError> {
+    match translate::address(address).await? {
+        net::Address::Tcp(address) => TcpListener::bind(address).await.map_err(|error| {
+            StartError::cannot(
+                format!("the health listener cannot be bound to {address}"),
+                error,
+            )
+        }),
+        net::Address::Unix(_) => Err(StartError::cannot(
+            "the health listener",
+            "it takes a TCP address",
+        )),
+    }
+}
+
+/// Answers until the process has drained.
+pub(super) async fn serve(listener: TcpListener, told: Told, mut phase: watch::Receiver<Phase>) {
+    let ended = async move {
+        // An error means that the sender is gone: the process ends.
+        let _ = phase.wait_for(|phase| *phase == Phase::Ended).await;
+    };
+    health::serve(listener, told, ended).await;
+}

@@ -1,0 +1,104 @@
+//! Settings as the configuration has them, into the settings of the parts.
+
+use std::sync::Arc;
+
+use crate::app::StartError;
+use crate::config::{self, Settings};
+use crate::gate::RefusalDetail;
+use crate::net::{self, workers::Listening};
+use crate::proxy;
+
+pub(super) fn refusal_detail(detail: config::RefusalDetail) -> RefusalDetail {
+    match detail {
+        config::RefusalDetail::Id => RefusalDetail::Id,
+        config::RefusalDetail::PolicyType => RefusalDetail::PolicyType,
+    }
+}
+
+pub(super) fn workers(settings: &Settings) -> usize {
+    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+    settings.workers.map_or_else(cores, usize::from)
+}
+
+pub(super) fn limits(limits: &config::Limits) -> net::Limits {
+    net::Limits {
+        head_timeout: limits.head_timeout,
+        head_size: usize::try_from(limits.head_size).unwrap_or(usize::MAX),
+        fields: limits.head_fields,
+        body_idle: limits.body_idle_timeout,
+        write_stall: limits.write_timeout,
+        keep_alive_idle: limits.idle_timeout,
+        connections: limits.connections,
+        streams: limits.streams,
+    }
+}
+
+pub(super) fn proxy(settings: &Settings) -> proxy::Settings {
+    proxy::Settings {
+        upstreams: settings.upstreams.iter().map(upstream).collect(),
+        strip: settings
+            .headers
+            .strip
+            .iter()
+            .map(ToString::to_string)
+            .collect(),
+        forward_credential: settings.headers.forward_credential,
+        trusted: settings
+            .headers
+            .trusted_proxies
+            .iter()
+            .filter_map(|network| network.to_string().parse().ok())
+            .collect(),
+        body_idle: settings.limits.body_idle_timeout,
+        fields: settings.limits.head_fields,
+    }
+}
+
+fn upstream(upstream: &config::Upstream) -> proxy::upstream::Settings {
+    proxy::upstream::Settings {
+        name: upstream.name.to_string(),
+        url: upstream.url.to_string(),
+        http2: upstream.protocol == config::Protocol::Http2,
+        ca_file: upstream.ca_file.clone(),
+        connect_timeout: upstream.times.connect,
+        response_timeout: upstream.times.response,
+        pool_idle: upstream.times.idle,
+    }
+}
+
+/// Resolves names and reads certificates.
+pub(super) async fn listeners(settings: &Settings) -> Result<Vec<Listening>, StartError> {
+    let mut listening = Vec::new();
+    for listener in &settings.listeners {
+        let tls = listener.tls.as_ref().map(|tls| {
+            let files = net::tls::ServerFiles {
+                certificate: tls.certificate.clone(),
+                key: tls.key.clone(),
+            };
+            net::tls::Server::load(files)
+                .map_err(|error| StartError::cannot(format!("listener `{}`", listener.name), error))
+        });
+        listening.push(Listening {
+            name: Arc::from(&*listener.name),
+            address: address(&listener.address).await?,
+            tls: tls.transpose()?,
+        });
+    }
+    Ok(listening)
+}
+
+/// A place to bind; a host name stands for the first address it resolves to.
+pub(super) async fn address(address: &config::Address) -> Result<net::Address, StartError> {
+    match address {
+        config::Address::Unix(path) => Ok(net::Address::Unix(path.clone())),
+        config::Address::Tcp(text) => {
+            let found = tokio::net::lookup_host(&**text).await;
+            let found = found
+                .map_err(|error| StartError::cannot(format!("address {text}"), error))?
+                .next();
+            found
+                .map(net::Address::Tcp)
+                .ok_or_else(|| StartError::cannot(format!("address {text}"), "no such host"))
+        }
+    }
+}

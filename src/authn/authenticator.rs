@@ -1,0 +1,298 @@
+//! Verifies what requests present, and keeps what verifying needs: providers' keys, tokens seen before.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use arc_swap::ArcSwap;
+
+use crate::clock::{Clock, Timestamp};
+use crate::directory::Directory;
+use crate::directory::provider::Provider;
+use crate::outcome::Reason;
+use crate::policy::Context;
+
+use super::cache::{IdentityCache, Key, TokenCache};
+use super::identity::Identity;
+use super::jwks::KeySet;
+use super::jwt::{self, TokenError, Unverified, VerifiedToken};
+use super::keys::{Follower, Outcome, ProviderKeys};
+use super::mapping::identify;
+use super::{Failure, Presented, ProviderStatus, Settings, credential, sha256};
+
+/// Verifies credentials. One for the whole process; cheap to share.
+#[derive(Debug)]
+pub struct Authenticator {
+    settings: Settings,
+    clock: Clock,
+    cache: TokenCache,
+    identities: IdentityCache,
+    followed: ArcSwap<Followed>,
+    /// The number of the next provider configuration.
+    next: AtomicU64,
+}
+
+/// The providers of the current snapshot, and those of the one before: requests begun under it still use them.
+#[derive(Debug, Default)]
+struct Followed {
+    current: Vec<Entry>,
+    previous: Vec<Entry>,
+}
+
+#[derive(Debug, Clone)]
+struct Entry {
+    provider: Arc<Provider>,
+    number: u64,
+    follower: Arc<Follower>,
+}
+
+impl Authenticator {
+    /// Knows no provider until [`Authenticator::follow`].
+    pub fn new(settings: Settings, clock: Clock) -> Arc<Self> {
+        Arc::new(Self {
+            cache: TokenCache::new(settings.cache),
+            identities: IdentityCache::new(settings.cache),
+            settings,
+            clock,
+            followed: ArcSwap::default(),
+            next: AtomicU64::new(0),
+        })
+    }
+
+    /// Takes over the providers of a snapshot that is about to be published: starts to fetch keys of new ones, on the
+    /// current tokio runtime, keeps those of unchanged ones, and lets go of those that were gone already before.
+    /// For one caller at a time.
+    pub fn follow(&self, providers: &[Arc<Provider>]) {
+        let before = self.followed.load_full();
+        let current = providers
+            .iter()
+            .map(|provider| self.entry(provider, &before))
+            .collect();
+        self.followed.store(Arc::new(Followed {
+            current,
+            previous: before.current.clone(),
+        }));
+        self.identities.clear();
+    }
+
+    /// What [`identify`] makes of a token, or made of it before under the same snapshot (by its digest) and choice, if
+    /// that rested on nothing of the request.
+    ///
+    /// # Errors
+    /// As [`identify`]; refusals are not remembered.
+    pub fn identify(
+        &self,
+        token: &Arc<VerifiedToken>,
+        snapshot: &str,
+        directory: &Directory,
+        chosen_role: Option<&str>,
+        request: &dyn Context,
+    ) -> Result<Arc<Identity>, Failure> {
+        if let Some(identity) = self.identities.get(token, snapshot, chosen_role) {
+            return Ok(identity);
+        }
+        let identity = Arc::new(identify(token, directory, chosen_role, request)?);
+        if identity.lasting {
+            let kept = Arc::clone(&identity);
+            self.identities.insert(token, snapshot, chosen_role, kept);
+        }
+        Ok(identity)
+    }
+
+    fn entry(&self, provider: &Arc<Provider>, before: &Followed) -> Entry {
+        let known = before
+            .current
+            .iter()
+            .find(|entry| entry.provider.name == provider.name);
+        if let Some(known) = known
+            && known.provider.same_key_source(provider)
+        {
+            let number = if known.provider == *provider {
+                known.number
+            } else {
+                self.number()
+            };
+            return Entry {
+                provider: Arc::clone(provider),
+                number,
+                follower: Arc::clone(&known.follower),
+            };
+        }
+        let follower = Follower::start(
+            provider,
+            self.settings.timing.clone(),
+            self.clock.clone(),
+            self.settings.state.as_deref(),
+        );
+        Entry {
+            provider: Arc::clone(provider),
+            number: self.number(),
+            follower: Arc::new(follower),
+        }
+    }
+
+    fn number(&self) -> u64 {
+        self.next.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// How each provider's keys are.
+    pub fn statuses(&self) -> Vec<ProviderStatus> {
+        let now = self.clock.now();
+        let followed = self.followed.load();
+        let statuses = followed.current.iter().map(|entry| {
+            let (state, age) = entry.follower.keys().state(now);
+            ProviderStatus {
+                name: Arc::clone(&entry.provider.name),
+                state,
+                age,
+            }
+        });
+        statuses.collect()
+    }
+
+    /// How many verified tokens are kept, and their weight in bytes.
+    pub fn cached(&self) -> (usize, u64) {
+        self.cache.size()
+    }
+
+    /// Verifies the credential of a request; `None`: it has none, and is anonymous.
+    ///
+    /// # Errors
+    /// See [`Failure`].
+    pub async fn authenticate(
+        &self,
+        presented: &Presented<'_>,
+    ) -> Result<Option<Arc<VerifiedToken>>, Failure> {
+        let token = credential::find(presented.headers, presented.query, &self.settings.places)
+            .map_err(Failure::from)?;
+        let Some(token) = token else {
+            return Ok(None);
+        };
+        if token.bytes().len() > jwt::MAX_BYTES {
+            return Err(Failure::of(&TokenError::TooLong, None));
+        }
+        let now = self.clock.now();
+        let digest = sha256(token.bytes());
+        let remembered = self.remembered(presented.providers, digest, now)?;
+        let verified = if let Some(verified) = remembered {
+            verified
+        } else {
+            let token = token.text().map_err(Failure::from)?;
+            self.verify(token, digest, presented.providers, now).await?
+        };
+        if verified.audience(presented.audiences).is_none() {
+            return Err(Failure::of(
+                &TokenError::Audience,
+                Some(verified.provider()),
+            ));
+        }
+        Ok(Some(verified))
+    }
+
+    /// A token that was verified before, if nothing that it rests on has changed.
+    fn remembered(
+        &self,
+        providers: &[Arc<Provider>],
+        digest: [u8; 32],
+        now: Timestamp,
+    ) -> Result<Option<Arc<VerifiedToken>>, Failure> {
+        let followed = self.followed.load();
+        for provider in providers {
+            let Some(entry) = followed.find(provider) else {
+                continue;
+            };
+            let key = Key {
+                provider: entry.number,
+                digest,
+            };
+            let Some(token) = self.cache.get(&key) else {
+                continue;
+            };
+            if token.has_expired(now) {
+                self.cache.remove(&key);
+                return Err(Failure::of(&TokenError::Expired, Some(provider)));
+            }
+            return match entry.follower.keys().still_has(token.key(), now) {
+                Some(true) => Ok(Some(token)),
+                // The key was withdrawn: the whole way again, which says why not.
+                Some(false) => {
+                    self.cache.remove(&key);
+                    Ok(None)
+                }
+                None => Err(Failure::unavailable(provider)),
+            };
+        }
+        Ok(None)
+    }
+
+    async fn verify(
+        &self,
+        token: &str,
+        digest: [u8; 32],
+        providers: &[Arc<Provider>],
+        now: Timestamp,
+    ) -> Result<Arc<VerifiedToken>, Failure> {
+        let unverified = Unverified::parse(token).map_err(|error| Failure::of(&error, None))?;
+        let provider = providers
+            .iter()
+            .find(|provider| *provider.issuer == *unverified.issuer())
+            .ok_or_else(|| Failure {
+                reason: Reason::UnknownIssuer,
+                detail: "the token's issuer is none that is accepted here".to_owned(),
+                provider: None,
+            })?;
+        let (number, keys) = {
+            let followed = self.followed.load();
+            let entry = followed
+                .find(provider)
+                .ok_or_else(|| Failure::unavailable(provider))?;
+            (entry.number, Arc::clone(entry.follower.keys()))
+        };
+        let set = self.keys_for(&unverified, provider, &keys, now).await?;
+        let verified = unverified
+            .verify(provider, &set, self.clock.now(), digest)
+            .map_err(|error| Failure::of(&error, Some(provider)))?;
+        let verified = Arc::new(verified);
+        let key = Key {
+            provider: number,
+            digest,
+        };
+        self.cache.insert(key, Arc::clone(&verified));
+        Ok(verified)
+    }
+
+    /// The provider's keys, after the one fetch that is allowed if the token's is not among them.
+    async fn keys_for(
+        &self,
+        unverified: &Unverified<'_>,
+        provider: &Arc<Provider>,
+        keys: &ProviderKeys,
+        now: Timestamp,
+    ) -> Result<Arc<KeySet>, Failure> {
+        let algorithm = unverified
+            .algorithm(provider)
+            .map_err(|error| Failure::of(&error, Some(provider)))?;
+        if let Some(set) = keys.current(now)
+            && unverified.has_key(algorithm, &set)
+        {
+            return Ok(set);
+        }
+        let outcome = keys.refetch().await;
+        let set = keys
+            .current(self.clock.now())
+            .ok_or_else(|| Failure::unavailable(provider))?;
+        // A failed fetch leaves open whether the key exists; one that brought keys without it does not.
+        if outcome == Outcome::Failed && !unverified.has_key(algorithm, &set) {
+            return Err(Failure::unavailable(provider));
+        }
+        Ok(set)
+    }
+}
+
+impl Followed {
+    fn find(&self, provider: &Arc<Provider>) -> Option<&Entry> {
+        let both = || self.current.iter().chain(&self.previous);
+        both()
+            .find(|entry| Arc::ptr_eq(&entry.provider, provider))
+            .or_else(|| both().find(|entry| entry.provider == *provider))
+    }
+}

@@ -1,0 +1,195 @@
+//! Who a request comes from, with everything that policies may ask about it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::clock::Timestamp;
+use crate::directory::{Group, Role, User};
+use crate::policy::Principal;
+use crate::policy::context::Value;
+
+use super::jwt::VerifiedToken;
+
+/// Who a request comes from.
+#[derive(Debug)]
+pub struct Identity {
+    /// As policies name it.
+    pub principal: Principal,
+    /// The IAM user, if it is one.
+    pub user: Option<Arc<User>>,
+    /// The user's groups, its own and claimed ones.
+    pub groups: Vec<Arc<Group>>,
+    /// The role whose session it is.
+    pub role: Option<Arc<Role>>,
+    /// What the session is called.
+    pub session_name: Option<Box<str>>,
+    /// The source identity.
+    pub source_identity: Option<Box<str>>,
+    /// aws:PrincipalTag: those of the user or role, overridden by the session's.
+    pub tags: Vec<(Box<str>, Box<str>)>,
+    /// aws:userid.
+    pub user_id: Box<str>,
+    /// aws:username: of IAM users only.
+    pub user_name: Option<Box<str>>,
+    /// The ARN of the provider that vouches for it.
+    pub federated_provider: Option<Arc<str>>,
+    /// When the credential was issued. A token that does not say counts as issued at time 0.
+    pub issued_at: Option<Timestamp>,
+    /// When several factors were used.
+    pub mfa_authenticated_at: Option<Timestamp>,
+    /// Whether several factors were used; `None`: the provider has no mapping for it.
+    pub mfa_present: Option<bool>,
+    /// aws:PrincipalOrgID.
+    pub organization_id: Option<Box<str>>,
+    /// aws:PrincipalOrgPaths: one path, or none outside of an organization.
+    pub organization_paths: Vec<Box<str>>,
+    /// Claimed groups that do not exist in the provider's account: ignored, and counted.
+    pub ignored_groups: usize,
+    /// The token it was made from.
+    pub token: Option<Arc<VerifiedToken>>,
+    /// When the credential expires.
+    pub expires_at: Option<Timestamp>,
+    /// Whether it rests on the token and the snapshot alone, and on nothing of the request it came with.
+    pub(super) lasting: bool,
+}
+
+impl Identity {
+    /// Nobody known.
+    pub fn anonymous() -> Self {
+        Self {
+            principal: Principal::Anonymous,
+            user: None,
+            groups: Vec::new(),
+            role: None,
+            session_name: None,
+            source_identity: None,
+            tags: Vec::new(),
+            user_id: "".into(),
+            user_name: None,
+            federated_provider: None,
+            issued_at: None,
+            mfa_authenticated_at: None,
+            mfa_present: None,
+            organization_id: None,
+            organization_paths: Vec::new(),
+            ignored_groups: 0,
+            token: None,
+            expires_at: None,
+            lasting: true,
+        }
+    }
+
+    /// How long ago several factors were used: `aws:MultiFactorAuthAge`, which depends on the time of asking.
+    pub fn mfa_age(&self, now: Timestamp) -> Option<Duration> {
+        self.mfa_authenticated_at.map(|at| now.since(at))
+    }
+
+    /// The context keys that say who asks; `key` is in lower case. `None`: the key is absent, or says something else.
+    pub fn context_value(&self, key: &str) -> Option<Value<'_>> {
+        let Some(name) = key.strip_prefix("aws:") else {
+            let token = self.token.as_ref()?;
+            return claim(token, key);
+        };
+        if let Some(tag) = name.strip_prefix("principaltag/") {
+            return find_tag(&self.tags, tag).map(Value::Text);
+        }
+        match name {
+            "principalarn" => self.principal_arn().map(Value::Text),
+            "principalaccount" => self.principal.account().map(Value::Text),
+            "principaltype" => self.principal_type().map(Value::Text),
+            "principalisawsservice" => Some(Value::Bool(false)),
+            "principalorgid" => self.organization_id.as_deref().map(Value::Text),
+            "principalorgpaths" => (!self.organization_paths.is_empty())
+                .then_some(Value::List(&self.organization_paths)),
+            "userid" => (!self.user_id.is_empty()).then_some(Value::Text(&self.user_id)),
+            "username" => self.user_name.as_deref().map(Value::Text),
+            "tokenissuetime" => self.issued_at.map(Value::Instant),
+            "sourceidentity" => self.source_identity.as_deref().map(Value::Text),
+            "federatedprovider" => self.federated_provider.as_deref().map(Value::Text),
+            "multifactorauthpresent" => self.mfa_present.map(Value::Bool),
+            _ => None,
+        }
+    }
+
+    /// aws:PrincipalArn: of a role session the role's.
+    fn principal_arn(&self) -> Option<&str> {
+        match &self.principal {
+            Principal::Root { arn, .. }
+            | Principal::User { arn, .. }
+            | Principal::Role { arn, .. }
+            | Principal::FederatedUser { arn, .. } => Some(arn),
+            Principal::RoleSession { role_arn, .. } => Some(role_arn),
+            Principal::Federated { .. } | Principal::Service { .. } | Principal::Anonymous => None,
+        }
+    }
+
+    fn principal_type(&self) -> Option<&'static str> {
+        match &self.principal {
+            Principal::Root { .. } => Some("Account"),
+            Principal::User { .. } => Some("User"),
+            Principal::Role { .. } | Principal::RoleSession { .. } => Some("AssumedRole"),
+            Principal::FederatedUser { .. } => Some("FederatedUser"),
+            Principal::Anonymous => Some("Anonymous"),
+            Principal::Federated { .. } | Principal::Service { .. } => None,
+        }
+    }
+
+    /// Roughly how many bytes it takes beside what it shares with the directory.
+    pub(super) fn weight(&self) -> usize {
+        let texts = [
+            Some(self.principal.name()),
+            self.session_name.as_deref(),
+            self.source_identity.as_deref(),
+            Some(&*self.user_id),
+            self.federated_provider.as_deref(),
+        ];
+        let tags = self
+            .tags
+            .iter()
+            .map(|(key, value)| key.len().saturating_add(value.len()).saturating_add(32));
+        texts
+            .into_iter()
+            .flatten()
+            .map(str::len)
+            .chain(tags)
+            .sum::<usize>()
+            .saturating_add(size_of::<Self>())
+    }
+}
+
+/// `ISSUER-HOST/PATH:CLAIM`, in lower case.
+pub(super) fn claim<'t>(token: &'t VerifiedToken, key: &str) -> Option<Value<'t>> {
+    let issuer = token.provider().host_and_path();
+    // Compared without case and without allocation: issuers are ASCII.
+    let head = key.get(..issuer.len())?;
+    let name = key.get(issuer.len()..)?.strip_prefix(':')?;
+    if !head.eq_ignore_ascii_case(issuer) {
+        return None;
+    }
+    let claims = token.claims();
+    match name {
+        // As AWS has it: who the token was issued to, where the issuer says so, or else whom it is for.
+        "aud" => claims
+            .get("azp")
+            .and_then(|azp| azp.text())
+            .or_else(|| token.audience(None))
+            .map(Value::Text),
+        "oaud" => token.audience(None).map(Value::Text),
+        _ => claims.condition(name),
+    }
+}
+
+/// A tag by its key in lower case: tag keys are compared without case.
+pub(super) fn find_tag<'t>(tags: &'t [(Box<str>, Box<str>)], folded: &str) -> Option<&'t str> {
+    tags.iter()
+        .find(|(key, _)| same_key(key, folded))
+        .map(|(_, value)| &**value)
+}
+
+fn same_key(key: &str, folded: &str) -> bool {
+    if key.is_ascii() {
+        key.eq_ignore_ascii_case(folded)
+    } else {
+        key.to_lowercase() == folded
+    }
+}

@@ -1,0 +1,147 @@
+//! A principal by its ARN, as tools ask for one: what a request of it would bring, less what only a credential says
+//! (session tags, MFA, issue time).
+
+use std::sync::Arc;
+
+use super::Identity;
+use crate::arn::{AccountId, Arn};
+use crate::directory::{Directory, Role};
+use crate::policy::Principal;
+use crate::source::nearest;
+
+/// Why no principal goes by a name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NameError {
+    /// The text is no form of a principal.
+    #[error(
+        "`{0}` is no principal: give the ARN of a user, a role, a role session (arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION), an account's root or an identity provider, a service's name, or `anonymous`"
+    )]
+    Form(String),
+    /// The bundle has none of this name.
+    #[error("{0} is not in the bundle{hint}", hint = .1.as_ref().map(|near| format!("; did you mean {near}?")).unwrap_or_default())]
+    Unknown(String, Option<String>),
+}
+
+/// Who goes by `name` in the directory.
+///
+/// # Errors
+/// See [`NameError`].
+pub fn named(name: &str, directory: &Directory) -> Result<Identity, NameError> {
+    if name == "anonymous" || name == "*" {
+        return Ok(Identity::anonymous());
+    }
+    let form = || NameError::Form(name.to_owned());
+    let Ok(arn) = Arn::parse(name) else {
+        let is_service = name.contains('.') && !name.contains([':', '/', ' ']);
+        let service = Principal::Service { name: name.into() };
+        return is_service.then(|| bare(service)).ok_or_else(form);
+    };
+    let account = arn.account_id().ok_or_else(form)?;
+    if directory.account(account).is_none() {
+        return Err(NameError::Unknown(format!("account {account}"), None));
+    }
+    let resource = arn.resource();
+    let identity = match arn.service() {
+        "iam" if resource == "root" => bare(Principal::Root {
+            account: account.as_str().into(),
+            arn: name.into(),
+        }),
+        "iam" if resource.starts_with("user/") => user(name, directory)?,
+        "iam" if resource.starts_with("role/") => {
+            let role = directory.role(name).ok_or_else(|| {
+                let known = directory.roles().map(|role| &*role.arn);
+                NameError::Unknown(name.to_owned(), nearest(name, known).map(Into::into))
+            })?;
+            let principal = Principal::Role {
+                account: account.as_str().into(),
+                arn: Arc::clone(&role.arn),
+            };
+            of_role(principal, role, None)
+        }
+        "iam" if resource.contains("-provider/") => bare(Principal::Federated {
+            provider: name.into(),
+        }),
+        "sts" => session(name, resource, account, directory).ok_or_else(form)??,
+        _ => return Err(form()),
+    };
+    Ok(placed(identity, account, directory))
+}
+
+fn bare(principal: Principal) -> Identity {
+    Identity {
+        user_id: match &principal {
+            Principal::Root { account, .. } => (**account).into(),
+            _ => "".into(),
+        },
+        principal,
+        ..Identity::anonymous()
+    }
+}
+
+fn user(name: &str, directory: &Directory) -> Result<Identity, NameError> {
+    let user = directory.user(name).ok_or_else(|| {
+        let known = directory.users().map(|user| &*user.arn);
+        NameError::Unknown(name.to_owned(), nearest(name, known).map(Into::into))
+    })?;
+    Ok(Identity {
+        principal: Principal::User {
+            account: user.account.as_str().into(),
+            arn: Arc::clone(&user.arn),
+        },
+        user: Some(Arc::clone(user)),
+        groups: user.groups.clone(),
+        tags: user.tags.clone(),
+        user_id: user.id.clone(),
+        user_name: Some(user.name.clone()),
+        ..Identity::anonymous()
+    })
+}
+
+fn of_role(principal: Principal, role: &Arc<Role>, session: Option<&str>) -> Identity {
+    let user_id = match session {
+        Some(session) => format!("{}:{session}", role.id).into(),
+        None => role.id.clone(),
+    };
+    Identity {
+        principal,
+        role: Some(Arc::clone(role)),
+        tags: role.tags.clone(),
+        user_id,
+        session_name: session.map(Into::into),
+        ..Identity::anonymous()
+    }
+}
+
+/// `assumed-role/NAME/SESSION`; `None` when it has another form.
+fn session(
+    arn: &str,
+    resource: &str,
+    account: AccountId,
+    directory: &Directory,
+) -> Option<Result<Identity, NameError>> {
+    let (name, session) = resource.strip_prefix("assumed-role/")?.split_once('/')?;
+    if session.is_empty() || session.contains('/') {
+        return None;
+    }
+    let Some(role) = directory.role_named(account, name) else {
+        let missing = format!("the role {name} of account {account}");
+        return Some(Err(NameError::Unknown(missing, None)));
+    };
+    let principal = Principal::RoleSession {
+        account: account.as_str().into(),
+        arn: arn.into(),
+        role_arn: Arc::clone(&role.arn),
+    };
+    Some(Ok(of_role(principal, role, Some(session))))
+}
+
+/// Adds where the account stands in the organization; who belongs to no account stands nowhere.
+fn placed(mut identity: Identity, account: AccountId, directory: &Directory) -> Identity {
+    if identity.principal.account().is_some()
+        && let Some(path) = directory.organization_path(account)
+    {
+        identity.organization_id = directory.organization_id().map(Into::into);
+        identity.organization_paths = vec![path.into()];
+    }
+    identity
+}

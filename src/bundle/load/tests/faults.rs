@@ -1,0 +1,213 @@
+//! What is wrong, and where the fault is then said to be.
+
+use super::{faults, with};
+
+#[test]
+#[expect(
+    clippy::too_many_lines,
+    reason = "a table: one row for each way to be wrong"
+)]
+fn each_fault_has_its_place() {
+    let user = "accounts/555566667777-production/users/alice.yaml";
+    let role = "accounts/555566667777-production/roles/app.yaml";
+    let cases: &[(&'static str, &'static str, &[&str])] = &[
+        (
+            user,
+            "groups: [raeders, readers, readers]\npath: people\n",
+            &[
+                "dangling-reference USER:1:10",
+                "duplicate-reference USER:1:28",
+                "bad-path USER:2:7",
+            ],
+        ),
+        (
+            user,
+            "managed_polices: []\ntags: { A: x, a: y, \"aws:x\": z }\n",
+            &[
+                "unknown-key USER:1:1",
+                "duplicate-tag USER:2:15",
+                "bad-tag USER:2:21",
+            ],
+        ),
+        (
+            user,
+            "permissions_boundary: limit\nmanaged_policies: [\"arn:aws:iam::111111111111:policy/x\", \"arn:aws:iam::x\"]\nid: AROA1\n",
+            &[
+                "dangling-reference USER:1:23",
+                "foreign-reference USER:2:20",
+                "malformed-arn USER:2:58",
+                "bad-id USER:3:5",
+            ],
+        ),
+        (
+            user,
+            "inline_policies:\n  x:\n    Version: \"2012-10-17\"\n    Statement: { Effect: Allow, Acton: \"*\", Resource: \"*\" }\n",
+            &["missing-member USER:4:16", "unknown-member USER:4:33"],
+        ),
+        (
+            user,
+            "inline_policies: { x: { file: ../../../../x.json }, y: { file: y.json }, z: { file: /etc/passwd } }\n",
+            &[
+                "dangling-reference USER:1:31",
+                "dangling-reference USER:1:64",
+                "dangling-reference USER:1:85",
+            ],
+        ),
+        (
+            role,
+            "trust_policy: { file: t.json }\nmax_session_duration: 60\n",
+            &[
+                "dangling-reference ROLE:1:23",
+                "wrong-type ROLE:2:23",
+                "unknown-file accounts/555566667777-production/roles/app-logs.json:1:1",
+            ],
+        ),
+        (
+            role,
+            "inline_policies: { logs: { file: app-logs.json } }\n",
+            &["missing-key ROLE:1:1"],
+        ),
+        (
+            "scps/guard.json",
+            "{\"Version\":\"2012-10-17\",\n \"Statement\":[{\"Effect\":\"Deny\",\"Effect\":\"Allow\",\"Action\":\"x:*\",\"Resource\":\"*\"}]}",
+            &["duplicate-key scps/guard.json:2:32"],
+        ),
+        (
+            "scps/guard.json",
+            "{\"Version\":\"2012-10-17\",\n \"Statement\":[",
+            &["invalid-json scps/guard.json:2:15"],
+        ),
+        (
+            "accounts/555566667777-production/account.yaml",
+            "id: \"555566667778\"\nname: prod\n",
+            &[
+                "wrong-folder accounts/555566667777-production/account.yaml:1:5",
+                "wrong-folder accounts/555566667777-production/account.yaml:2:7",
+            ],
+        ),
+        (
+            "accounts/55-x/account.yaml",
+            "id: \"55\"\nname: x\n",
+            &["bad-folder accounts/55-x/account.yaml:1:1"],
+        ),
+        (
+            "accounts/222222222222-other/account.yaml",
+            "id: \"222222222222\"\nname: other\n",
+            &["missing-account organization.yaml:1:1"],
+        ),
+        (
+            "accounts/555566667777-production/users/Alice.yaml",
+            "",
+            &[
+                "wrong-type accounts/555566667777-production/users/Alice.yaml:1:1",
+                "duplicate-name USER:1:1",
+            ],
+        ),
+        (
+            "accounts/555566667777-production/users/a b.yaml",
+            "path: /\n",
+            &["bad-name accounts/555566667777-production/users/a b.yaml:1:1"],
+        ),
+        (
+            "accounts/555566667777-production/user/x.yaml",
+            "",
+            &["unknown-file accounts/555566667777-production/user/x.yaml:1:1"],
+        ),
+        ("routes/x.yml", "", &["unknown-file routes/x.yml:1:1"]),
+        (
+            "accounts/555566667777-production/policies/lonely.yaml",
+            "path: /\n",
+            &["dangling-reference accounts/555566667777-production/policies/lonely.yaml:1:1"],
+        ),
+        (
+            "accounts/555566667777-production/policies/ReadOnlyAccess.json",
+            r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"x:y","Resource":"*"}]}"#,
+            &[
+                "ambiguous-reference accounts/555566667777-production/groups/readers.yaml:1:20",
+                "ambiguous-reference ROLE:8:20",
+                "ambiguous-reference permission-sets/Readers.yaml:2:20",
+            ],
+        ),
+        (
+            "accounts/555566667777-production/resources/x.yaml",
+            "resource: arn:aws:catalog::555566667777:image/x*\ntags: { Classification: secret }\n",
+            &["conflicting-tags accounts/555566667777-production/resources/x.yaml:2:7"],
+        ),
+        (
+            "accounts/555566667777-production/resources/x.yaml",
+            "resource: arn:aws:catalog::111111111111:image/x\n",
+            &["wrong-folder accounts/555566667777-production/resources/x.yaml:1:11"],
+        ),
+        (
+            "accounts/555566667777-production/resources/x.yaml",
+            "resource: arn:aws:iam::555566667777:role/x\n",
+            &["malformed-arn accounts/555566667777-production/resources/x.yaml:1:11"],
+        ),
+        (
+            "accounts/555566667777-production/resources/x.yaml",
+            "resource: arn:aws:db::555566667777:x\npolicy:\n  Version: \"2012-10-17\"\n  Statement:\n    Effect: Deny\n    Principal: { AWS: [\"arn:aws:iam::555566667777:user/alice\", \"arn:aws:iam::555566667777:role/app\", \"arn:aws:iam::999999999999:role/x\"] }\n    Action: \"*\"\n    Resource: \"*\"\n",
+            &["dangling-reference accounts/555566667777-production/resources/x.yaml:6:24"],
+        ),
+        (
+            "permission-sets/Readers.yaml",
+            "provider: crop\nassignments: [{ group: eng, account: \"555566667778\" }]\n",
+            &[
+                "dangling-reference permission-sets/Readers.yaml:1:11",
+                "dangling-reference permission-sets/Readers.yaml:2:38",
+            ],
+        ),
+        (
+            "permission-sets/Readers.yaml",
+            "provider: corp\nassignments: [{ group: eng, account: \"111111111111\" }]\n",
+            &["dangling-reference permission-sets/Readers.yaml:2:38"],
+        ),
+        (
+            "identity-providers/corp.yaml",
+            "type: oidc\naccount: \"555566667770\"\ntrusted_in: [\"555566667777\"]\nissuer: https://idp.example\naudiences: [shop]\nkeys: { file: keys.json }\nmap: { role: \"{claim:role}\", groups: \"{claim:groups}\" }\n",
+            &[
+                "dangling-reference identity-providers/corp.yaml:2:10",
+                "dangling-reference identity-providers/corp.yaml:6:15",
+            ],
+        ),
+        (
+            "routes/catalog.yaml",
+            "service: catalog\naccount: \"555566667770\"\nregion: us-east-1\nupstream: catlog\nproviders: [crop]\naudiences: [shup]\nroutes:\n  - match: GET /x\n    action: catalog:X\n    resource: arn:{partition}:catalog::{account}:x\n",
+            &[
+                "dangling-reference routes/catalog.yaml:2:10",
+                "dangling-reference routes/catalog.yaml:5:13",
+                "dangling-reference routes/catalog.yaml:6:13",
+            ],
+        ),
+    ];
+    for (path, text, expected) in cases {
+        let expected: Vec<String> = expected
+            .iter()
+            .map(|line| line.replace("USER", user).replace("ROLE", role))
+            .collect();
+        let mut found = faults(&with(&[(path, text)]));
+        let mut expected = expected;
+        expected.sort();
+        found.sort();
+        assert_eq!(found, expected, "{path}:\n{text}");
+    }
+}
+
+#[test]
+fn a_tree_is_checked() {
+    let tree = "id: o-EXAMPLE\nmanagement_account: \"111111111112\"\nroot:\n  scps: [FullAWSAccess, gard]\n  accounts: [\"555566667777\", 111111111111]\n  organizational_units:\n    - name: a\n      id: ou-1\n      scps: []\n      accounts: [\"555566667777\"]\n    - name: A\n      acounts: []\n";
+    let found = faults(&with(&[("organization.yaml", tree)]));
+    let expected = [
+        "bad-id organization.yaml:1:5",
+        "missing-account organization.yaml:1:1",
+        "missing-account organization.yaml:2:21",
+        "dangling-reference organization.yaml:4:25",
+        "wrong-type organization.yaml:5:30",
+        "bad-id organization.yaml:8:11",
+        "duplicate-account organization.yaml:10:18",
+        "duplicate-name organization.yaml:11:7",
+        "unknown-key organization.yaml:12:7",
+    ];
+    for fault in expected {
+        assert!(found.contains(&fault.to_owned()), "{fault} in {found:#?}");
+    }
+}

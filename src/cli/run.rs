@@ -1,0 +1,121 @@
+//! `sidegate run`: the sidecar, until a signal ends it.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::app::{self, Running};
+use crate::cli::output::{self, Failed, Outcome};
+use crate::config::{self, LogFormat, Settings};
+
+/// Arguments of `run`.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// The configuration; every key can be overridden by a variable like SIDEGATE_HEALTH__ADDRESS.
+    #[arg(short, long, value_name = "FILE", default_value = "sidegate.yaml")]
+    config: PathBuf,
+}
+
+/// Runs the sidecar: 0 after a graceful stop, 1 when connections had to be cut, 2 when it cannot start.
+pub fn run(arguments: &Arguments) -> Outcome {
+    let settings = config::load(&arguments.config, std::env::vars()).map_err(|faults| {
+        Failed(format!(
+            "the configuration is not valid\n\n{faults}\n{}",
+            output::count(faults.faults())
+        ))
+    })?;
+    start_log(&settings);
+    let runtime = control_runtime()?;
+    runtime.block_on(serve(&settings))
+}
+
+/// The runtime of everything but requests: health, reloads, keys, signals.
+pub fn control_runtime() -> Result<tokio::runtime::Runtime, Failed> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .thread_name("control")
+        .enable_all()
+        .build()
+        .map_err(|error| Failed(format!("the runtime cannot be started: {error}")))
+}
+
+async fn serve(settings: &Settings) -> Outcome {
+    let mut signals = Signals::new()?;
+    let running = app::start(settings)
+        .await
+        .map_err(|error| Failed(error.to_string()))?;
+    while !signals.next_is_stop().await {
+        running.reload();
+    }
+    tracing::info!("stopping");
+    Ok(stop(running, &mut signals).await)
+}
+
+/// Drains; a second signal ends at once.
+async fn stop(running: Running, signals: &mut Signals) -> ExitCode {
+    let cut = running.stop(signals.stop()).await;
+    if cut == 0 {
+        tracing::info!("stopped");
+        ExitCode::SUCCESS
+    } else {
+        tracing::warn!(
+            cut,
+            "stopped, and cut connections that were not done in time"
+        );
+        ExitCode::from(1)
+    }
+}
+
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hang_up: Signal,
+}
+
+impl Signals {
+    fn new() -> Result<Self, Failed> {
+        let of = |kind| {
+            signal(kind).map_err(|error| Failed(format!("signals cannot be received: {error}")))
+        };
+        Ok(Self {
+            terminate: of(SignalKind::terminate())?,
+            interrupt: of(SignalKind::interrupt())?,
+            hang_up: of(SignalKind::hangup())?,
+        })
+    }
+
+    /// Waits for a signal: SIGTERM and SIGINT stop, SIGHUP reloads.
+    async fn next_is_stop(&mut self) -> bool {
+        tokio::select! {
+            _ = self.terminate.recv() => true,
+            _ = self.interrupt.recv() => true,
+            _ = self.hang_up.recv() => false,
+        }
+    }
+
+    /// Waits for SIGTERM or SIGINT.
+    async fn stop(&mut self) {
+        while !self.next_is_stop().await {}
+    }
+}
+
+/// Logs go to stderr: stdout is for data.
+fn start_log(settings: &Settings) {
+    let level = settings.log.level.word();
+    let filter = tracing_subscriber::EnvFilter::new(format!("warn,sidegate={level}"));
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_target(false);
+    let result = match settings.log.format {
+        LogFormat::Text => builder
+            .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
+            .try_init(),
+        LogFormat::Json => builder.json().flatten_event(true).try_init(),
+    };
+    if let Err(error) = result {
+        output::complain(&format!("sidegate: no log: {error}"));
+    }
+}

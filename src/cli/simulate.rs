@@ -1,0 +1,133 @@
+//! `sidegate simulate`: one decision explained layer by layer, or many cases as JSON lines.
+
+use std::io;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+
+use crate::arn::AccountId;
+use crate::authn::named;
+use crate::cli::explanation;
+use crate::cli::output::{self, Failed, Format, Outcome};
+use crate::cli::simulate_jsonl;
+use crate::clock::Clock;
+use crate::gate::simulation::{Question, explain};
+use crate::policy::Verdict;
+use crate::policy::context::Map;
+
+/// Arguments of `simulate`.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// Who: the ARN of a user, role or role session, an account's root, a service's name, or `anonymous`.
+    #[arg(long, value_name = "ARN", required_unless_present = "jsonl")]
+    principal: Option<String>,
+    /// What: an action like orders:GetOrder.
+    #[arg(long, required_unless_present = "jsonl")]
+    action: Option<String>,
+    /// To which resource: its ARN, or *.
+    #[arg(long, value_name = "ARN", required_unless_present = "jsonl")]
+    resource: Option<String>,
+    /// A context key, like aws:SourceIp=203.0.113.7. The same key several times makes it multivalued.
+    #[arg(long, value_name = "KEY=VALUE")]
+    context: Vec<String>,
+    /// The account that owns the resource, where its ARN names none. Default: the principal's.
+    #[arg(long, value_name = "ID")]
+    resource_account: Option<String>,
+    /// The bundle: a folder, a bundle.yaml or a .tar.gz.
+    #[arg(short, long, value_name = "PATH", default_value = "policies")]
+    bundle: PathBuf,
+    /// How to print it.
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+    /// Judge self-contained cases: one JSON object a line on stdin, one decision a line on stdout; reads no bundle.
+    #[arg(long, conflicts_with_all = ["principal", "action", "resource", "context", "resource_account", "bundle", "format"])]
+    jsonl: bool,
+}
+
+/// Runs `simulate`: 0 when it is allowed, 1 when it is not.
+pub fn run(arguments: &Arguments) -> Outcome {
+    if arguments.jsonl {
+        let ended =
+            simulate_jsonl::run(io::stdin().lock(), io::BufWriter::new(io::stdout().lock()));
+        return match ended {
+            // Whoever read the answers has enough of them.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
+            Err(error) => Err(Failed(format!(
+                "the cases cannot be read or answered: {error}"
+            ))),
+            Ok(()) => Ok(ExitCode::SUCCESS),
+        };
+    }
+    let (Some(principal), Some(action), Some(resource)) =
+        (&arguments.principal, &arguments.action, &arguments.resource)
+    else {
+        return Err(Failed::new(
+            "--principal, --action and --resource are needed",
+        ));
+    };
+    let context = context(&arguments.context)?;
+    let resource_account = match &arguments.resource_account {
+        None => None,
+        Some(id) => Some(
+            AccountId::parse(id)
+                .ok_or_else(|| Failed(format!("`{id}` is no account id: twelve digits")))?,
+        ),
+    };
+    if !action
+        .split_once(':')
+        .is_some_and(|(service, name)| !service.is_empty() && !name.is_empty())
+    {
+        return Err(Failed(format!(
+            "`{action}` is no action: write SERVICE:NAME, like orders:GetOrder"
+        )));
+    }
+    let snapshot = output::load(&arguments.bundle)?;
+    let identity =
+        named(principal, &snapshot.directory).map_err(|error| Failed(error.to_string()))?;
+    let question = Question {
+        identity: &identity,
+        action,
+        resource,
+        resource_account,
+        context: &context,
+        now: Clock::machine().now(),
+    };
+    let explanation = explain(&snapshot, &question);
+    output::print(&match arguments.format {
+        Format::Table => explanation::table(&explanation),
+        Format::Json => {
+            let data = serde_json::to_string_pretty(&explanation);
+            format!("{}\n", data.map_err(|error| Failed(error.to_string()))?)
+        }
+    });
+    Ok(match explanation.decision {
+        Verdict::Allowed => ExitCode::SUCCESS,
+        Verdict::ExplicitDeny | Verdict::ImplicitDeny => ExitCode::from(1),
+    })
+}
+
+fn context(given: &[String]) -> Result<Map, Failed> {
+    let mut keys: Vec<(&str, Vec<&str>)> = Vec::new();
+    for pair in given {
+        let (key, value) = pair
+            .split_once('=')
+            .filter(|(key, _)| !key.is_empty())
+            .ok_or_else(|| Failed(format!("`{pair}` is no context key: write KEY=VALUE")))?;
+        match keys
+            .iter_mut()
+            .find(|(known, _)| known.eq_ignore_ascii_case(key))
+        {
+            Some((_, values)) => values.push(value),
+            None => keys.push((key, vec![value])),
+        }
+    }
+    let mut context = Map::new();
+    for (key, values) in keys {
+        match values.as_slice() {
+            [value] => context.set(key, *value),
+            values => context.set_many(key, values.iter().copied()),
+        };
+    }
+    Ok(context)
+}

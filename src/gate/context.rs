@@ -1,0 +1,133 @@
+//! The context keys of a request (iam-semantics, section 7), answered on demand from what is at hand.
+//!
+//! Nothing is put together in advance: the engine asks by key, and only for the keys that some policy names. Only
+//! trusted parts answer principal keys; a route's own keys can never be `aws:` or `sts:` (the loader refuses them).
+
+use std::net::IpAddr;
+
+use crate::arn::AccountId;
+use crate::authn::Identity;
+use crate::clock::Timestamp;
+use crate::directory::Directory;
+use crate::policy::context::{Context, Value};
+
+/// What is known of the request before anybody is identified.
+#[derive(Debug, Clone, Copy)]
+pub struct RequestFacts<'a> {
+    /// When it was judged.
+    pub now: Timestamp,
+    /// Where it came from: the peer, or what a trusted hop says.
+    pub source: IpAddr,
+    /// Whether the client's connection used TLS.
+    pub secure: bool,
+    /// `User-Agent`, as sent.
+    pub user_agent: Option<&'a str>,
+    /// `Referer`, as sent.
+    pub referer: Option<&'a str>,
+    /// The service's region.
+    pub region: &'a str,
+}
+
+impl Context for RequestFacts<'_> {
+    fn get(&self, key: &str) -> Option<Value<'_>> {
+        Some(match key {
+            "aws:currenttime" => Value::Instant(self.now),
+            "aws:epochtime" => Value::Number(self.now.seconds()),
+            "aws:securetransport" => Value::Bool(self.secure),
+            "aws:sourceip" => Value::Ip(self.source),
+            "aws:useragent" => Value::Text(self.user_agent?),
+            "aws:referer" => Value::Text(self.referer?),
+            "aws:requestedregion" => Value::Text(self.region),
+            // A request comes from a client, never through another service.
+            "aws:viaawsservice" | "aws:principalisawsservice" => Value::Bool(false),
+            _ => return None,
+        })
+    }
+}
+
+/// The whole context of one resource's decision.
+#[derive(Debug)]
+pub struct DecisionContext<'a> {
+    /// What every request has.
+    pub request: RequestFacts<'a>,
+    /// Who; `None` is anonymous.
+    pub identity: Option<&'a Identity>,
+    /// For organization keys.
+    pub directory: &'a Directory,
+    /// Who owns the resource.
+    pub resource_account: AccountId,
+    /// Tags of the resource, the ones that win first.
+    pub resource_tags: &'a [(&'a str, &'a str)],
+    /// The route's own keys, in lower case.
+    pub route: &'a [(&'a str, String)],
+}
+
+impl DecisionContext<'_> {
+    fn resource(&self, key: &str) -> Option<Value<'_>> {
+        if let Some(tag) = key.strip_prefix("aws:resourcetag/") {
+            let (_, value) = self
+                .resource_tags
+                .iter()
+                .find(|(name, _)| equals_lower(name, tag))?;
+            return Some(Value::Text(value));
+        }
+        if key == "aws:resourceaccount" {
+            return Some(Value::Text(self.resource_account.as_str()));
+        }
+        let organization = self.directory.organization()?;
+        let place = organization.places.get(&self.resource_account);
+        Some(match key {
+            "aws:resourceorgid" => {
+                place?;
+                Value::Text(&organization.id)
+            }
+            "aws:resourceorgpaths" => Value::List(std::slice::from_ref(&place?.path)),
+            _ => return None,
+        })
+    }
+
+    fn principal(&self, key: &str) -> Option<Value<'_>> {
+        match (self.identity, key) {
+            (Some(identity), "aws:multifactorauthage") => {
+                let age = identity.mfa_age(self.request.now)?;
+                Some(Value::Number(i64::try_from(age.as_secs()).ok()?))
+            }
+            (Some(identity), _) => identity.context_value(key),
+            (None, "aws:principaltype") => Some(Value::Text("Anonymous")),
+            (None, _) => None,
+        }
+    }
+}
+
+impl Context for DecisionContext<'_> {
+    fn get(&self, key: &str) -> Option<Value<'_>> {
+        if let Some(value) = self.request.get(key) {
+            return Some(value);
+        }
+        if key.starts_with("aws:resource") {
+            return self.resource(key);
+        }
+        if let Some(value) = self.principal(key) {
+            return Some(value);
+        }
+        let (_, value) = self.route.iter().find(|(name, _)| *name == key)?;
+        Some(Value::Text(value))
+    }
+}
+
+/// Whether `name`, lower-cased, is `lower`.
+fn equals_lower(name: &str, lower: &str) -> bool {
+    name.chars().flat_map(char::to_lowercase).eq(lower.chars())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tag_names_compare_without_case() {
+        assert!(equals_lower("Team", "team"));
+        assert!(equals_lower("ÄB", "äb"));
+        assert!(!equals_lower("teams", "team"));
+    }
+}

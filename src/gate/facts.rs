@@ -1,0 +1,93 @@
+//! What is to be recorded of a request, whatever became of it: gathered by the gate on the way, handed to audit and
+//! metrics once, by the proxy, at the end.
+
+use std::sync::Arc;
+
+use crate::authn::Identity;
+use crate::bundle::Snapshot;
+use crate::policy::{Decision, LayerKind, Verdict};
+
+/// The statement that decided.
+#[derive(Debug, Clone)]
+pub struct DecidedBy {
+    /// Allowed, explicitly or implicitly denied.
+    pub verdict: Verdict,
+    /// The kind of policy; for an implicit deny, the kind that lacks an allow.
+    pub layer: Option<LayerKind>,
+    /// The policy's name.
+    pub policy: Option<Box<str>>,
+    /// The statement's index in the policy, from 0.
+    pub statement: Option<usize>,
+    /// The statement's Sid.
+    pub sid: Option<Box<str>>,
+}
+
+impl DecidedBy {
+    pub(super) fn of(decision: &Decision<'_>) -> Self {
+        Self {
+            verdict: decision.verdict,
+            layer: decision.layer,
+            policy: decision.policy.map(Into::into),
+            statement: decision.statement,
+            sid: decision.sid.map(Into::into),
+        }
+    }
+}
+
+/// How the client showed who it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    /// No credential.
+    Anonymous,
+    /// A JWT.
+    Jwt,
+}
+
+impl Method {
+    /// The label in metrics and audit.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Anonymous => "anonymous",
+            Self::Jwt => "jwt",
+        }
+    }
+}
+
+/// What one request was, as far as it was read.
+#[derive(Debug, Default)]
+pub struct Facts {
+    /// What the request was judged by; absent when there was none yet.
+    pub snapshot: Option<Arc<Snapshot>>,
+    /// The canonical path; empty when there is none.
+    pub path: Box<str>,
+    /// Index of the route in the snapshot's table, when one matched.
+    pub route: Option<usize>,
+    /// The service's name.
+    pub service: Box<str>,
+    /// The service's region.
+    pub region: Box<str>,
+    /// Who owns the resources.
+    pub account: Option<crate::arn::AccountId>,
+    /// The action.
+    pub action: Box<str>,
+    /// The resources, all of which must be allowed.
+    pub resources: Vec<Box<str>>,
+    /// How the client showed who it is; absent when it did not come to that.
+    pub method: Option<Method>,
+    /// Whose credential it is or claims to be: only names of the bundle.
+    pub provider: Option<Arc<str>>,
+    /// Who it is.
+    pub identity: Option<Arc<Identity>>,
+    /// What decided.
+    pub decision: Option<DecidedBy>,
+    /// The cause of a refusal, for the log and the audit record alone; never with a claim's or credential's value.
+    pub detail: String,
+}
+
+impl Facts {
+    /// The route as the bundle writes it, when one matched.
+    pub fn route(&self) -> Option<&str> {
+        let entry = self.snapshot.as_ref()?.routes.entry(self.route?)?;
+        Some(entry.label())
+    }
+}

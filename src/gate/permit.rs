@@ -1,0 +1,102 @@
+//! The two ends of a judgement: a [`Permit`], which forwarding needs and only the gate can make, or a [`Refusal`].
+
+use http::header::{HeaderName, HeaderValue};
+
+use crate::clock::Timestamp;
+use crate::outcome::Reason;
+
+/// The proof that a request was judged and may go upstream, with what exactly may go.
+///
+/// INVARIANT: made by the gate alone, after a decision; the proxy cannot forward without one.
+#[derive(Debug)]
+pub struct Permit {
+    pub(super) target: Box<str>,
+    pub(super) upstream: Box<str>,
+    pub(super) identity: Vec<(HeaderName, HeaderValue)>,
+    pub(super) expires_at: Option<Timestamp>,
+    pub(super) preflight: bool,
+    pub(super) upgrade: bool,
+}
+
+impl Permit {
+    /// Canonical path and query, byte for byte what policy judged and what the upstream receives.
+    pub fn target(&self) -> &str {
+        &self.target
+    }
+
+    /// The upstream's name.
+    pub fn upstream(&self) -> &str {
+        &self.upstream
+    }
+
+    /// The `X-Sidegate-*` headers that tell the upstream who it is; empty for anonymous requests.
+    pub fn identity(&self) -> &[(HeaderName, HeaderValue)] {
+        &self.identity
+    }
+
+    /// When the credential expires: open streams end then.
+    pub fn expires_at(&self) -> Option<Timestamp> {
+        self.expires_at
+    }
+
+    /// A CORS preflight: goes without body and credential.
+    pub fn preflight(&self) -> bool {
+        self.preflight
+    }
+
+    /// Whether the route allows the protocol upgrade that the request asks for.
+    pub fn upgrade(&self) -> bool {
+        self.upgrade
+    }
+}
+
+/// Why a request may not go upstream.
+#[derive(Debug)]
+pub struct Refusal {
+    /// The closed reason: status, code, metrics and audit follow from it.
+    pub reason: Reason,
+    /// What the client may be told beyond the reason's own words.
+    pub message: Option<String>,
+}
+
+impl From<Reason> for Refusal {
+    fn from(reason: Reason) -> Self {
+        Self {
+            reason,
+            message: None,
+        }
+    }
+}
+
+#[cfg(test)]
+impl Permit {
+    /// A permit that no policy gave, for the proxy's own tests.
+    pub(crate) fn for_tests(target: &str, upstream: &str) -> Self {
+        Self {
+            target: target.into(),
+            upstream: upstream.into(),
+            identity: Vec::new(),
+            expires_at: None,
+            preflight: false,
+            upgrade: false,
+        }
+    }
+
+    pub(crate) fn with_identity(mut self, name: &'static str, value: &'static str) -> Self {
+        self.identity.push((
+            HeaderName::from_static(name),
+            HeaderValue::from_static(value),
+        ));
+        self
+    }
+
+    pub(crate) fn with_upgrade(mut self) -> Self {
+        self.upgrade = true;
+        self
+    }
+
+    pub(crate) fn as_preflight(mut self) -> Self {
+        self.preflight = true;
+        self
+    }
+}

@@ -14,7 +14,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::watch;
 
 use crate::audit::sink::Sink;
-use crate::authn::{self, Authenticator};
+use crate::authn::Authenticator;
 use crate::bundle::{Options, Reloader, Settings as WatchSettings, Watcher};
 use crate::clock::Clock;
 use crate::config::Settings;
@@ -90,13 +90,7 @@ pub async fn start(settings: &Settings) -> Result<Running, StartError> {
     let audit = Arc::new(audit);
     let metrics = Metrics::new().map_err(|error| StartError::cannot("metrics", error))?;
     let metrics = Arc::new(metrics);
-    let authenticator = Authenticator::new(
-        authn::Settings {
-            state: settings.state.path.clone(),
-            ..authn::Settings::default()
-        },
-        clock.clone(),
-    );
+    let authenticator = Authenticator::new(translate::authn(settings), clock.clone());
     authenticator.follow(store.load().directory.providers());
     let gate = Gate::new(
         Arc::clone(&store),
@@ -118,7 +112,7 @@ pub async fn start(settings: &Settings) -> Result<Running, StartError> {
     };
     let plan = proxy::Plan::new(translate::proxy(settings))
         .map_err(|error| StartError::cannot("upstreams", error))?;
-    let listening = translate::listeners(settings).await?;
+    let listening = translate::listeners(settings)?;
     let certificates = listening
         .iter()
         .filter_map(|listening| Some(((*listening.name).into(), listening.tls.clone()?)))
@@ -126,7 +120,7 @@ pub async fn start(settings: &Settings) -> Result<Running, StartError> {
     let limits = translate::limits(&settings.limits).within_descriptors();
     let ready = net::workers::bind(listening, translate::workers(settings), limits)
         .map_err(|error| StartError::cannot("a listener cannot be bound", error))?;
-    let health = health::bind(&settings.health.address).await?;
+    let health = health::bind(settings.health.address).await?;
     let mut addresses: Vec<(Box<str>, String)> = ready
         .addresses()
         .map(|(name, address)| (name.into(), address.to_string()))

@@ -1,18 +1,18 @@
 //! What the health listener tells: gathered from the parts whenever it is asked.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::admin::health::{self, AuditState, BundleState, KeyState, Source, StateStore, Status};
-use crate::app::{StartError, translate};
+use crate::app::StartError;
 use crate::audit::sink::Sink;
 use crate::authn::{Authenticator, State};
 use crate::bundle::Store;
-use crate::config;
 use crate::metrics::{AuditCounts, Metrics};
-use crate::net::{self, limits::Capacity};
+use crate::net::limits::Capacity;
 
 /// Where in its life the process is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,20 +88,12 @@ fn key_state(state: State) -> KeyState {
     }
 }
 
-/// Binds the listener; it is TCP, for kubelet and Prometheus reach nothing else.
-pub(super) async fn bind(address: &config::Address) -> Result<TcpListener, StartError> {
-    match translate::address(address).await? {
-        net::Address::Tcp(address) => TcpListener::bind(address).await.map_err(|error| {
-            StartError::cannot(
-                format!("the health listener cannot be bound to {address}"),
-                error,
-            )
-        }),
-        net::Address::Unix(_) => Err(StartError::cannot(
-            "the health listener",
-            "it takes a TCP address",
-        )),
-    }
+/// Binds the listener.
+pub(super) async fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {
+    let what = || format!("the health listener cannot be bound to {address}");
+    TcpListener::bind(address)
+        .await
+        .map_err(|error| StartError::cannot(what(), error))
 }
 
 /// Answers until the process has drained.

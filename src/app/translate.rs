@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::app::StartError;
+use crate::authn;
 use crate::config::{self, Settings};
 use crate::gate::RefusalDetail;
 use crate::net::{self, workers::Listening};
@@ -66,8 +67,8 @@ fn upstream(upstream: &config::Upstream) -> proxy::upstream::Settings {
     }
 }
 
-/// Resolves names and reads certificates.
-pub(super) async fn listeners(settings: &Settings) -> Result<Vec<Listening>, StartError> {
+/// Reads the certificates.
+pub(super) fn listeners(settings: &Settings) -> Result<Vec<Listening>, StartError> {
     let mut listening = Vec::new();
     for listener in &settings.listeners {
         let tls = listener.tls.as_ref().map(|tls| {
@@ -80,25 +81,21 @@ pub(super) async fn listeners(settings: &Settings) -> Result<Vec<Listening>, Sta
         });
         listening.push(Listening {
             name: Arc::from(&*listener.name),
-            address: address(&listener.address).await?,
+            address: listener.address.clone(),
             tls: tls.transpose()?,
         });
     }
     Ok(listening)
 }
 
-/// A place to bind; a host name stands for the first address it resolves to.
-pub(super) async fn address(address: &config::Address) -> Result<net::Address, StartError> {
-    match address {
-        config::Address::Unix(path) => Ok(net::Address::Unix(path.clone())),
-        config::Address::Tcp(text) => {
-            let found = tokio::net::lookup_host(&**text).await;
-            let found = found
-                .map_err(|error| StartError::cannot(format!("address {text}"), error))?
-                .next();
-            found
-                .map(net::Address::Tcp)
-                .ok_or_else(|| StartError::cannot(format!("address {text}"), "no such host"))
-        }
+pub(super) fn authn(settings: &Settings) -> authn::Settings {
+    let tokens = &settings.tokens;
+    authn::Settings {
+        state: settings.state.path.clone(),
+        places: authn::credential::TokenPlaces {
+            header: tokens.header.as_deref().and_then(|name| name.parse().ok()),
+            cookie: tokens.cookie.clone(),
+        },
+        ..authn::Settings::default()
     }
 }

@@ -113,20 +113,25 @@ impl Watcher {
         &self.store
     }
 
-    /// Follows the bundle from now on.
+    /// Follows the bundle from now on. `prepare` is called with each new snapshot before it counts.
     ///
     /// # Errors
     /// When no thread can be started.
-    pub fn start(self) -> std::io::Result<Reloader> {
+    pub fn start(self, prepare: impl Fn(&Snapshot) + Send + 'static) -> std::io::Result<Reloader> {
         let (orders, inbox) = mpsc::channel();
         let told = orders.clone();
         thread::Builder::new()
             .name("bundle".to_owned())
-            .spawn(move || self.follow(&told, &inbox))?;
+            .spawn(move || self.follow(&prepare, &told, &inbox))?;
         Ok(Reloader { orders })
     }
 
-    fn follow(mut self, told: &Sender<Order>, inbox: &Receiver<Order>) {
+    fn follow(
+        mut self,
+        prepare: &dyn Fn(&Snapshot),
+        told: &Sender<Order>,
+        inbox: &Receiver<Order>,
+    ) {
         let mut events = events::Events::new(&self.settings.path, told.clone());
         loop {
             events.renew();
@@ -135,17 +140,17 @@ impl Watcher {
                 Ok(Order::Look) => {
                     let mut waiting = Vec::new();
                     let going_on = rest(inbox, &mut waiting);
-                    self.look(!waiting.is_empty());
+                    self.look(!waiting.is_empty(), prepare);
                     self.answer(waiting);
                     if !going_on {
                         return;
                     }
                 }
                 Ok(Order::Reload(answer)) => {
-                    self.look(true);
+                    self.look(true, prepare);
                     self.answer(answer);
                 }
-                Err(RecvTimeoutError::Timeout) => self.look(false),
+                Err(RecvTimeoutError::Timeout) => self.look(false, prepare),
                 Ok(Order::Stop) | Err(RecvTimeoutError::Disconnected) => return,
             }
         }
@@ -159,7 +164,7 @@ impl Watcher {
     }
 
     /// Reads the bundle, and loads it when it changed (or when `told` to).
-    fn look(&mut self, told: bool) {
+    fn look(&mut self, told: bool, prepare: &dyn Fn(&Snapshot)) {
         let files = Files::read(&self.settings.path);
         let seen = Seen::of(&files);
         if seen == self.seen && !told {
@@ -167,14 +172,17 @@ impl Watcher {
         }
         let result = self.loader.load(&files, &self.settings.options);
         self.seen = seen;
-        self.settle(result);
+        self.settle(result, prepare);
     }
 
-    fn settle(&self, result: Result<Snapshot, Vec<Fault>>) {
+    fn settle(&self, result: Result<Snapshot, Vec<Fault>>, prepare: &dyn Fn(&Snapshot)) {
         let now = self.settings.clock.now();
         match result {
             Ok(snapshot) if snapshot.digest == self.store.load().digest => self.store.confirm(),
-            Ok(snapshot) => self.store.publish(snapshot, now),
+            Ok(snapshot) => {
+                prepare(&snapshot);
+                self.store.publish(snapshot, now);
+            }
             Err(faults) => self.store.refuse(&faults, now),
         }
     }

@@ -45,6 +45,7 @@ pub fn explain(snapshot: &Snapshot, question: &Question<'_>) -> Explanation {
         .unwrap_or_default();
     let context = Simulated {
         question,
+        snapshot,
         directory,
         account,
         tags: &facts.tags,
@@ -98,9 +99,22 @@ fn trust_policy<'d>(directory: &'d Directory, question: &Question<'_>) -> Option
 
 struct Simulated<'a> {
     question: &'a Question<'a>,
+    snapshot: &'a Snapshot,
     directory: &'a Directory,
     account: Option<AccountId>,
     tags: &'a [(&'a str, &'a str)],
+}
+
+impl Simulated<'_> {
+    /// The region of the service that the action is of.
+    fn region(&self) -> Option<&str> {
+        let (service, _) = self.question.action.split_once(':')?;
+        let services = self.snapshot.routes.services();
+        let found = services
+            .iter()
+            .find(|found| found.name().eq_ignore_ascii_case(service))?;
+        Some(found.region())
+    }
 }
 
 impl Context for Simulated<'_> {
@@ -119,6 +133,7 @@ impl Context for Simulated<'_> {
         match key {
             "aws:currenttime" => Some(Value::Instant(self.question.now)),
             "aws:epochtime" => Some(Value::Number(self.question.now.seconds())),
+            "aws:requestedregion" => self.region().map(Value::Text),
             "aws:resourceaccount" => self
                 .account
                 .as_ref()

@@ -6,6 +6,7 @@
 
 mod judge;
 mod nearest;
+mod table;
 
 use serde::Serialize;
 
@@ -174,7 +175,7 @@ pub struct Nearest {
 /// let explanation = policy::explain(&request, &Layers { identity: &[&policies], ..Layers::default() });
 /// let nearest = explanation.nearest.unwrap();
 /// assert_eq!(nearest.lacks[0].element, "Condition Bool aws:MultiFactorAuthPresent");
-/// assert_eq!(nearest.lacks[0].actual, "absent");
+/// assert_eq!(nearest.lacks[0].actual, "no such key");
 /// ```
 pub fn explain(request: &Request<'_>, layers: &Layers<'_>) -> Explanation {
     let action = Folded::new(request.action);

@@ -181,6 +181,10 @@ pub fn take_hop(fields: &mut HeaderMap, version: Version) -> Result<Hop, Reason>
     ] {
         fields.remove(name);
     }
+    if let Some(wanted) = &hop.upgrade {
+        // Routes say which protocols they allow, so the judge must see it; it goes when the request is sent.
+        fields.insert(UPGRADE, wanted.clone());
+    }
     Ok(hop)
 }
 
@@ -253,6 +257,7 @@ pub fn remove_for_preflight(fields: &mut HeaderMap) {
 pub fn add_hop(fields: &mut HeaderMap, hop: &Hop, version: Version) {
     // We have answered it ourselves: the body is asked for as soon as the upstream takes it.
     fields.remove(EXPECT);
+    fields.remove(UPGRADE);
     if hop.trailers {
         fields.insert(TE, HeaderValue::from_static("trailers"));
     }

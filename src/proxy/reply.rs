@@ -206,27 +206,27 @@ pub fn message(reason: Reason) -> &'static str {
         Reason::Throttled => "Too many requests.",
         Reason::NotReady => "Not ready.",
         Reason::Internal => "Internal error.",
-        Reason::Allowed
-        | Reason::Preflight
-        | Reason::AmbiguousParameter
-        | Reason::SeveralCredentials
-        | Reason::UnknownHost
-        | Reason::NoRoute
-        | Reason::RouteFallbackDenied
-        | Reason::MissingCredential
-        | Reason::MalformedCredential
+        Reason::AmbiguousParameter => "A parameter or header occurs twice.",
+        Reason::SeveralCredentials => "The request holds more than one credential.",
+        Reason::UnknownHost => "The host is not served here.",
+        Reason::NoRoute => "No route matches the request.",
+        Reason::MissingCredential => "The request needs a credential.",
+        Reason::MalformedCredential
         | Reason::UnknownIssuer
         | Reason::BadSignature
         | Reason::InvalidClaims
         | Reason::WrongAudience
-        | Reason::ExpiredCredential
-        | Reason::RevokedCredential
-        | Reason::ProviderUnavailable
-        | Reason::NoPrincipal
-        | Reason::RoleNotOffered
-        | Reason::RoleNotTrusted
-        | Reason::ExplicitDeny
-        | Reason::ImplicitDeny => "Refused.",
+        | Reason::RevokedCredential => "The credential is not valid.",
+        Reason::ExpiredCredential => "The credential has expired.",
+        Reason::ProviderUnavailable => "The credential cannot be verified now.",
+        Reason::NoPrincipal | Reason::RoleNotTrusted => {
+            "The credential stands for no principal that may act here."
+        }
+        Reason::RoleNotOffered => "The credential does not offer that one role.",
+        Reason::RouteFallbackDenied | Reason::ExplicitDeny | Reason::ImplicitDeny => {
+            "The request is not authorized."
+        }
+        Reason::Allowed | Reason::Preflight => "OK",
     }
 }
 

@@ -246,7 +246,7 @@ impl Reader<'_, '_> {
             let rest = self.text.get(self.at..).unwrap_or_default();
             let end = memchr::memchr2(b'"', b'\\', rest.as_bytes()).unwrap_or(rest.len());
             let run = rest.as_bytes().get(..end).unwrap_or_default();
-            let plain = if run.iter().fold(false, |odd, byte| odd | (*byte < 0x20)) {
+            let plain = if run.iter().min().is_some_and(|least| *least < 0x20) {
                 run.iter().position(|byte| *byte < 0x20).unwrap_or(end)
             } else {
                 end

@@ -7,7 +7,6 @@ use super::{Work, first_line, parsed};
 use crate::arn::AccountId;
 use crate::bundle::layout::{self, InAccount, Place};
 use crate::bundle::read;
-use crate::source::Span;
 
 impl Work<'_> {
     /// Finds the account folders and reads their `account.yaml`.
@@ -53,7 +52,7 @@ impl Work<'_> {
             }
             self.folders.insert(folder, id);
             if described {
-                self.account(&path, id, name, &mut aliases);
+                self.account(&path, id, &mut aliases);
             } else {
                 let message = format!("the account {id} has no account.yaml");
                 let help = format!(
@@ -68,7 +67,6 @@ impl Work<'_> {
         &mut self,
         path: &Arc<str>,
         id: AccountId,
-        name: &str,
         aliases: &mut HashMap<Box<str>, AccountId>,
     ) {
         let Some(file) = self.files.get(path) else {
@@ -84,21 +82,11 @@ impl Work<'_> {
         let Some(raw) = &read.value else {
             return;
         };
-        let mut differs = |span: Span, what: &str, folder: &str| {
-            let message = format!("the folder says that the account's {what} is {folder}");
-            self.error(
-                path,
-                "wrong-folder",
-                span,
-                message,
-                "rename the folder, or change this",
-            );
-        };
+        // The folder's NAME is for people's eyes; the id is what counts.
         if raw.account.id != id {
-            differs(raw.id_span, "id", id.as_str());
-        }
-        if *raw.account.name != *name {
-            differs(raw.name_span, "name", name);
+            let message = format!("the folder says that the account's id is {id}");
+            let help = "rename the folder, or change this";
+            self.error(path, "wrong-folder", raw.id_span, message, help);
         }
         if let Some(alias) = &raw.account.alias
             && let Some(other) = aliases.insert(alias.clone(), id)

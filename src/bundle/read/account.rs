@@ -1,6 +1,6 @@
 //! `accounts/ID-NAME/account.yaml`.
 
-use super::field::{self, is_name};
+use super::field;
 use crate::directory::{Account, PasswordPolicy};
 use crate::source::mapping::Mapping;
 use crate::source::{Node, Report, Span};
@@ -10,7 +10,6 @@ use crate::source::{Node, Report, Span};
 pub(in crate::bundle) struct Raw {
     pub(in crate::bundle) account: Account,
     pub(in crate::bundle) id_span: Span,
-    pub(in crate::bundle) name_span: Span,
     pub(in crate::bundle) alias_span: Span,
 }
 
@@ -46,12 +45,14 @@ pub(in crate::bundle) fn read(node: &Node, report: &mut Report) -> Option<Raw> {
     let (id, id_span) = id?;
     let id = field::account(id, id_span, report)?;
     let (name, name_span) = name?;
-    if !is_name(name, 50) {
+    // Organizations takes any printable text, spaces included.
+    let printable = !name.trim().is_empty() && !name.chars().any(char::is_control);
+    if !printable || name.chars().count() > 50 {
         report.error(
             "bad-name",
             name_span,
             format!("`{name}` is no name of an account"),
-            "a name has 1 to 50 letters, digits and +=,.@_-",
+            "a name has 1 to 50 printable characters",
         );
         return None;
     }
@@ -64,7 +65,7 @@ pub(in crate::bundle) fn read(node: &Node, report: &mut Report) -> Option<Raw> {
             password_policy,
         },
         id_span,
-        name_span,
+
         alias_span: alias.map_or(id_span, |(_, span)| span),
     })
 }

@@ -197,7 +197,7 @@ fn label(condition: &Condition) -> String {
 fn condition_mismatch(condition: &Condition, context: &dyn Context) -> Mismatch {
     let expected = listed(condition.texts.iter().map(|text| &**text), false);
     let actual = match context.get(&condition.key) {
-        None => "absent".to_owned(),
+        None => "no such key".to_owned(),
         Some(Value::List(values)) => format!(
             "[{}]{}",
             listed(values.iter().map(|value| &**value), false),

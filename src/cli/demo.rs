@@ -1,0 +1,222 @@
+//! `sidegate demo`: SecureCart in one process.
+//!
+//! Its APIs, an OIDC issuer and the proxy on free loopback ports, with the example bundle that the program carries.
+//! It tells the [`stories`] as commands to paste, or with `--smoke` plays them itself. Needs no network, and
+//! writes nothing outside its folder.
+
+pub mod client;
+pub mod folder;
+pub mod issuer;
+pub mod keys;
+pub mod people;
+pub mod private;
+pub mod question;
+pub mod script;
+pub mod server;
+pub mod sidecar;
+pub mod smoke;
+pub mod stories;
+pub mod story;
+pub mod upstream;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::Args;
+
+use crate::cli::output::{self, Failed, Outcome};
+use crate::clock::Clock;
+
+use issuer::{Issuer, Wanted};
+use keys::Keys;
+use people::PEOPLE;
+use script::Places;
+use server::Server;
+use sidecar::Sidecar;
+use smoke::Stage;
+use story::{Scene, Story};
+use upstream::Upstream;
+
+/// The demo's folder, where none is named.
+pub const FOLDER: &str = ".sidegate-demo";
+
+/// Arguments of `demo`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Without --smoke it prints a command for each story and runs until Ctrl-C. Paste them into another terminal.
+With --smoke it sends the requests itself, prints one line a story, and ends with 0 if all came out as told, else 1.")]
+pub struct Arguments {
+    /// Play the stories, compare what comes, and end with 0 or 1.
+    #[arg(long)]
+    smoke: bool,
+    /// Where bundle, configuration and tokens go [default: .sidegate-demo, or a passing one with --smoke].
+    #[arg(long, value_name = "PATH")]
+    folder: Option<PathBuf>,
+}
+
+/// Runs `demo`.
+pub fn run(arguments: &Arguments) -> Outcome {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|error| Failed::new(format!("no threads: {error}")))?;
+    let passing = arguments.smoke && arguments.folder.is_none();
+    let folder = match &arguments.folder {
+        Some(folder) => folder.clone(),
+        None if passing => {
+            std::env::temp_dir().join(format!("sidegate-demo-{}", std::process::id()))
+        }
+        None => PathBuf::from(FOLDER),
+    };
+    let result = runtime.block_on(async {
+        let demo = Demo::start(&folder).await?;
+        if arguments.smoke {
+            demo.smoke().await
+        } else {
+            demo.tell(&folder).await
+        }
+    });
+    if passing {
+        // Whatever is left of it is in the system's folder for such things.
+        let _ = std::fs::remove_dir_all(&folder);
+    }
+    result.map_err(|error| Failed::new(format!("{error:#}")))
+}
+
+/// Everything that runs.
+#[derive(Debug)]
+struct Demo {
+    sidecar: Sidecar,
+    upstreams: Vec<Upstream>,
+    issuer: Server,
+    tokens: BTreeMap<&'static str, String>,
+    bundle: PathBuf,
+}
+
+impl Demo {
+    async fn start(folder: &Path) -> Result<Self> {
+        folder::prepare(folder)?;
+        let mut issuer = Issuer::new(Keys::make()?);
+        let server = issuer::serve(issuer.keys()).await?;
+        let mut files = folder::example();
+        let base = format!("http://{}", server.address());
+        for (name, provider) in folder::rewrite(&mut files, &base) {
+            issuer.add(&name, provider);
+        }
+        issuer.keep(folder)?;
+        let mut upstreams = Vec::new();
+        for name in folder::upstreams(&files) {
+            upstreams.push(Upstream::start(&name).await?);
+        }
+        let urls: Vec<_> = upstreams
+            .iter()
+            .map(|upstream| {
+                let url = format!("http://{}", upstream.server.address());
+                (upstream.name.clone(), url)
+            })
+            .collect();
+        let bundle = folder::write_bundle(folder, &files)?;
+        let configuration = folder::write_configuration(folder, &urls)?;
+        let sidecar = Sidecar::start(&configuration).await?;
+        let tokens = tokens(&issuer)?;
+        let mut variables = vec![
+            ("GATE".to_owned(), sidecar.proxy_url()),
+            ("GATE_HEALTH".to_owned(), sidecar.health_url()),
+            ("GATE_ISSUER".to_owned(), base),
+        ];
+        for (name, token) in &tokens {
+            variables.push(((*name).to_owned(), token.clone()));
+        }
+        folder::write_env(folder, &variables)?;
+        Ok(Self {
+            sidecar,
+            upstreams,
+            issuer: server,
+            tokens,
+            bundle,
+        })
+    }
+
+    /// Prints the script and waits for Ctrl-C.
+    async fn tell(self, folder: &Path) -> Result<ExitCode> {
+        output::print(&script::script(&Places {
+            proxy: &self.sidecar.proxy_url(),
+            health: &self.sidecar.health_url(),
+            issuer: &format!("http://{}", self.issuer.address()),
+            folder,
+        }));
+        tokio::signal::ctrl_c()
+            .await
+            .context("Ctrl-C cannot be waited for")?;
+        self.sidecar.stop().await;
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// Plays every story, prints a line for each, and says whether all came out as told.
+    async fn smoke(self) -> Result<ExitCode> {
+        let (mut total, mut failed) = (0_usize, 0_usize);
+        for story in stories::stories() {
+            total = total.saturating_add(1);
+            let played = self.play(story).await;
+            output::print(&line(story, &played));
+            failed = failed.saturating_add(usize::from(played.is_err()));
+        }
+        self.sidecar.stop().await;
+        let good = total.saturating_sub(failed);
+        output::complain(&format!("{good} of {total} stories came out as told"));
+        Ok(ExitCode::from(u8::from(failed > 0)))
+    }
+
+    async fn play(&self, story: &Story) -> Result<String> {
+        match &story.scene {
+            Scene::Request(request) => {
+                let stage = Stage {
+                    proxy: self.sidecar.proxy(),
+                    tokens: &self.tokens,
+                    upstreams: &self.upstreams,
+                };
+                stage.play(request).await
+            }
+            Scene::Question(question) => question::ask(question, &self.bundle),
+        }
+    }
+}
+
+/// A token for everyone.
+fn tokens(issuer: &Issuer) -> Result<BTreeMap<&'static str, String>> {
+    let clock = Clock::machine();
+    let now = clock.now().seconds().to_string();
+    PEOPLE
+        .iter()
+        .map(|person| {
+            let wanted = Wanted {
+                provider: Some(person.provider),
+                subject: person.subject,
+                audience: person.audience,
+                algorithm: person.algorithm,
+                seconds: person.seconds,
+                claims: serde_json::from_str(&person.claims.replace(people::NOW, &now))
+                    .with_context(|| format!("the claims of {}", person.variable))?,
+            };
+            Ok((person.variable, issuer.token(&wanted, &clock)?))
+        })
+        .collect()
+}
+
+/// One line of the table.
+fn line(story: &Story, played: &Result<String>) -> String {
+    let mut out = String::new();
+    // Writing to a String cannot fail.
+    let _ = match played {
+        Ok(seen) => writeln!(out, "✓ {:<34} {}\n  {seen}", story.name, story.title),
+        Err(error) => writeln!(out, "✗ {:<34} {}\n  {error:#}", story.name, story.title),
+    };
+    out
+}

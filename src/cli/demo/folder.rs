@@ -1,0 +1,189 @@
+//! The demo's folder: SecureCart's bundle out of the program itself, made to trust the demo's issuer, with a
+//! configuration, an `env` file for shells, and the issuer's keys.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use include_dir::{Dir, include_dir};
+
+use crate::cli::demo::issuer::Provider;
+use crate::cli::demo::private;
+use crate::source::{Node, Report, yaml};
+
+/// The example bundle, as it was when the program was built.
+static POLICIES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/policies");
+
+/// A bundle's files: path to text.
+pub type Files = BTreeMap<String, String>;
+
+/// The files of the example bundle.
+pub fn example() -> Files {
+    let mut files = Files::new();
+    collect(&POLICIES, &mut files);
+    files
+}
+
+fn collect(folder: &Dir<'_>, files: &mut Files) {
+    for file in folder.files() {
+        let text = file.contents_utf8().unwrap_or_default();
+        files.insert(file.path().to_string_lossy().into_owned(), text.to_owned());
+    }
+    for inner in folder.dirs() {
+        collect(inner, files);
+    }
+}
+
+/// The providers of a bundle, by name, as its files name them.
+pub fn providers(files: &Files) -> BTreeMap<String, Provider> {
+    let mut providers = BTreeMap::new();
+    for (path, text) in files {
+        let name = path.strip_prefix("identity-providers/");
+        let Some(name) = name.and_then(|name| name.strip_suffix(".yaml")) else {
+            continue;
+        };
+        let Some(node) = yaml::read(text, &mut Report::on(path)) else {
+            continue;
+        };
+        let Some(issuer) = node.get("issuer").and_then(Node::as_str) else {
+            continue;
+        };
+        let audiences = node.get("audiences").and_then(Node::as_list);
+        let audiences = audiences.unwrap_or_default().iter();
+        let provider = Provider {
+            issuer: issuer.to_owned(),
+            audiences: audiences
+                .filter_map(Node::as_str)
+                .map(str::to_owned)
+                .collect(),
+        };
+        providers.insert(name.to_owned(), provider);
+    }
+    providers
+}
+
+/// The names of the upstreams that a bundle's routes lead to.
+pub fn upstreams(files: &Files) -> BTreeSet<String> {
+    files
+        .iter()
+        .filter(|(path, _)| path.starts_with("routes/"))
+        .filter_map(|(path, text)| {
+            let node = yaml::read(text, &mut Report::on(path))?;
+            Some(node.get("upstream")?.as_str()?.to_owned())
+        })
+        .collect()
+}
+
+/// Puts issuers at `base` (`http://127.0.0.1:PORT`) in place of the bundle's, everywhere: in the providers' files, in
+/// trust policies' principals and in condition keys, which all name a provider by its issuer's host and path.
+pub fn rewrite(files: &mut Files, base: &str) -> BTreeMap<String, Provider> {
+    let mut providers = providers(files);
+    let mut changes: Vec<(String, String)> = Vec::new();
+    for (name, provider) in &mut providers {
+        let issuer = format!("{base}/{name}");
+        changes.push((provider.issuer.clone(), issuer.clone()));
+        let place = without_scheme(&provider.issuer);
+        changes.push((place.to_owned(), without_scheme(&issuer).to_owned()));
+        provider.issuer = issuer;
+    }
+    // A longer name may hold a shorter one.
+    changes.sort_by_key(|(from, _)| std::cmp::Reverse(from.len()));
+    for text in files.values_mut() {
+        for (from, to) in &changes {
+            if text.contains(from) {
+                *text = text.replace(from, to);
+            }
+        }
+    }
+    providers
+}
+
+fn without_scheme(url: &str) -> &str {
+    url.split_once("://").map_or(url, |(_, place)| place)
+}
+
+/// Makes the folder ready: empty but for what another run may keep.
+///
+/// # Errors
+/// When it holds something that no demo wrote, or cannot be written.
+pub fn prepare(folder: &Path) -> Result<()> {
+    let policies = folder.join("policies");
+    let mark = folder.join(MARK);
+    if folder.exists() && !mark.exists() && fs::read_dir(folder)?.next().is_some() {
+        bail!(
+            "{} is not empty and no demo made it: name another folder with --folder",
+            folder.display()
+        );
+    }
+    let made = || -> std::io::Result<()> {
+        fs::create_dir_all(folder)?;
+        // Its keys and tokens are nothing to commit.
+        fs::write(&mark, "*\n")?;
+        if policies.exists() {
+            fs::remove_dir_all(&policies)?;
+        }
+        Ok(())
+    };
+    made().with_context(|| format!("{} cannot be prepared", folder.display()))
+}
+
+/// The file by which a folder is known as a demo's.
+const MARK: &str = ".gitignore";
+
+/// Writes the bundle into the folder.
+///
+/// # Errors
+/// When a file cannot be written.
+pub fn write_bundle(folder: &Path, files: &Files) -> Result<PathBuf> {
+    let root = folder.join("policies");
+    for (path, text) in files {
+        let path = root.join(path);
+        let written = || -> std::io::Result<()> {
+            if let Some(parent) = path.parent() {
+                fs::create_dir_all(parent)?;
+            }
+            fs::write(&path, text)
+        };
+        written().with_context(|| format!("{} cannot be written", path.display()))?;
+    }
+    Ok(root)
+}
+
+/// Writes a file with the text of `sidegate.yaml`.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn write_configuration(folder: &Path, upstreams: &[(String, String)]) -> Result<PathBuf> {
+    let mut text = String::from(
+        "# Made by `sidegate demo`. Port 0 means a free one; `env` says which were taken.\n\
+         listeners:\n  - { name: ingress, address: \"127.0.0.1:0\" }\nupstreams:\n",
+    );
+    for (name, url) in upstreams {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "  {name}: {{ url: \"{url}\" }}");
+    }
+    text.push_str(
+        "bundle: { path: ./policies }\nhealth: { address: \"127.0.0.1:0\" }\n\
+         audit: { file: ./audit/ }\nlog: { level: warn }\n",
+    );
+    let path = folder.join("sidegate.yaml");
+    fs::write(&path, text).with_context(|| format!("{} cannot be written", path.display()))?;
+    Ok(path)
+}
+
+/// Writes the shell variables, tokens among them.
+///
+/// # Errors
+/// When the file cannot be written.
+pub fn write_env(folder: &Path, variables: &[(String, String)]) -> Result<PathBuf> {
+    let mut text = String::new();
+    for (name, value) in variables {
+        // Ports, URLs and tokens hold no quotes.
+        let _ = writeln!(text, "export {name}='{value}'");
+    }
+    let path = folder.join("env");
+    private::write(&path, &text)?;
+    Ok(path)
+}

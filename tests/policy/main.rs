@@ -1,0 +1,23 @@
+//! The policy engine held against a naive reading of the rules, against laws, and against a corpus of cases.
+//!
+//! - `reference`: an evaluator written from the rules alone, without looking at the engine, as plainly as can be
+//! - `generate`: random cases in the exchange format of `simulate --jsonl`
+//! - `engine`: the library's answer to such a case
+//! - `differential`: both agree
+//! - `properties`: order, splitting, added denies and added levels
+//! - `corpus`: documented cases, each with its reason
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "tests fail by panicking"
+)]
+
+mod differential;
+mod engine;
+mod generate;
+mod properties;
+mod reference;

@@ -4,13 +4,14 @@
 //! input. Knows no HTTP: commands put the parts together and print.
 
 pub mod check;
-
+pub mod demo;
 pub mod explanation;
 pub mod output;
 pub mod routes;
 pub mod run;
 pub mod simulate;
 pub mod simulate_jsonl;
+pub mod token;
 
 use std::process::ExitCode;
 
@@ -37,12 +38,16 @@ struct Arguments {
 enum Command {
     /// Run the sidecar: authenticate, decide, forward or refuse.
     Run(run::Arguments),
+    /// Try it: SecureCart's APIs, an OIDC issuer and the proxy on free loopback ports, with requests to paste.
+    Demo(demo::Arguments),
     /// Validate a bundle (and a configuration): every fault with file, line, column and how to mend it.
     Check(check::Arguments),
     /// Explain one decision layer by layer, or judge many cases as JSON lines.
     Simulate(simulate::Arguments),
     /// Show which route, action and resource an HTTP request becomes.
     Routes(routes::Arguments),
+    /// Mint a test JWT of the demo's issuer.
+    Token(token::Arguments),
 }
 
 /// Runs the command of the process's arguments.
@@ -59,9 +64,11 @@ pub fn main() -> ExitCode {
     };
     let result = match arguments.command {
         Command::Run(arguments) => run::run(&arguments),
+        Command::Demo(arguments) => demo::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Simulate(arguments) => simulate::run(&arguments),
         Command::Routes(arguments) => routes::run(&arguments),
+        Command::Token(arguments) => token::run(&arguments),
     };
     match result {
         Ok(code) => code,

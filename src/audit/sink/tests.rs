@@ -269,3 +269,66 @@ fn a_killed_process_loses_at_most_the_last_moment() {
     );
     assert!(text.ends_with("{\"number\":-1}\n"));
 }
+
+/// Run by `tests/drills/audit-disk-full`, which gives it a file system of 1 MiB.
+#[test]
+#[ignore = "needs a small file system: run tests/drills/audit-disk-full"]
+fn drill_a_full_disk() {
+    let home = std::env::var_os("AUDIT_DRILL_FOLDER").expect("run tests/drills/audit-disk-full");
+    let home = Path::new(&home);
+    for on_full in [OnFull::Block, OnFull::Deny, OnFull::Drop] {
+        let folder = home.join("audit");
+        let filler = home.join("filler");
+        fs::write(&filler, vec![0; 300 * 1024]).unwrap();
+        let mut settings = settings(&folder, on_full);
+        settings.queue_size = 256 * 1024;
+        let sink = Sink::start(&settings, Clock::machine()).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .unwrap();
+        let line =
+            |number: u32| format!("{{\"number\":{number},\"filler\":\"{}\"}}", "x".repeat(977));
+        let (mut taken, mut number) = (0_u64, 0);
+        let mut send = || {
+            number += 1;
+            let well = runtime
+                .block_on(sink.record_or_wait(line(number).as_bytes()))
+                .is_ok();
+            taken += u64::from(well);
+            well
+        };
+        for _ in 0..3000 {
+            if !send() {
+                break;
+            }
+            std::thread::sleep(Duration::from_micros(200));
+        }
+        wait_for("the disk is full", || sink.is_failing());
+        let whole = |text: &str| {
+            text.ends_with('\n')
+                && text
+                    .lines()
+                    .all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok())
+        };
+        assert!(whole(&read(&folder)), "{on_full:?}: a torn line");
+        match on_full {
+            OnFull::Block | OnFull::Deny => assert!(!send(), "{on_full:?}"),
+            OnFull::Drop => assert!(sink.counts().dropped > 0 && send(), "{on_full:?}"),
+        }
+
+        fs::remove_file(&filler).unwrap();
+        let begin = monotonic();
+        wait_for("it heals", || !sink.is_failing());
+        assert!(send());
+        assert!(begin.elapsed() < Duration::from_secs(1), "{on_full:?}");
+        assert!(sink.flush(LONG));
+        assert!(sink.close(LONG));
+        let text = read(&folder);
+        assert!(whole(&text), "{on_full:?}: a torn line");
+        let counts = sink.counts();
+        assert_eq!(text.lines().count() as u64, counts.written, "{on_full:?}");
+        assert_eq!(counts.written + counts.dropped, taken, "{on_full:?}");
+        fs::remove_dir_all(&folder).unwrap();
+    }
+}

@@ -215,6 +215,12 @@ def upgrades(world, suite):
             101 not in talk.interim and talk.first.status in (200, 400) and clean,
             f"{talk!r} {heads!r}",
         )
+    # What follows an upgrade is a request like any other, until a 101 has been seen (which no route allows here).
+    for protocol in (b"websocket", b"mallory", b"h2c"):
+        first = b"GET /public/1 HTTP/1.1\r\n" + HOST + b"Connection: Upgrade\r\nUpgrade: " + protocol + b"\r\n\r\n"
+        second = marked(world, b"GET /admin/CANARY HTTP/1.1\r\n" + HOST + b"\r\n")
+        talk = world.talk(first + second, want=2, timeout=1.0)
+        suite.check(f"a denied request behind Upgrade: {protocol.decode()}", 101 not in talk.interim, repr(talk))
     preface = b"PRI * HTTP/2.0\r\n\r\nXX\r\n\r\n"
     refused(world, suite, "an HTTP/2 preface with a fault", preface, silent=True)
     after = world.talk(

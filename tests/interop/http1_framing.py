@@ -330,6 +330,10 @@ def bodies(world, suite):
     passed(world, suite, "HEAD with a body", client.request("HEAD", body=b"hello"), method="HEAD", body=b"hello")
     passed(world, suite, "Content-Length 0", POST + b"Content-Length: 0\r\n\r\n", method="POST")
     passed(world, suite, "POST without a length", POST + b"\r\n", method="POST")
+    for method in ("GET", "HEAD", "DELETE", "OPTIONS"):
+        data = f"{method} /public/x HTTP/1.1\r\nHost: app.test\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
+        data += b"5\r\nhello\r\n0\r\n\r\n"
+        passed(world, suite, f"{method} with a chunked body", data, method=method, body=b"hello")
     big = bytes(range(256)) * 4096
     passed(world, suite, "a body of 1 MiB, byte for byte", client.request("POST", body=big), method="POST", body=big)
     aborted(world, suite, "a body shorter than its length", POST + b"Content-Length: 50\r\n\r\nhello", half_close=True)
@@ -396,6 +400,8 @@ def pipelines(world, suite):
             talk.statuses == [401] and not world.taken(),
             repr(talk),
         )
+    talk = world.talk(ask("/admin/x", "HEAD") + ask("/public/1"), want=2, methods=("HEAD",), timeout=2.0)
+    suite.check("pipeline: a refused HEAD has no body", talk.statuses == [401, 200], repr(talk.raw))
     answered = world.talk(*[ask(f"/public/{index}") for index in range(50)], want=50)
     targets = [item.target.decode() for item in world.taken()]
     wanted = [f"/public/{index}" for index in range(50)]

@@ -4,6 +4,7 @@ import sys
 import time
 import traceback
 
+import answers
 import headers
 import http1
 import http2
@@ -34,6 +35,7 @@ SUITES = {
     "http1": plain_suite(http1),
     "paths": plain_suite(paths),
     "headers": plain_suite(headers),
+    "answers": plain_suite(answers),
     "tokens": token_suite,
     "http2": plain_suite(http2),
     "slow": plain_suite(slow),

@@ -1,6 +1,6 @@
 """One world per suite: a bundle and a configuration in a temporary folder, an upstream, an issuer, one real Sidegate.
 
-Everything is on 127.0.0.1. The binary is SIDEGATE_BIN, else the newest of target/{release,debug}/sidegate.
+Everything is on 127.0.0.1. The binary is BLACKBOX_BINARY, else the newest of target/{release,debug}/sidegate.
 """
 
 import http.server
@@ -35,14 +35,14 @@ def free_port():
 
 def binary():
     """The Sidegate to test."""
-    named = os.environ.get("SIDEGATE_BIN")
+    named = os.environ.get("BLACKBOX_BINARY")
     if named:
         return named
     root = pathlib.Path(__file__).resolve().parents[2]
     built = [root / "target" / kind / "sidegate" for kind in ("release", "debug")]
     built = sorted((path for path in built if path.exists()), key=lambda path: path.stat().st_mtime)
     if not built:
-        raise SystemExit("no sidegate binary: build one, or name it in SIDEGATE_BIN")
+        raise SystemExit("no sidegate binary: build one, or name it in BLACKBOX_BINARY")
     return str(built[-1])
 
 
@@ -243,10 +243,13 @@ class World:
                 "audit: { file: ./audit/ }\n"
             ),
         )
+        # SIDEGATE_… variables override the configuration: none may come in from outside.
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("SIDEGATE_")}
         with open(self.folder / "log", "ab") as log:
             self.process = subprocess.Popen(
                 [binary(), "run", "-c", "sidegate.yaml"],
                 cwd=self.folder,
+                env=clean,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -284,7 +287,7 @@ class World:
         records = []
         for path in sorted((self.folder / "audit").rglob("*")):
             if path.is_file():
-                for line in path.read_text(errors="replace").splitlines():
+                for line in path.read_text(errors="replace").split("\n"):
                     try:
                         record = json.loads(line)
                     except ValueError:
@@ -349,7 +352,7 @@ class World:
         leaked = [word for word in self.forbidden if word in everything]
         suite.check("nothing forbidden reached the upstream", not leaked, f"{leaked[:10]}")
         self.stop()
-        if suite.failed and os.environ.get("SIDEGATE_KEEP"):
+        if suite.failed and os.environ.get("BLACKBOX_KEEP"):
             print(f"kept {self.folder}", flush=True)
         else:
             shutil.rmtree(self.folder, ignore_errors=True)

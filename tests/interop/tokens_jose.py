@@ -179,14 +179,8 @@ def header_members(world, suite, ring):
         not [path for path in world.issuer.asked if "evil" in path],
         repr(world.issuer.asked[-5:]),
     )
-    for name, value in (("typ", 1), ("typ", ["JWT"]), ("typ", None), ("cty", 1)):
-        bad(
-            world,
-            suite,
-            f"{name} {value!r}",
-            token(world.key, "ES256", now, header={**base, name: value}),
-            statuses=(401,) if name == "typ" else (200, 401),
-        )
+    for name, value in (("typ", 1), ("typ", ["JWT"]), ("typ", None)):
+        bad(world, suite, f"{name} {value!r}", token(world.key, "ES256", now, header={**base, name: value}))
     deep = compact(base)[:-1] + b',"x":' + b"[" * 5000 + b"]" * 5000 + b"}"
     bad(world, suite, "a header 5000 deep", token(world.key, "ES256", now, header=deep))
     for name, head in {

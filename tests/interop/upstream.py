@@ -7,6 +7,7 @@ each request of every suite also tests that what Sidegate writes can be read in 
 import re
 import socket
 import threading
+import time
 
 NAME = re.compile(rb"^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$")
 LINE = re.compile(rb"^([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([\x21-\x7e]+) HTTP/1\.1$")
@@ -40,7 +41,10 @@ class Received:
 
 
 class Upstream:
-    """Listens on a free loopback port; `answer(received)` gives the bytes to reply with."""
+    """Listens on a free loopback port; `answer(received)` gives the bytes to reply with.
+
+    Or a list of bytes, pauses in seconds (float) and None, which closes the connection.
+    """
 
     def __init__(self):
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=512)
@@ -113,9 +117,13 @@ class Upstream:
         received.complete = True
         reader.inside_body = False
         reply = self.answer(received)
-        if reply is None:
-            return False
-        connection.sendall(reply)
+        for part in reply if isinstance(reply, list) else [reply]:
+            if part is None:
+                return False
+            if isinstance(part, float):
+                time.sleep(part)
+            else:
+                connection.sendall(part)
         return True
 
     def _read_head(self, received):

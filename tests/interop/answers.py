@@ -163,9 +163,8 @@ def cut(world, suite):
         repr(talk),
     )
     trailers = (
-        line
-        + b"Transfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n2\r\nok\r\n0\r\nX-Sum: 1\r\n"
-    trailers += b"X-Sidegate-Request-Id: forged\r\nContent-Length: 9\r\n\r\n"
+        line + b"Transfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n2\r\nok\r\n0\r\nX-Sum: 1\r\n"
+        b"X-Sidegate-Request-Id: forged\r\nContent-Length: 9\r\n\r\n"
     )
     talk = ask(world, trailers)
     suite.check(

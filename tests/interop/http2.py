@@ -1,5 +1,6 @@
 """HTTP/2 attacks: bodies, broken framing and tunnels here; heads and floods in files of their own."""
 
+import random
 import socket
 
 import h2.config
@@ -39,6 +40,8 @@ def run(world, suite):
     bodies(world, suite)
     framing(world, suite)
     tunnels(world, suite)
+    grpc(world, suite)
+    mutations(world, suite)
     http2_floods.run(world, suite)
 
 
@@ -286,6 +289,62 @@ def framing(world, suite):
         wire.read(2.0, lambda it: it.finished(1))
         suite.check(f"h2 an unknown frame {kind} is ignored", wire.status(1) == 200, repr(wire))
         wire.close()
+
+
+def grpc(world, suite):
+    """A refusal in gRPC's words: HTTP 200, no body, the status in one head."""
+    extra = [(b"content-type", b"application/grpc"), (b"te", b"trailers")]
+    bearer = (b"authorization", b"Bearer " + world.token().encode())
+    for case, path, more, wanted in (
+        ("no credential", b"/admin/x", [], "16"),
+        ("a bad token", b"/orders/1", [(b"authorization", b"Bearer x")], "16"),
+        ("denied", b"/admin/x", [bearer], "7"),
+        ("no route", b"/nowhere", [], "12"),
+        ("a malformed path", b"/public//x", [], "3"),
+    ):
+        wire, taken = ask(world, fields(b"POST", path=path, extra=[*extra, *more]), b"\0\0\0\0\0")
+        heads = wire.headers.get(1, [])
+        status = dict(heads[-1]).get("grpc-status") if heads else None
+        ok = wire.status(1) == 200 and status == wanted and len(heads) == 1 and not wire.data.get(1) and not taken
+        suite.check(f"grpc: {case} is {wanted}", ok, f"{wire!r} {heads!r} {taken!r}")
+
+
+def mutations(world, suite, count=1500):
+    """Seeded changes of sound frames: the process lives, what arrives is sound, and nothing denied arrives."""
+    chance, worst = random.Random(9113), []
+    denied = fields(b"POST", path=b"/admin/smuggled")
+    seed = [
+        frame(HEADERS, END_HEADERS, 1, block(fields(b"POST", extra=[(b"x-a", b"b"), (b"content-length", b"5")]))),
+        frame(DATA, END_STREAM, 1, b"hello"),
+        frame(HEADERS, END_HEADERS | END_STREAM, 3, block(denied)),
+        frame(HEADERS, 0, 5, block(fields())[:12])
+        + frame(CONTINUATION, END_HEADERS | END_STREAM, 5, block(fields())[12:]),
+        frame(PING, 0, 0, b"12345678") + frame(WINDOW_UPDATE, 0, 0, b"\0\0\1\0"),
+    ]
+    for _ in range(count):
+        frames = list(seed)
+        for _ in range(chance.choice((1, 1, 2, 3))):
+            place = chance.randrange(len(frames))
+            data = bytearray(frames[place])
+            kind = chance.randrange(4)
+            if kind == 0:
+                data[chance.randrange(len(data))] ^= 1 << chance.randrange(8)
+            elif kind == 1:
+                data[chance.randrange(len(data))] = chance.choice(b"\0\1\2\4\x05\x08\x09\x20\x7f\x80\xff\r\n:")
+            elif kind == 2:
+                frames.insert(chance.randrange(len(frames)), bytes(data))
+            else:
+                del data[chance.randrange(len(data)) :]
+            frames[place] = bytes(data)
+        world.upstream.clear()
+        wire = Wire(world.port)
+        wire.send(b"".join(frames))
+        wire.socket.shutdown(socket.SHUT_WR)
+        wire.read(1.0)
+        worst += [(frames, item) for item in world.upstream.taken() if b"smuggled" in item.target]
+        wire.close()
+    suite.check(f"h2 none of {count} mutations gets a denied request through", not worst, f"{len(worst)}: {worst[:2]}")
+    suite.check("h2 the process lives after the mutations", world.process.poll() is None)
 
 
 def tunnels(world, suite):

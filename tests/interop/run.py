@@ -9,6 +9,7 @@ import headers
 import http1
 import http2
 import paths
+import routes
 import slow
 import tokens
 from suite import Suite
@@ -35,6 +36,7 @@ SUITES = {
     "http1": plain_suite(http1),
     "paths": plain_suite(paths),
     "headers": plain_suite(headers),
+    "routes": plain_suite(routes),
     "answers": plain_suite(answers),
     "tokens": token_suite,
     "http2": plain_suite(http2),

@@ -120,6 +120,7 @@ def run(world, suite):
     ]
     suite.check("slow: no cut body looked complete", not whole, repr(whole[:3]))
     patient(world, suite)
+    greedy(world, suite)
 
 
 def wait_for_end(port, data, stop, answered=False):
@@ -263,6 +264,65 @@ def beside(world, workers):
             wrong.append(answer)
         time.sleep(0.25)
     return slowest, wrong
+
+
+def greedy(world, suite):
+    """What nobody reads is not kept: uploads to a stalled upstream, answers to stalled clients, denied bodies."""
+    before = world.memory("VmRSS")
+    world.forget_peak()
+    usual, world.upstream.answer = (
+        world.upstream.answer,
+        lambda _: b"HTTP/1.1 200 OK\r\nContent-Length: 67108864\r\n\r\n" + b"x" * 67_108_864,
+    )
+    readers = []
+    for _ in range(20):
+        connection = socket.create_connection(("127.0.0.1", world.port), timeout=5)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.sendall(client.request())
+        readers.append(connection)
+    time.sleep(2.0)
+    grown = max(world.memory("VmHWM"), world.memory("VmRSS")) - before
+    suite.check("slow: 20 unread answers of 64 MiB cost 16 MiB at most", grown <= 16_384, f"{grown} KiB")
+    for connection in readers:
+        connection.close()
+    world.upstream.answer = usual
+    head = b"POST /admin/x HTTP/1.1\r\nHost: app.test\r\nContent-Length: 1073741824\r\n\r\n"
+    sent, started = 0, time.monotonic()
+    with socket.create_connection(("127.0.0.1", world.port), timeout=2) as connection:
+        try:
+            connection.sendall(head)
+            while sent < 268_435_456 and time.monotonic() - started < 8:
+                sent += connection.send(b"x" * 65_536)
+        except OSError:
+            pass
+    suite.check("slow: a refused gigabyte is not swallowed", sent < 67_108_864, f"{sent} bytes went in")
+    grown = max(world.memory("VmHWM"), world.memory("VmRSS")) - before
+    suite.check("slow: nor kept", grown <= 16_384, f"{grown} KiB")
+    world.forget_peak()
+    before = world.memory("VmRSS")
+    world.upstream.stall.clear()
+    writers = []
+    for _ in range(20):
+        connection = socket.create_connection(("127.0.0.1", world.port), timeout=1)
+        connection.sendall(b"POST /public/x HTTP/1.1\r\nHost: app.test\r\nContent-Length: 67108864\r\n\r\n")
+        writers.append(connection)
+    for connection in writers:
+        connection.settimeout(0.2)
+        try:
+            for _ in range(1024):
+                connection.send(b"x" * 65_536)
+        except OSError:
+            pass
+    grown = max(world.memory("VmHWM"), world.memory("VmRSS")) - before
+    suite.check(
+        "slow: 20 uploads of 64 MiB that the upstream does not read cost 16 MiB at most",
+        grown <= 16_384,
+        f"{grown} KiB",
+    )
+    for connection in writers:
+        connection.close()
+    world.upstream.stall.set()
+    time.sleep(0.3)
 
 
 def patient(world, suite):

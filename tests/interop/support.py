@@ -88,9 +88,10 @@ def trust(issuer):
     )
 
 
-def route(match, action, resource):
-    """One route of a service file."""
-    return {"match": match, "action": f"app:{action}", "resource": "arn:{partition}:app::{account}:" + resource}
+def route(match, action, resource, **context):
+    """One route of a service file; `context` are names and templates of app: keys."""
+    found = {"match": match, "action": f"app:{action}", "resource": "arn:{partition}:app::{account}:" + resource}
+    return {**found, "context": {f"app:{name}": value for name, value in context.items()}} if context else found
 
 
 def provider(issuer, source, algorithms, mapping):
@@ -112,6 +113,7 @@ def bundle(jwks_url, jwks_file):
     service = {"account": ACCOUNT, "region": "us-east-1", "upstream": "app"}
     here = f"accounts/{ACCOUNT}-main"
     private = f"arn:aws:app::{ACCOUNT}:orders/*"
+    few = [f"arn:aws:app::{ACCOUNT}:orders/{name}" for name in ("1", "7", "a*b")]
     return {
         "organization.yaml": {
             "partition": "aws",
@@ -126,12 +128,14 @@ def bundle(jwks_url, jwks_file):
             "inline_policies": {"orders": document({"Effect": "Allow", "Action": "app:*", "Resource": private})},
         },
         f"{here}/users/alice.yaml": {
-            "inline_policies": {"orders": document({"Effect": "Allow", "Action": "app:*", "Resource": private})}
+            "inline_policies": {"few": document({"Effect": "Allow", "Action": "app:*", "Resource": few})}
         },
         f"{here}/resources/public.yaml": public("public/*"),
         f"{here}/resources/internal.yaml": public(
             "internal/*", Condition={"IpAddress": {"aws:SourceIp": ["10.0.0.0/8", "6.6.6.0/24"]}}
         ),
+        f"{here}/resources/param.yaml": public("param/*", Condition={"StringEquals": {"app:Channel": "web"}}),
+        f"{here}/resources/tier.yaml": public("tier/*", Condition={"StringEquals": {"app:Tier": "gold"}}),
         "identity-providers/main.yaml": provider(
             MAIN, {"url": jwks_url}, ALGORITHMS, {"role": "{claim:role}", "session_name": "{claim:sub}"}
         ),
@@ -146,6 +150,8 @@ def bundle(jwks_url, jwks_file):
                 route("ANY /internal/{rest..}", "Internal", "internal/{rest}"),
                 route("ANY /orders/{id}", "Order", "orders/{id}"),
                 route("GET /getonly/{id}", "Public", "public/{id}"),
+                route("ANY /param/{id}", "Param", "param/{id}", Channel="{query:channel}"),
+                route("ANY /tier/{id}", "Tier", "tier/{id}", Tier="{header:x-tier}"),
             ],
         },
         "routes/paths.yaml": {
@@ -214,7 +220,8 @@ class World:
         self.forbidden = []
         self.process = None
         files = bundle(self.issuer.url("/main.json"), "narrow.jwks.json")
-        narrow = json.dumps({"keys": narrow_jwks or [keys.ec_key("narrow-es256", "P-256").jwk()]})
+        self.narrow_key = keys.ec_key("narrow-own", "P-256")
+        narrow = json.dumps({"keys": [self.narrow_key.jwk(), *(narrow_jwks or [])]})
         for name, value in files.items():
             self._write(f"policies/{name}", yaml(value) + "\n")
         # A relative file is read from beside the provider's own file.
@@ -283,14 +290,15 @@ class World:
         return (self.folder / "log").read_text(errors="replace")
 
     def audit(self):
-        """Every audit record so far."""
-        records = []
+        """Every audit record so far; `torn` counts the lines that are none."""
+        records, self.torn = [], 0
         for path in sorted((self.folder / "audit").rglob("*")):
             if path.is_file():
                 for line in path.read_text(errors="replace").split("\n"):
                     try:
                         record = json.loads(line)
                     except ValueError:
+                        self.torn += bool(line)
                         continue
                     if isinstance(record, dict) and "eventName" in record:
                         records.append(record)
@@ -352,6 +360,8 @@ class World:
         leaked = [word for word in self.forbidden if word in everything]
         suite.check("nothing forbidden reached the upstream", not leaked, f"{leaked[:10]}")
         self.stop()
+        self.audit()
+        suite.check("every line of the audit is JSON", self.torn == 0, f"{self.torn} are not")
         if suite.failed and os.environ.get("BLACKBOX_KEEP"):
             print(f"kept {self.folder}", flush=True)
         else:

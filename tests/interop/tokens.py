@@ -173,6 +173,31 @@ def providers(world, suite, ring):
         token(ring.narrow, "ES256", claims(MAIN), header={"alg": "ES256", "kid": world.key.kid}),
     )
     bad(world, suite, "an algorithm that the issuer does not list", token(ring.narrow_rsa, "RS256", alice))
+    # A value in an ARN is literal: alice may read orders/1, orders/7 and orders/a*b; a wildcard in her path is none.
+    for target, status in {
+        "/orders/7": 200,
+        "/orders/%37": 200,
+        "/orders/axb": 200,
+        "/orders/a%2Ab": 200,
+        "/orders/8": 403,
+        "/orders/*": 403,
+        "/orders/%2A": 403,
+        "/orders/%3F": 403,
+        "/orders/7%20": 403,
+        "/orders/7*": 403,
+        "/orders/$%7Baws:username%7D": 403,
+        "/orders/77": 403,
+        "/orders/%E2%80%8B7": 403,
+        "/orders/7%0A": 400,
+        "/orders/7%00": 400,
+        "/orders/x%2F..%2F7": 400,
+        "/orders/7;x": 400,
+    }.items():
+        talk = show(world, token(ring.narrow, "ES256", alice), target=target)
+        reached = [item.target for item in world.taken()]
+        suite.check(
+            f"alice asks for {target}", talk.statuses == [status] and len(reached) == (status == 200), repr(talk)
+        )
     for name, changes in {
         "a user that is not there": {"user": "nobody"},
         "no user claim": {"user": ...},
@@ -314,7 +339,16 @@ def answers(world, suite):
         first.status == 403 and first.json().get("code") == "AccessDenied" and message.startswith(words),
         repr(first),
     )
-    good(world, suite, "a token to look for", world.token(jti="lookforthis"))
+    now = int(time.time())
+    ending = world.token(exp=now - 27, iat=now - 600, nbf=...)
+    good(world, suite, "a token in its last seconds of leeway", ending)
+    time.sleep(5)
+    first = show(world, ending).first
+    suite.check(
+        "a cached token ends with its leeway",
+        first.status == 401 and first.json().get("code") == "ExpiredToken",
+        repr(first),
+    )
     time.sleep(0.3)
     secret = world.token().split(".")[0]
     files = "".join(path.read_text(errors="replace") for path in (world.folder / "audit").rglob("*") if path.is_file())

@@ -54,6 +54,8 @@ class Upstream:
         self.connections = []
         self.anomalies = []
         self.answer = plain
+        self.stall = threading.Event()  # cleared: bodies are not read
+        self.stall.set()
         threading.Thread(target=self._accept, daemon=True).start()
 
     def clear(self):
@@ -110,6 +112,7 @@ class Upstream:
         with self.lock:
             self.requests.append(received)
         length, chunked = self._read_head(received)
+        self.stall.wait(60)
         if chunked:
             read_chunks(reader, received)
         elif length:

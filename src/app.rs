@@ -15,7 +15,7 @@ use tokio::sync::watch;
 
 use crate::audit::sink::Sink;
 use crate::authn::Authenticator;
-use crate::bundle::{Options, Reloader, Settings as WatchSettings, Watcher};
+use crate::bundle::{self, Options, Reloader, Watcher};
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::gate::Gate;
@@ -59,57 +59,75 @@ pub struct Running {
     drain: net::drain::Times,
 }
 
+/// What judges and records, before anything listens.
+struct Core {
+    clock: Clock,
+    watcher: Watcher,
+    audit: Arc<Sink>,
+    metrics: Arc<Metrics>,
+    authenticator: Arc<Authenticator>,
+    counted: Arc<ArcSwap<control::Counted>>,
+    gate: Arc<Gate>,
+}
+
+impl Core {
+    fn new(settings: &Settings) -> Result<Self, StartError> {
+        let clock = Clock::machine();
+        let upstreams = settings.upstreams.iter();
+        let known = upstreams.map(|upstream| upstream.name.to_string());
+        let followed = bundle::Settings {
+            path: settings.bundle.path.clone(),
+            options: Options {
+                known_upstreams: Some(known.collect()),
+                strict: false,
+            },
+            clock: clock.clone(),
+        };
+        let watcher =
+            Watcher::open(followed).map_err(|refused| StartError::Bundle(refused.to_string()))?;
+        let store = watcher.store();
+        reload::warn(&store.load());
+        let audit = Sink::start(&settings.audit, clock.clone())
+            .map_err(|error| StartError::cannot("the audit log cannot be opened", error))?;
+        let metrics = Metrics::new().map_err(|error| StartError::cannot("metrics", error))?;
+        let authenticator = Authenticator::new(translate::authn(settings), clock.clone());
+        authenticator.follow(store.load().directory.providers());
+        let counted = reload::counted(&metrics, store.load_full(), clock.now());
+        let gate = Gate::new(
+            Arc::clone(store),
+            Arc::clone(&authenticator),
+            clock.clone(),
+            translate::refusal_detail(settings.refusal_detail),
+        );
+        Ok(Self {
+            clock,
+            watcher,
+            audit: Arc::new(audit),
+            metrics: Arc::new(metrics),
+            authenticator,
+            counted: Arc::new(ArcSwap::from_pointee(counted)),
+            gate: Arc::new(gate),
+        })
+    }
+
+    fn shared(&self) -> control::Shared {
+        control::Shared {
+            gate: Arc::clone(&self.gate),
+            audit: Arc::clone(&self.audit),
+            metrics: Arc::clone(&self.metrics),
+            counted: Arc::clone(&self.counted),
+            clock: self.clock.clone(),
+        }
+    }
+}
+
 /// Starts everything. Runs inside the control runtime, which keeps serving health, reloads and keys; requests are
 /// served on threads of their own.
 ///
 /// # Errors
 /// See [`StartError`]: nothing is left running.
 pub async fn start(settings: &Settings) -> Result<Running, StartError> {
-    let clock = Clock::machine();
-    let options = Options {
-        known_upstreams: Some(
-            settings
-                .upstreams
-                .iter()
-                .map(|upstream| upstream.name.to_string())
-                .collect(),
-        ),
-        strict: false,
-    };
-    let watched = WatchSettings {
-        path: settings.bundle.path.clone(),
-        options,
-        clock: clock.clone(),
-    };
-    let watcher =
-        Watcher::open(watched).map_err(|refused| StartError::Bundle(refused.to_string()))?;
-    let store = Arc::clone(watcher.store());
-    reload::warn(&store.load());
-    let audit = Sink::start(&settings.audit, clock.clone())
-        .map_err(|error| StartError::cannot("the audit log cannot be opened", error))?;
-    let audit = Arc::new(audit);
-    let metrics = Metrics::new().map_err(|error| StartError::cannot("metrics", error))?;
-    let metrics = Arc::new(metrics);
-    let authenticator = Authenticator::new(translate::authn(settings), clock.clone());
-    authenticator.follow(store.load().directory.providers());
-    let gate = Gate::new(
-        Arc::clone(&store),
-        Arc::clone(&authenticator),
-        clock.clone(),
-        translate::refusal_detail(settings.refusal_detail),
-    );
-    let counted = Arc::new(ArcSwap::from_pointee(reload::counted(
-        &metrics,
-        store.load_full(),
-        clock.now(),
-    )));
-    let shared = control::Shared {
-        gate: Arc::new(gate),
-        audit: Arc::clone(&audit),
-        metrics: Arc::clone(&metrics),
-        counted: Arc::clone(&counted),
-        clock: clock.clone(),
-    };
+    let core = Core::new(settings)?;
     let plan = proxy::Plan::new(translate::proxy(settings))
         .map_err(|error| StartError::cannot("upstreams", error))?;
     let listening = translate::listeners(settings)?;
@@ -125,40 +143,31 @@ pub async fn start(settings: &Settings) -> Result<Running, StartError> {
         .addresses()
         .map(|(name, address)| (name.into(), address.to_string()))
         .collect();
-    let address = health
-        .local_addr()
-        .map_err(|error| StartError::cannot("health", error))?;
-    addresses.push(("health".into(), address.to_string()));
-    let names: Vec<Box<str>> = ready.addresses().map(|(name, _)| name.into()).collect();
+    let listeners = addresses.iter().map(|(name, _)| name.clone()).collect();
+    let bound = health.local_addr();
+    let bound = bound.map_err(|error| StartError::cannot("the health listener", error))?;
+    addresses.push(("health".into(), bound.to_string()));
+    let shared = core.shared();
     let workers = ready
         .serve(move || proxy::Proxy::new(&plan, control::Worker::new(shared.clone())))
         .map_err(|error| StartError::cannot("the worker threads cannot be started", error))?;
-    let reloader = reload::start(reload::Parts {
-        watcher,
-        authenticator: Arc::clone(&authenticator),
-        metrics: Arc::clone(&metrics),
-        counted,
-        clock,
-    })?;
     let (state, phase) = watch::channel(health::Phase::Serving);
     let told = health::Told {
-        store,
-        authenticator,
-        audit: Arc::clone(&audit),
-        metrics,
-        listeners: names,
+        store: Arc::clone(core.watcher.store()),
+        authenticator: Arc::clone(&core.authenticator),
+        audit: Arc::clone(&core.audit),
+        metrics: Arc::clone(&core.metrics),
+        listeners,
         capacity: workers.capacity().clone(),
         keeps_state: settings.state.path.is_some(),
         phase: phase.clone(),
     };
+    let audit = Arc::clone(&core.audit);
+    let reloader = reload::start(core)?;
     tokio::spawn(health::serve(health, told, phase));
     for (name, address) in &addresses {
         tracing::info!(listener = %format_args!("{name:?}"), %address, "listening");
     }
-    let drain = net::drain::Times {
-        leave: settings.drain.accepting,
-        grace: settings.drain.grace,
-    };
     Ok(Running {
         addresses,
         workers,
@@ -166,7 +175,10 @@ pub async fn start(settings: &Settings) -> Result<Running, StartError> {
         certificates,
         audit,
         state,
-        drain,
+        drain: net::drain::Times {
+            leave: settings.drain.accepting,
+            grace: settings.drain.grace,
+        },
     })
 }
 

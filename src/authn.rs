@@ -18,6 +18,8 @@ pub mod jwt;
 pub mod keys;
 pub mod mapping;
 mod named;
+mod percent;
+pub mod sigv4;
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -5,7 +5,6 @@
 
 pub mod check;
 pub mod demo;
-pub mod explanation;
 pub mod output;
 pub mod routes;
 pub mod run;

@@ -100,7 +100,7 @@ impl Gate {
     async fn steps(&self, head: &Head<'_>, facts: &mut Facts) -> Result<Permit, Refusal> {
         let snapshot = self.store.load_full();
         facts.snapshot = Some(Arc::clone(&snapshot));
-        let matched = self.route(head, &snapshot, facts)?;
+        let matched = route(head, &snapshot, facts)?;
         if matched.kind == MatchKind::Preflight {
             return Ok(permit(head, &matched, None));
         }
@@ -115,42 +115,6 @@ impl Gate {
         let identity = self.who(head, &snapshot, &matched, &request, facts).await?;
         self.may(&snapshot, &matched, &request, identity.as_deref(), facts)?;
         Ok(permit(head, &matched, identity.as_deref()))
-    }
-
-    /// Which route: action, resources and context keys.
-    fn route<'s>(
-        &self,
-        head: &Head<'_>,
-        snapshot: &'s Snapshot,
-        facts: &mut Facts,
-    ) -> Result<Match<'s>, Refusal> {
-        let asked = Asked {
-            method: head.parts.method.as_str(),
-            host: host(head.parts),
-            path: head.parts.uri.path(),
-            query: head.parts.uri.query(),
-            headers: &Headers(&head.parts.headers),
-            grpc: is_grpc(
-                head.parts.method.as_str(),
-                text(&head.parts.headers, &CONTENT_TYPE),
-            ),
-        };
-        let matched = snapshot.routes.resolve(&asked).map_err(|refused| {
-            facts.detail = refused.to_string();
-            Refusal::from(refused.reason())
-        })?;
-        facts.path = matched.path.as_str().into();
-        facts.route = Some(matched.route_id);
-        facts.service = matched.service.name().into();
-        facts.region = matched.service.region().into();
-        facts.account = Some(matched.service.account());
-        facts.action = matched.action.as_ref().into();
-        facts.resources = matched
-            .resources
-            .iter()
-            .map(|arn| arn.as_str().into())
-            .collect();
-        Ok(matched)
     }
 
     /// Who it is: the one credential, verified, mapped to a principal. `None`: anonymous.
@@ -174,13 +138,13 @@ impl Gate {
             Err(failure) => return Err(failed(failure, facts)),
         };
         let role = chosen_role(&head.parts.headers).map_err(|reason| {
-            facts.detail = "X-Sidegate-Role stands twice or is no text".to_owned();
+            facts.detail = "X-Sidegate-Role stands twice or is no text".into();
             Refusal::from(reason)
         })?;
         let Some(token) = token else {
             facts.method = Some(Method::Anonymous);
             if role.is_some() {
-                facts.detail = "X-Sidegate-Role without a credential that maps roles".to_owned();
+                facts.detail = "X-Sidegate-Role without a credential that maps roles".into();
                 return Err(Reason::RoleNotOffered.into());
             }
             return Ok(None);
@@ -276,6 +240,41 @@ impl Gate {
         };
         Refusal { reason, message }
     }
+}
+
+/// Which route: action, resources and context keys.
+fn route<'s>(
+    head: &Head<'_>,
+    snapshot: &'s Snapshot,
+    facts: &mut Facts,
+) -> Result<Match<'s>, Refusal> {
+    let asked = Asked {
+        method: head.parts.method.as_str(),
+        host: host(head.parts),
+        path: head.parts.uri.path(),
+        query: head.parts.uri.query(),
+        headers: &Headers(&head.parts.headers),
+        grpc: is_grpc(
+            head.parts.method.as_str(),
+            text(&head.parts.headers, &CONTENT_TYPE),
+        ),
+    };
+    let matched = snapshot.routes.resolve(&asked).map_err(|refused| {
+        facts.detail = refused.to_string();
+        Refusal::from(refused.reason())
+    })?;
+    facts.path = matched.path.as_str().into();
+    facts.route = Some(matched.route_id);
+    facts.service = matched.service.name().into();
+    facts.region = matched.service.region().into();
+    facts.account = Some(matched.service.account());
+    facts.action = matched.action.as_ref().into();
+    facts.resources = matched
+        .resources
+        .iter()
+        .map(|arn| arn.as_str().into())
+        .collect();
+    Ok(matched)
 }
 
 /// ` with an explicit deny in a service control policy`, or ` because no … allows the … action`.

@@ -1,6 +1,6 @@
 //! A decision without policy variables allocates nothing on the heap, allowed or denied, in small sets and large ones.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
+#![expect(clippy::panic, reason = "tests fail by panicking")]
 
 use std::net::IpAddr;
 use std::sync::Arc;

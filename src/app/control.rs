@@ -7,6 +7,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use http::header::USER_AGENT;
 
+use crate::arn::AccountId;
 use crate::audit::record::{self, Record, UserIdentity};
 use crate::audit::sink::Sink;
 use crate::authn::Identity;
@@ -71,7 +72,7 @@ impl Worker {
             Err(refusal) => refusal.reason,
         };
         let headers = &head.parts.headers;
-        let account = facts.account.as_ref().map(|account| account.as_str());
+        let account = facts.account.as_ref().map(AccountId::as_str);
         let resources: smallvec::SmallVec<[record::Resource<'_>; 2]> = facts
             .resources
             .iter()

@@ -4,21 +4,11 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
-use crate::app::StartError;
 use crate::app::control::Counted;
-use crate::authn::Authenticator;
-use crate::bundle::{Failure, Reloader, Snapshot, Status, Store, Watcher};
+use crate::app::{Core, StartError};
+use crate::bundle::{Failure, Reloader, Snapshot, Status, Store};
 use crate::clock::{Clock, Timestamp};
 use crate::metrics::Metrics;
-
-/// What a reload touches.
-pub(super) struct Parts {
-    pub(super) watcher: Watcher,
-    pub(super) authenticator: Arc<Authenticator>,
-    pub(super) metrics: Arc<Metrics>,
-    pub(super) counted: Arc<ArcSwap<Counted>>,
-    pub(super) clock: Clock,
-}
 
 /// A snapshot with the series of its routes and providers.
 pub(super) fn counted(metrics: &Metrics, snapshot: Arc<Snapshot>, now: Timestamp) -> Counted {
@@ -33,14 +23,15 @@ pub(super) fn counted(metrics: &Metrics, snapshot: Arc<Snapshot>, now: Timestamp
 }
 
 /// Follows the bundle from now on, until the reloader is dropped.
-pub(super) fn start(parts: Parts) -> Result<Reloader, StartError> {
-    let Parts {
+pub(super) fn start(core: Core) -> Result<Reloader, StartError> {
+    let Core {
         watcher,
         authenticator,
         metrics,
         counted: current,
         clock,
-    } = parts;
+        ..
+    } = core;
     let store = Arc::clone(watcher.store());
     tokio::spawn(tell(store, metrics, current, clock));
     // The watcher has a thread of its own; keys are fetched on this runtime.

@@ -9,6 +9,8 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::outcome::Reason;
 
+use super::percent::decode;
+
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 const API_KEY_PREFIX: &[u8] = b"sgk_";
 const SECURITY_TOKEN: HeaderName = HeaderName::from_static("x-amz-security-token");
@@ -207,7 +209,7 @@ fn presigned(query: Option<&str>) -> Presigned {
         if name.len() > 3 * 24 || name.len() < 15 {
             continue;
         }
-        let name = decoded(name);
+        let name = decode(name);
         presigned.signature |= [
             &b"x-amz-signature"[..],
             b"x-amz-algorithm",
@@ -218,25 +220,6 @@ fn presigned(query: Option<&str>) -> Presigned {
         presigned.security_token |= name.eq_ignore_ascii_case(b"x-amz-security-token");
     }
     presigned
-}
-
-fn decoded(name: &str) -> Vec<u8> {
-    let mut bytes = name.bytes();
-    let mut out = Vec::with_capacity(name.len());
-    while let Some(byte) = bytes.next() {
-        let hex = |byte: Option<u8>| char::from(byte?).to_digit(16);
-        let mut ahead = bytes.clone();
-        if byte == b'%'
-            && let (Some(high), Some(low)) = (hex(ahead.next()), hex(ahead.next()))
-            && let Ok(value) = u8::try_from((high << 4) | low)
-        {
-            bytes = ahead;
-            out.push(value);
-        } else {
-            out.push(byte);
-        }
-    }
-    out
 }
 
 #[cfg(test)]

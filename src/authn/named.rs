@@ -68,12 +68,14 @@ pub fn named(name: &str, directory: &Directory) -> Result<Identity, NameError> {
 }
 
 fn bare(principal: Principal) -> Identity {
+    let user_id = if let Principal::Root { account, .. } = &principal {
+        (**account).into()
+    } else {
+        "".into()
+    };
     Identity {
-        user_id: match &principal {
-            Principal::Root { account, .. } => (**account).into(),
-            _ => "".into(),
-        },
         principal,
+        user_id,
         ..Identity::anonymous()
     }
 }

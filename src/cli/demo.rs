@@ -29,6 +29,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::Args;
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::output::{self, Failed, Outcome};
 use crate::clock::Clock;
@@ -144,7 +145,7 @@ impl Demo {
         })
     }
 
-    /// Prints the script and waits for Ctrl-C.
+    /// Prints the script and waits for Ctrl-C or SIGTERM.
     async fn tell(self, folder: &Path) -> Result<ExitCode> {
         output::print(&script::script(&Places {
             proxy: &self.sidecar.proxy_url(),
@@ -152,9 +153,12 @@ impl Demo {
             issuer: &format!("http://{}", self.issuer.address()),
             folder,
         }));
-        tokio::signal::ctrl_c()
-            .await
-            .context("Ctrl-C cannot be waited for")?;
+        let mut terminate =
+            signal(SignalKind::terminate()).context("signals cannot be received")?;
+        tokio::select! {
+            pressed = tokio::signal::ctrl_c() => pressed.context("signals cannot be received")?,
+            _ = terminate.recv() => {}
+        }
         self.sidecar.stop().await;
         Ok(ExitCode::SUCCESS)
     }

@@ -8,7 +8,6 @@ use clap::Args;
 
 use crate::arn::AccountId;
 use crate::authn::named;
-use crate::cli::explanation;
 use crate::cli::output::{self, Failed, Format, Outcome};
 use crate::cli::simulate_jsonl;
 use crate::clock::Clock;
@@ -95,7 +94,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
     };
     let explanation = explain(&snapshot, &question);
     output::print(&match arguments.format {
-        Format::Table => explanation::table(&explanation),
+        Format::Table => explanation.table(),
         Format::Json => {
             let data = serde_json::to_string_pretty(&explanation);
             format!("{}\n", data.map_err(|error| Failed(error.to_string()))?)

@@ -14,9 +14,9 @@ use crate::clock::Clock;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples, while `sidegate demo` runs in this folder:
-  sidegate token --user alice --claim groups='[\"developers\"]'
+  sidegate token --user alice --claim email=alice@securecart.example --claim groups='[\"security-auditors\"]'
   sidegate token --user alice --claim realm_access.roles='[\"admin\"]' --expires-in 5m
-  sidegate token --provider cluster --user system:serviceaccount:shop:images --algorithm ES256
+  sidegate token --provider staff --user dan --claim preferred_username=dan --algorithm ES256
 The token comes on stdout: -H \"Authorization: Bearer $(sidegate token --user alice)\"")]
 pub struct Arguments {
     /// Whom the token is about: its `sub`.

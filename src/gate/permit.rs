@@ -95,7 +95,7 @@ impl Permit {
         self
     }
 
-    pub(crate) fn as_preflight(mut self) -> Self {
+    pub(crate) fn with_preflight(mut self) -> Self {
         self.preflight = true;
         self
     }

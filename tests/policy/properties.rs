@@ -22,12 +22,12 @@ fn shuffle<T>(dice: &mut Dice, items: &mut [T]) {
 
 /// Shuffles the statements of every document, and every list of policies.
 fn shuffled(case: &Value, dice: &mut Dice) -> Value {
-    let mut case = case.clone();
-    fn statements(document: &mut Value, dice: &mut Dice) {
+    let statements = |document: &mut Value, dice: &mut Dice| {
         if let Some(statements) = document["Statement"].as_array_mut() {
             shuffle(dice, statements);
         }
-    }
+    };
+    let mut case = case.clone();
     for place in DOCUMENTS {
         if let Some(document) = case
             .pointer_mut(place)

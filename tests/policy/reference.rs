@@ -1,8 +1,12 @@
 //! IAM's rules as plainly as they can be written, over raw JSON. Slow on purpose, and independent of the engine.
 
-use serde_json::{Map, Value};
+mod values;
 
 use std::cmp::Ordering;
+
+use serde_json::{Map, Value};
+
+use values::{base64, boolean, in_range, instant, number};
 
 /// `allowed`, `explicitDeny` or `implicitDeny`.
 pub(crate) fn decide(case: &Value) -> &'static str {
@@ -140,6 +144,11 @@ impl World<'_> {
     }
 
     fn any(&self, document: &Value, effect: &str, sided: bool) -> bool {
+        if let Value::Array(union) = document {
+            return union
+                .iter()
+                .any(|document| self.any(document, effect, sided));
+        }
         statements(document).into_iter().any(|statement| {
             statement["Effect"] == effect
                 && self.applies(statement, document)
@@ -267,23 +276,24 @@ impl World<'_> {
         wanted: &[String],
         variables: bool,
     ) -> Option<bool> {
+        let operator = &*operator.to_lowercase();
         let found = self.lookup(key);
         let (quantifier, rest) = operator
             .split_once(':')
             .map_or((None, operator), |(q, r)| (Some(q), r));
         let (base, if_exists) = rest
-            .strip_suffix("IfExists")
+            .strip_suffix("ifexists")
             .map_or((rest, false), |base| (base, true));
         let values = match found {
             None => Vec::new(),
             Some(found) => texts(found),
         };
         let nothing = values.is_empty() || values == [""];
-        if base == "Null" {
+        if base == "null" {
             return Some(wanted.iter().any(|wanted| (wanted == "true") == nothing));
         }
-        let negated = base.contains("Not");
-        let positive = base.replace("Not", "");
+        let negated = base.contains("not");
+        let positive = base.replace("not", "");
         let one = |value: &String| -> Option<bool> {
             let mut any = false;
             for wanted in wanted {
@@ -295,11 +305,11 @@ impl World<'_> {
             None if found.is_none() => Some(negated || if_exists),
             None if found.unwrap().is_array() => Some(false),
             None => one(&values[0]),
-            Some(_) if nothing => Some(quantifier == Some("ForAllValues")),
+            Some(_) if nothing => Some(quantifier == Some("forallvalues")),
             Some(quantifier) => {
                 let judged: Option<Vec<bool>> = values.iter().map(one).collect();
                 let judged = judged?;
-                Some(if quantifier == "ForAllValues" {
+                Some(if quantifier == "forallvalues" {
                     judged.iter().all(|holds| *holds)
                 } else {
                     judged.iter().any(|holds| *holds)
@@ -310,10 +320,10 @@ impl World<'_> {
 
     fn compare(&self, operator: &str, value: &str, wanted: &str, variables: bool) -> Option<bool> {
         let order = |wanted_operator: &str, order: Ordering| match wanted_operator {
-            "Equals" => order.is_eq(),
-            "LessThan" => order.is_lt(),
-            "LessThanEquals" => order.is_le(),
-            "GreaterThan" => order.is_gt(),
+            "equals" => order.is_eq(),
+            "lessthan" => order.is_lt(),
+            "lessthanequals" => order.is_le(),
+            "greaterthan" => order.is_gt(),
             _ => order.is_ge(),
         };
         let exact = |wanted: &str| {
@@ -331,23 +341,23 @@ impl World<'_> {
             })
         };
         Some(match operator {
-            "StringEquals" => exact(wanted).is_some_and(|wanted| wanted == value),
-            "StringEqualsIgnoreCase" => {
+            "stringequals" => exact(wanted).is_some_and(|wanted| wanted == value),
+            "stringequalsignorecase" => {
                 exact(wanted).is_some_and(|wanted| wanted.to_lowercase() == value.to_lowercase())
             }
-            "StringLike" => {
+            "stringlike" => {
                 tokens(wanted, variables, true, self).is_some_and(|wanted| glob(&wanted, value))
             }
-            "Bool" => {
+            "bool" => {
                 let value = boolean(value)?;
                 match exact(wanted) {
                     None => false,
                     Some(wanted) => boolean(&wanted)? == value,
                 }
             }
-            "BinaryEquals" => base64(value)? == base64(wanted).unwrap(),
-            "IpAddress" => in_range(value, wanted)?,
-            "ArnEquals" | "ArnLike" => {
+            "binaryequals" => base64(value)? == base64(wanted).unwrap(),
+            "ipaddress" => in_range(value, wanted)?,
+            "arnequals" | "arnlike" => {
                 let parts: Vec<&str> = value.splitn(6, ':').collect();
                 if parts.len() < 6 || parts[0] != "arn" {
                     return None;
@@ -361,9 +371,9 @@ impl World<'_> {
                     })
             }
             _ => {
-                if let Some(relation) = operator.strip_prefix("Numeric") {
+                if let Some(relation) = operator.strip_prefix("numeric") {
                     order(relation, number(value)?.cmp(&number(wanted).unwrap()))
-                } else if let Some(relation) = operator.strip_prefix("Date") {
+                } else if let Some(relation) = operator.strip_prefix("date") {
                     order(relation, instant(value)?.cmp(&instant(wanted).unwrap()))
                 } else {
                     panic!("operator {operator}")
@@ -455,129 +465,4 @@ fn outside(text: &str, variables: bool) -> Vec<String> {
         }
     }
     parts
-}
-
-fn boolean(text: &str) -> Option<bool> {
-    match text.to_lowercase().as_str() {
-        "true" => Some(true),
-        "false" => Some(false),
-        _ => None,
-    }
-}
-
-/// In thousandths: the generator writes no more digits.
-fn number(text: &str) -> Option<i128> {
-    let (sign, digits) = match text.strip_prefix('-') {
-        Some(rest) => (-1, rest),
-        None => (1, text.strip_prefix('+').unwrap_or(text)),
-    };
-    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
-    if whole.is_empty()
-        || !whole
-            .chars()
-            .chain(fraction.chars())
-            .all(|c| c.is_ascii_digit())
-    {
-        return None;
-    }
-    let fraction = format!("{fraction:0<3}");
-    Some(sign * (whole.parse::<i128>().ok()? * 1000 + fraction.parse::<i128>().ok()?))
-}
-
-/// Epoch seconds, by counting days.
-fn instant(text: &str) -> Option<i128> {
-    if !text.get(1..)?.contains('-') {
-        return number(text);
-    }
-    let (date, time) = text
-        .split_once('T')
-        .map_or((text, None), |(date, time)| (date, Some(time)));
-    let fields: Vec<i128> = date
-        .split('-')
-        .map(|field| field.parse().ok())
-        .collect::<Option<_>>()?;
-    let (year, month, day) = (
-        fields[0],
-        *fields.get(1)?,
-        fields.get(2).copied().unwrap_or(1),
-    );
-    let leap = |year: i128| (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-    let lengths = [
-        31,
-        28 + i128::from(leap(year)),
-        31,
-        30,
-        31,
-        30,
-        31,
-        31,
-        30,
-        31,
-        30,
-        31,
-    ];
-    let length = *lengths.get(usize::try_from(month - 1).ok()?)?;
-    if day < 1 || day > length {
-        return None;
-    }
-    let mut days = day - 1;
-    for year in 1970..year {
-        days += 365 + i128::from(leap(year));
-    }
-    days += lengths
-        .iter()
-        .take(usize::try_from(month - 1).ok()?)
-        .sum::<i128>();
-    let mut seconds = days * 86_400;
-    if let Some(time) = time {
-        let (clock, offset) = match time.strip_suffix('Z') {
-            Some(clock) => (clock, 0),
-            None => {
-                let at = time.rfind(['+', '-'])?;
-                let sign = if time[at..].starts_with('+') { 1 } else { -1 };
-                let (hours, minutes) = time[at + 1..].split_once(':')?;
-                (
-                    &time[..at],
-                    sign * (hours.parse::<i128>().ok()? * 3600
-                        + minutes.parse::<i128>().ok()? * 60),
-                )
-            }
-        };
-        let fields: Vec<i128> = clock
-            .split(':')
-            .map(|field| field.parse().ok())
-            .collect::<Option<_>>()?;
-        seconds += fields[0] * 3600 + fields[1] * 60 + fields.get(2).copied().unwrap_or(0) - offset;
-    }
-    Some(seconds * 1000)
-}
-
-fn base64(text: &str) -> Option<Vec<u8>> {
-    use base64::Engine as _;
-    base64::engine::general_purpose::STANDARD.decode(text).ok()
-}
-
-/// Addresses as bits, compared one by one.
-fn in_range(value: &str, range: &str) -> Option<bool> {
-    let bits = |text: &str| -> Option<String> {
-        let address: std::net::IpAddr = text.parse().ok()?;
-        Some(match address {
-            std::net::IpAddr::V4(v4) => format!("4{:032b}", u32::from(v4)),
-            std::net::IpAddr::V6(v6) => match v6.to_ipv4_mapped() {
-                Some(v4) => format!("4{:032b}", u32::from(v4)),
-                None => format!("6{:0128b}", u128::from(v6)),
-            },
-        })
-    };
-    let (network, length) = range
-        .split_once('/')
-        .map_or((range, None), |(n, l)| (n, Some(l)));
-    let mapped = network.contains(':') && bits(network).unwrap().starts_with('4');
-    let network = bits(network).unwrap();
-    let length = match length {
-        None => network.len() - 1,
-        Some(length) => length.parse::<usize>().unwrap() - if mapped { 96 } else { 0 },
-    };
-    let value = bits(value)?;
-    Some(value.len() == network.len() && value[..=length] == network[..=length])
 }

@@ -319,3 +319,23 @@ async fn keys_are_fetched_ahead_of_expiry_and_expire_alone() {
 async fn issuer_with_age(control: &'static str) -> Issuer {
     Issuer::start(Mode::Cached(signers().jwks(), control)).await
 }
+
+#[tokio::test]
+async fn a_burst_of_unknown_keys_causes_one_fetch() {
+    let issuer = Issuer::start(keys()).await;
+    let authenticator = authenticator(&Clock::fixed(now()), None);
+    let provider = discovered("corp", &issuer.url);
+    authenticator.follow(std::slice::from_ref(&provider));
+    assert!(accepts(&authenticator, &provider, &token_of(&issuer.url)).await);
+    tokio::time::sleep(timing().refetch).await;
+    let stranger = Signer::ed();
+    let burst = (0..20).map(|n| {
+        let token = token_by(&stranger, &format!("kid-{n}"), &issuer.url, "");
+        let (authenticator, provider) = (&authenticator, &provider);
+        async move { accepts(authenticator, provider, &token).await }
+    });
+    let answers = futures_util::future::join_all(burst).await;
+    assert!(!answers.contains(&true));
+    tokio::time::sleep(timing().refetch / 2).await;
+    assert_eq!(issuer.fetches(), 2, "the first one, and one for them all");
+}

@@ -75,7 +75,7 @@ fn until(what: &str, is_so: impl Fn() -> bool) -> Duration {
 
 /// The thread has set up its watch when it has answered.
 fn started(watcher: Watcher) -> Reloader {
-    let reloader = watcher.start().unwrap();
+    let reloader = watcher.start(|_| {}).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .unwrap();
@@ -218,7 +218,7 @@ fn a_broken_bundle_changes_nothing_and_says_so() {
     breakages.push(("nothing but null".to_owned(), b"null".to_vec()));
     for (failed, (what, bytes)) in (1..).zip(&breakages) {
         fs::write(&policy, bytes).unwrap();
-        watcher.look(false);
+        watcher.look(false, &|_| {});
         let status = store.status();
         assert_eq!(
             (&status.digest, status.failed),
@@ -232,29 +232,29 @@ fn a_broken_bundle_changes_nothing_and_says_so() {
             failure.lines[0]
         );
         // The same breakage is not told twice.
-        watcher.look(false);
+        watcher.look(false, &|_| {});
         assert_eq!(store.status().failed, failed);
     }
     fs::File::create(&policy)
         .unwrap()
         .set_len(100 * 1024 * 1024)
         .unwrap();
-    watcher.look(false);
+    watcher.look(false, &|_| {});
     assert!(store.status().failure.unwrap().lines[0].contains("larger than"));
     fs::remove_file(&policy).unwrap();
     fs::create_dir(&policy).unwrap();
-    watcher.look(false);
+    watcher.look(false, &|_| {});
     assert!(store.status().failure.unwrap().lines[0].contains("folder"));
     fs::remove_dir(&policy).unwrap();
     // Every user file is one that must say something: an empty one is no empty user.
     fs::write(&policy, &text).unwrap();
     fs::write(folder.path().join(USER), "").unwrap();
-    watcher.look(false);
+    watcher.look(false, &|_| {});
     assert!(store.status().failure.is_some());
     assert_eq!(team(&store), "red");
 
     write(folder.path(), "red");
-    watcher.look(false);
+    watcher.look(false, &|_| {});
     let mended = store.status();
     assert_eq!((mended.digest, mended.failure), (good.digest, None));
 }
@@ -288,7 +288,7 @@ fn a_reload_on_demand_says_how_it_went() {
     let watcher = open(folder.path());
     let store = Arc::clone(watcher.store());
     let mut changes = store.subscribe();
-    let reloader = watcher.start().unwrap();
+    let reloader = watcher.start(|_| {}).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .unwrap();

@@ -183,6 +183,15 @@ pub fn write_env(folder: &Path, variables: &[(String, String)]) -> Result<PathBu
         // Ports, URLs and tokens hold no quotes.
         let _ = writeln!(text, "export {name}='{value}'");
     }
+    // The commands of the stories name the program as it is named where it is installed.
+    if let Some(program) = std::env::current_exe().ok().as_deref().and_then(Path::to_str)
+        && !program.contains('\'')
+    {
+        let _ = writeln!(
+            text,
+            "command -v sidegate >/dev/null || sidegate() {{ '{program}' \"$@\"; }}"
+        );
+    }
     let path = folder.join("env");
     private::write(&path, &text)?;
     Ok(path)

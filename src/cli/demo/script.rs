@@ -53,7 +53,7 @@ pub fn script(places: &Places<'_>) -> String {
     }
     let _ = write!(
         out,
-        "\nYour own tokens:  sidegate token --user you --claim groups='[\"developers\"]'\nThe end:          Ctrl-C\n"
+        "\nYour own tokens:  sidegate token --user you --claim email=you@securecart.example --claim groups='[\"security-auditors\"]'\nThe end:          Ctrl-C\n"
     );
     out
 }
@@ -67,14 +67,15 @@ pub fn command(story: &Story, folder: &Path) -> String {
 }
 
 fn curl(request: &Request) -> String {
-    let mut out = "curl -sS".to_owned();
-    if request.target.contains("..") || request.target.contains("/.") {
+    let mut out = "curl -sSi".to_owned();
+    let dots = request.target.replace("%2e", ".").contains("/.");
+    if dots {
         // curl resolves dot segments itself otherwise.
         out.push_str(" --path-as-is");
     }
     match request.method {
         "GET" => {}
-        "HEAD" => out.push_str(" -I"),
+        "HEAD" => out.push_str(" --head"),
         method => {
             let _ = write!(out, " -X {method}");
         }

@@ -34,7 +34,7 @@ impl Control for Test {
         let verdict = match head.parts.uri.path() {
             path if path.starts_with("/denied") => Err(Refusal {
                 reason: Reason::ExplicitDeny,
-                message: "no".to_owned(),
+                message: Some("no".to_owned()),
             }),
             path if path.starts_with("/up") => Ok(permit.with_upgrade()),
             path if path.starts_with("/canonical") => Ok(Permit::for_tests("/other?a=%2F", "app")),
@@ -47,10 +47,6 @@ impl Control for Test {
             facts: Facts::default(),
             verdict,
         }
-    }
-
-    async fn reserve(&self, _: &Facts) -> Result<(), Reason> {
-        Ok(())
     }
 
     fn finish(&self, _: Option<&Facts>, outcome: &Outcome<'_>) {

@@ -111,7 +111,7 @@ pub(in crate::cli::demo) const CHAPTERS: &[Chapter] = &[
                     resource: DEPLOY,
                     context: &[("sts:ExternalId", "securecart-deploy-7f3a")],
                     allowed: true,
-                    word: "allowed",
+                    word: "ALLOWED",
                 }),
             },
             Story {
@@ -124,7 +124,7 @@ pub(in crate::cli::demo) const CHAPTERS: &[Chapter] = &[
                     resource: DEPLOY,
                     context: &[],
                     allowed: false,
-                    word: "implicitDeny",
+                    word: "no role trust policy allows it",
                 }),
             },
             story(

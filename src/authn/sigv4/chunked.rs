@@ -1,0 +1,223 @@
+//! `aws-chunked` bodies whose chunks are signed one by one (Signature Version 4, "multiple chunks").
+//!
+//! Each chunk's signature is computed over the one before, so chunks cannot be changed, left out or put in another
+//! order. A chunk is handed on only once its signature was verified, which is why its size is bounded.
+
+use std::fmt;
+
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use aws_lc_rs::hmac;
+
+use crate::authn::{hex, sha256};
+
+use super::unhex;
+
+/// The largest chunk; SDKs send 64 KiB to 1 MiB.
+pub const MAX_CHUNK: usize = 1024 * 1024;
+/// `100000;chunk-signature=` and 64 digits are 87 bytes.
+const MAX_LINE: usize = 128;
+const MAX_TRAILERS: usize = 8 * 1024;
+
+/// Why a body is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ChunkError {
+    /// It is no `aws-chunked` body.
+    #[error("the chunks cannot be read: {0}")]
+    Malformed(&'static str),
+    /// A chunk, or the trailers, have another signature.
+    #[error("a chunk's signature is not that of its data")]
+    Mismatch,
+    /// It ended before its last chunk.
+    #[error("the body ended before its last chunk")]
+    Truncated,
+}
+
+/// Verifies the chunks of one body, as they come.
+pub struct Decoder {
+    key: hmac::Key,
+    /// Time and scope, each with its line end.
+    prefix: String,
+    previous: [u8; 32],
+    trailer: bool,
+    state: State,
+    /// What came and was not handed on.
+    pending: Vec<u8>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Head,
+    Data { size: usize, signature: [u8; 32] },
+    Trailers,
+    Done,
+}
+
+impl fmt::Debug for Decoder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Decoder")
+            .field("state", &self.state)
+            .field("pending", &self.pending.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Decoder {
+    pub(super) fn new(key: hmac::Key, prefix: String, seed: [u8; 32], trailer: bool) -> Self {
+        Self {
+            key,
+            prefix,
+            previous: seed,
+            trailer,
+            state: State::Head,
+            pending: Vec::new(),
+        }
+    }
+
+    /// Takes bytes of the body, and appends the data that they complete to `out`.
+    ///
+    /// # Errors
+    /// See [`ChunkError`]; the body must then be given up.
+    pub fn push(&mut self, mut bytes: &[u8], out: &mut Vec<u8>) -> Result<(), ChunkError> {
+        while !bytes.is_empty() {
+            // So much at a time that what is pending stays bounded.
+            let (now, later) = bytes.split_at(bytes.len().min(MAX_CHUNK));
+            self.pending.extend_from_slice(now);
+            bytes = later;
+            while self.step(out)? {}
+        }
+        Ok(())
+    }
+
+    /// Ends the body.
+    ///
+    /// # Errors
+    /// [`ChunkError::Truncated`], when its last chunk (and its trailers) did not come.
+    pub fn finish(self) -> Result<(), ChunkError> {
+        if self.state == State::Done && self.pending.is_empty() {
+            Ok(())
+        } else {
+            Err(ChunkError::Truncated)
+        }
+    }
+
+    /// One step, if enough is pending.
+    fn step(&mut self, out: &mut Vec<u8>) -> Result<bool, ChunkError> {
+        match self.state {
+            State::Head => {
+                let Some(line) = self.line()? else {
+                    return Ok(false);
+                };
+                let (size, signature) = head(&line)?;
+                self.state = State::Data { size, signature };
+                Ok(true)
+            }
+            State::Data { size, signature } => self.data(size, signature, out),
+            State::Trailers => self.trailers(),
+            State::Done if self.pending.is_empty() => Ok(false),
+            State::Done => Err(ChunkError::Malformed("something follows the last chunk")),
+        }
+    }
+
+    fn line(&mut self) -> Result<Option<Vec<u8>>, ChunkError> {
+        let end = memchr::memmem::find(&self.pending, b"\r\n");
+        match end {
+            Some(at) if at <= MAX_LINE => {
+                let line = self.pending.drain(..at).collect();
+                self.pending.drain(..2);
+                Ok(Some(line))
+            }
+            None if self.pending.len() <= MAX_LINE => Ok(None),
+            Some(_) | None => Err(ChunkError::Malformed("a chunk's head is too long")),
+        }
+    }
+
+    fn data(
+        &mut self,
+        size: usize,
+        signature: [u8; 32],
+        out: &mut Vec<u8>,
+    ) -> Result<bool, ChunkError> {
+        // The last chunk's line end stands behind the trailers.
+        let with_end = if size == 0 && self.trailer {
+            0
+        } else {
+            size.saturating_add(2)
+        };
+        if self.pending.len() < with_end {
+            return Ok(false);
+        }
+        let data = self.pending.get(..size).unwrap_or_default();
+        let end = self.pending.get(size..with_end).unwrap_or_default();
+        if with_end > 0 && end != b"\r\n" {
+            return Err(ChunkError::Malformed("a chunk is longer than its size"));
+        }
+        let text = format!("{}\n{}", hex(&sha256(b"")), hex(&sha256(data)));
+        self.verify("AWS4-HMAC-SHA256-PAYLOAD", &text, signature)?;
+        out.extend_from_slice(self.pending.get(..size).unwrap_or_default());
+        self.pending.drain(..with_end);
+        self.state = match (size, self.trailer) {
+            (0, true) => State::Trailers,
+            (0, false) => State::Done,
+            _ => State::Head,
+        };
+        Ok(true)
+    }
+
+    /// `name:value` a line, then `x-amz-trailer-signature`, then an empty line.
+    fn trailers(&mut self) -> Result<bool, ChunkError> {
+        let Some(end) = memchr::memmem::find(&self.pending, b"\r\n\r\n") else {
+            if self.pending.len() > MAX_TRAILERS {
+                return Err(ChunkError::Malformed("the trailers are too long"));
+            }
+            return Ok(false);
+        };
+        let block: Vec<u8> = self.pending.drain(..end).collect();
+        self.pending.drain(..4);
+        let text = std::str::from_utf8(&block)
+            .map_err(|_| ChunkError::Malformed("the trailers are no text"))?;
+        let (lines, last) = text.rsplit_once("\r\n").unwrap_or(("", text));
+        let signature = last
+            .strip_prefix("x-amz-trailer-signature:")
+            .and_then(|value| unhex(value.trim_matches(' ')))
+            .ok_or(ChunkError::Malformed(
+                "the trailers end without a signature",
+            ))?;
+        let mut canonical = String::new();
+        for line in lines.split("\r\n").filter(|line| !line.is_empty()) {
+            let (name, value) = line
+                .split_once(':')
+                .ok_or(ChunkError::Malformed("a trailer has no colon"))?;
+            canonical.push_str(&name.to_ascii_lowercase());
+            canonical.push(':');
+            canonical.push_str(value.trim_matches(' '));
+            canonical.push('\n');
+        }
+        let text = hex(&sha256(canonical.as_bytes()));
+        self.verify("AWS4-HMAC-SHA256-TRAILER", &text, signature)?;
+        self.state = State::Done;
+        Ok(true)
+    }
+
+    fn verify(&mut self, kind: &str, rest: &str, signature: [u8; 32]) -> Result<(), ChunkError> {
+        let text = format!("{kind}\n{}{}\n{rest}", self.prefix, hex(&self.previous));
+        let computed = hmac::sign(&self.key, text.as_bytes());
+        verify_slices_are_equal(computed.as_ref(), &signature).map_err(|_| ChunkError::Mismatch)?;
+        self.previous = signature;
+        Ok(())
+    }
+}
+
+/// `SIZE;chunk-signature=SIGNATURE`, the size in hexadecimal digits.
+fn head(line: &[u8]) -> Result<(usize, [u8; 32]), ChunkError> {
+    const FAULT: ChunkError = ChunkError::Malformed("a chunk's head is not SIZE;chunk-signature=…");
+    let text = std::str::from_utf8(line).map_err(|_| FAULT)?;
+    let (size, signature) = text.split_once(";chunk-signature=").ok_or(FAULT)?;
+    if size.is_empty() || !size.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Err(FAULT);
+    }
+    let size = usize::from_str_radix(size, 16).map_err(|_| FAULT)?;
+    if size > MAX_CHUNK {
+        return Err(ChunkError::Malformed("a chunk is too large"));
+    }
+    Ok((size, unhex(signature).ok_or(FAULT)?))
+}

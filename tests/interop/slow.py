@@ -121,6 +121,7 @@ def run(world, suite):
     suite.check("slow: no cut body looked complete", not whole, repr(whole[:3]))
     patient(world, suite)
     greedy(world, suite)
+    crowded_health(world, suite)
 
 
 def wait_for_end(port, data, stop, answered=False):
@@ -323,6 +324,43 @@ def greedy(world, suite):
         connection.close()
     world.upstream.stall.set()
     time.sleep(0.3)
+
+
+def crowded_health(world, suite):
+    """Silent connections to the health listener, renewed as they end, must not make kubelet's probes fail."""
+    stop = time.monotonic() + 6
+
+    def crowd():
+        held = []
+        while time.monotonic() < stop:
+            try:
+                connection = socket.create_connection(("127.0.0.1", world.health), timeout=1)
+            except OSError:
+                continue
+            held.append(connection)
+            if len(held) > 200:
+                held.pop(0).close()
+                time.sleep(0.005)
+        for connection in held:
+            connection.close()
+
+    crowds = threading.Thread(target=crowd, daemon=True)
+    crowds.start()
+    time.sleep(0.5)
+    wrong, count = [], 0
+    while time.monotonic() < stop - 0.5:
+        count += 1
+        try:
+            answer = client.talk(world.health, b"GET /livez HTTP/1.1\r\nHost: kubelet\r\n\r\n", timeout=1.0)
+            if answer.statuses != [200]:
+                wrong.append(answer)
+        except OSError as error:
+            wrong.append(error)
+        time.sleep(0.2)
+    crowds.join(5)
+    suite.check(
+        "slow: 200 silent connections do not stop the probes", not wrong, f"{len(wrong)} of {count}: {wrong[:2]}"
+    )
 
 
 def patient(world, suite):

@@ -73,6 +73,7 @@ def run(world, suite, ring):
     tokens_signature.flips(world, suite)
     providers(world, suite, ring)
     places(world, suite)
+    many(world, suite)
     answers(world, suite)
 
 
@@ -256,6 +257,23 @@ def providers(world, suite, ring):
             talk.first.status in (200, 401, 403) and clean,
             f"{talk!r} {arns}",
         )
+
+
+def many(world, suite):
+    """Distinct tokens, good and bad, cost bounded memory: what is cached is bounded in bytes too."""
+    before, wrong = world.memory("VmRSS"), 0
+    world.forget_peak()
+    session = client.Session(world.port)
+    for index in range(3000):
+        made = world.token(filler="x" * 9000, jti=str(index)) if index % 3 == 0 else world.token(jti=str(index))
+        if index % 2:
+            made = made[:-6] + "AAAAAA"
+        asked = client.request(target=PROTECTED, headers=[f"Authorization: Bearer {made}"])
+        wrong += session.ask(asked).status != (401 if index % 2 else 200)
+    session.close()
+    grown = max(world.memory("VmHWM"), world.memory("VmRSS")) - before
+    suite.check("3000 distinct tokens are each judged rightly", wrong == 0, f"{wrong} are not")
+    suite.check("and cost 32 MiB at most", grown <= 32 * 1024, f"{grown} KiB")
 
 
 def places(world, suite):

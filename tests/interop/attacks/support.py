@@ -38,7 +38,7 @@ def binary():
     named = os.environ.get("BLACKBOX_BINARY")
     if named:
         return named
-    root = pathlib.Path(__file__).resolve().parents[2]
+    root = pathlib.Path(__file__).resolve().parents[3]
     built = [root / "target" / kind / "sidegate" for kind in ("release", "debug")]
     built = sorted((path for path in built if path.exists()), key=lambda path: path.stat().st_mtime)
     if not built:

@@ -135,14 +135,14 @@ async fn connection<S: Source>(stream: TcpStream, server: Arc<Server<S>>, place:
         .max_buf_size(HEAD_SIZE)
         .keep_alive(false)
         .serve_connection(TokioIo::new(stream), service);
-    let served = async {
+    let serving = async {
         tokio::select! {
             // A connection's errors are its client's; there is nobody to tell.
             _ = connection => {}
             Ok(()) = evicted => {}
         }
     };
-    let _ = tokio::time::timeout(LIFETIME, served).await;
+    let _ = tokio::time::timeout(LIFETIME, serving).await;
     server.waiting.leave(number);
 }
 

@@ -6,6 +6,7 @@
 //! - [`streaming`]: bodies of a gibibyte in constant memory
 //! - [`startup`]: what stops a start, and what its exit code and words are
 //! - [`stopping`]: SIGTERM under load
+//! - [`tokens`]: tokens of every kind, from the socket to the upstream
 //! - [`readme`]: every command that the README shows
 
 #![expect(
@@ -27,3 +28,4 @@ mod stopping;
 mod stories;
 mod streaming;
 mod support;
+mod tokens;

@@ -7,12 +7,13 @@ use crate::arn::AccountId;
 use crate::bundle::layout::{self, Place};
 use crate::bundle::read;
 use crate::directory::Provider;
-use crate::source::{Node, Report, Value};
+use crate::source::{Node, Report, Span, Value};
 
 impl Work<'_> {
     /// Reads all identity providers.
     pub(super) fn providers(&mut self) {
         let files = self.files;
+        let mut issuers = Vec::new();
         for (path, text) in files.iter() {
             let Place::Provider(name) = layout::place(path) else {
                 continue;
@@ -27,6 +28,7 @@ impl Work<'_> {
             self.take(report);
             if let Some(node) = &node {
                 self.provider_accounts(path, node);
+                self.provider_issuer(path, node, &mut issuers);
             }
             match provider {
                 Some(provider) if good => self.provider(path, provider, node.as_ref()),
@@ -36,25 +38,6 @@ impl Work<'_> {
     }
 
     fn provider(&mut self, path: &Arc<str>, mut provider: Provider, node: Option<&Node>) {
-        if let Some(other) =
-            (self.parts.providers.iter()).find(|other| other.issuer == provider.issuer)
-        {
-            let message = format!(
-                "the issuer {} is that of `{}` too",
-                provider.issuer, other.name
-            );
-            let span = node
-                .and_then(|node| node.get("issuer"))
-                .map(|node| node.span)
-                .unwrap_or_default();
-            self.error(
-                path,
-                "duplicate-issuer",
-                span,
-                message,
-                "one file per issuer: put them together",
-            );
-        }
         if let Some(file) = provider.key_file().map(str::to_owned) {
             let span = node
                 .and_then(|node| node.get("keys")?.get("file"))
@@ -83,6 +66,33 @@ impl Work<'_> {
         self.parts.providers.push(Arc::new(provider));
     }
 
+    /// One file per issuer. Roles name a provider by its issuer's host and path, so it is those that stand only once.
+    fn provider_issuer<'n>(
+        &mut self,
+        path: &'n Arc<str>,
+        node: &Node,
+        known: &mut Vec<(String, &'n str, Span)>,
+    ) {
+        let Some((text, span)) = node
+            .get("issuer")
+            .and_then(|node| Some((node.as_str()?, node.span)))
+        else {
+            return;
+        };
+        let place = text.split_once("://").map_or(text, |(_, place)| place);
+        if let Some((_, other, first)) = known.iter().find(|(known, ..)| known == place) {
+            let at = first.start;
+            let message = format!(
+                "the issuer {text} is that of {other}:{}:{} too",
+                at.line, at.column
+            );
+            let help = "one file per issuer: put them together";
+            self.error(path, "duplicate-issuer", span, message, help);
+        } else {
+            known.push((place.to_owned(), path, span));
+        }
+    }
+
     /// `account` and `trusted_in` name accounts of the bundle.
     fn provider_accounts(&mut self, path: &str, node: &Node) {
         let trusted = match node.get("trusted_in").map(|found| &found.value) {
@@ -103,12 +113,7 @@ impl Work<'_> {
     }
 
     /// That an account has a folder.
-    pub(super) fn account_known(
-        &mut self,
-        path: &str,
-        id: AccountId,
-        span: crate::source::Span,
-    ) -> bool {
+    pub(super) fn account_known(&mut self, path: &str, id: AccountId, span: Span) -> bool {
         let known = self.folders.values().any(|known| *known == id);
         if !known {
             let message = format!("there is no account {id}");

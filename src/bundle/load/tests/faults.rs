@@ -1,6 +1,6 @@
 //! What is wrong, and where the fault is then said to be.
 
-use super::{faults, with};
+use super::{Options, faults, files, load, sound, with};
 
 #[test]
 #[expect(
@@ -206,5 +206,29 @@ fn a_tree_is_checked() {
     ];
     for fault in expected {
         assert!(found.contains(&fault.to_owned()), "{fault} in {found:#?}");
+    }
+}
+
+/// Roles name a provider by its issuer's host and path, so those are what may not be shared, whatever the scheme.
+#[test]
+fn an_issuer_has_one_file() {
+    for issuer in ["https://idp.example", "http://idp.example"] {
+        let mut all = sound();
+        let second = format!(
+            "type: oidc\naccount: \"555566667777\"\nissuer: {issuer}\nallow_http: true\naudiences: [other]\nkeys: {{ discovery: true }}\nmap: {{ role: \"{{claim:role}}\" }}\n"
+        );
+        all.push(("identity-providers/second.yaml", &second));
+        let found = load(&files(&all), &Options::default()).unwrap_err();
+        let [fault] = &found[..] else {
+            panic!("{found:#?}");
+        };
+        assert_eq!(fault.id, "duplicate-issuer");
+        assert_eq!(&*fault.file, "identity-providers/second.yaml");
+        assert_eq!((fault.span.start.line, fault.span.start.column), (3, 9));
+        assert!(
+            fault.message.contains("identity-providers/corp.yaml:3:9"),
+            "{}",
+            fault.message
+        );
     }
 }

@@ -7,6 +7,8 @@
 #![expect(
     clippy::unwrap_used,
     clippy::print_stdout,
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
     reason = "a bench prints, and a fault in it may end it"
 )]
 

@@ -142,6 +142,15 @@ pub fn parse(
     }
 }
 
+/// The process's variables, as [`load`] takes them. One that is no Unicode is taken as far as it is (a name or a value
+/// of ours then fits nothing and is reported).
+pub fn environment() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os().map(|(name, value)| {
+        let text = |part: std::ffi::OsString| part.to_string_lossy().into_owned();
+        (text(name), text(value))
+    })
+}
+
 /// Every key that the configuration knows, with its default.
 pub fn keys() -> Vec<Key> {
     // What may occur once, several times or not at all is shown once, so that its keys are asked for.

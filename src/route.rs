@@ -26,5 +26,7 @@ pub use service::{Fallback, Reference, Service};
 pub use table::{RouteRef, Table};
 pub use template::{Methods, Template};
 
+// Its cases are written in YAML, which the engine alone does not read.
 #[cfg(test)]
+#[cfg(feature = "server")]
 mod tests;

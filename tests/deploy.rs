@@ -2,6 +2,7 @@
 
 #![expect(
     clippy::unwrap_used,
+    clippy::panic,
     reason = "a test ends at the first thing that is not as it should be"
 )]
 
@@ -128,10 +129,10 @@ fn the_deployment_fits_the_configuration() {
             .iter()
             .find(|port| text(port, "name") == name)
             .unwrap();
-        match &at(port, "containerPort").value {
-            Value::Number(number) => number.parse::<u16>().unwrap(),
-            other => panic!("{other:?}"),
-        }
+        let Value::Number(number) = &at(port, "containerPort").value else {
+            panic!("the port {name} is no number");
+        };
+        number.parse::<u16>().unwrap()
     };
     assert_eq!(port("health"), settings.health.address.port());
     assert_eq!(

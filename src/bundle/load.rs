@@ -2,6 +2,7 @@
 
 mod accounts;
 mod attach;
+mod guesses;
 mod kept;
 mod organization;
 mod permission_sets;
@@ -144,6 +145,8 @@ struct Work<'w> {
     broken: HashSet<(AccountId, read::principal::Who, Box<str>)>,
     /// A provider's file has faults, so that what names providers cannot be checked.
     provider_broken: bool,
+    /// What `did you mean` may still cost.
+    guesses: guesses::Guesses,
     parts: Parts,
 }
 
@@ -164,6 +167,7 @@ impl<'w> Work<'w> {
             named: Vec::new(),
             broken: HashSet::new(),
             provider_broken: false,
+            guesses: guesses::Guesses::default(),
             parts: Parts::default(),
         }
     }

@@ -42,7 +42,7 @@ enum Format {
 pub fn run(arguments: &Arguments) -> Outcome {
     let settings = match &arguments.config {
         None => None,
-        Some(file) => match config::load(file, std::env::vars()) {
+        Some(file) => match config::load(file, config::environment()) {
             Ok(settings) => Some(settings),
             Err(faults) => {
                 let text = faults.to_string();

@@ -20,7 +20,7 @@ pub struct Arguments {
 
 /// Runs the sidecar: 0 after a graceful stop, 1 when connections had to be cut, 2 when it cannot start.
 pub fn run(arguments: &Arguments) -> Outcome {
-    let settings = config::load(&arguments.config, std::env::vars()).map_err(|faults| {
+    let settings = config::load(&arguments.config, config::environment()).map_err(|faults| {
         Failed(format!(
             "the configuration is not valid\n\n{faults}\n{}",
             output::count(faults.faults())

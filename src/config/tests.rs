@@ -138,7 +138,7 @@ trusted_proxies: [10.0.0.0/33, x]
             "sidegate.yaml:7:15 wrong-value",
             "sidegate.yaml:7:30 unknown-key",
             "sidegate.yaml:8:1 unknown-key",
-            "sidegate.yaml:9:25 wrong-type",
+            "sidegate.yaml:9:25 wrong-value",
             "sidegate.yaml:9:40 wrong-value",
             "sidegate.yaml:9:55 out-of-range",
             "sidegate.yaml:10:8 contradiction",
@@ -150,6 +150,7 @@ trusted_proxies: [10.0.0.0/33, x]
     assert!(drawn.contains("did you mean `connect_timeout`?"), "{drawn}");
     assert!(drawn.contains("did you mean `bundle`?"), "{drawn}");
     assert!(drawn.contains("did you mean `proxy`?"), "{drawn}");
+    assert!(drawn.contains("= help: like `10s`"), "{drawn}");
     assert!(drawn.contains("9 | limits: { head_timeout: 10,"), "{drawn}");
 }
 

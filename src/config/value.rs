@@ -54,9 +54,8 @@ macro_rules! from_text {
             const SHAPE: Shape = Shape::Text;
 
             fn read(node: &Node, key: &str, reading: &mut Reading<'_>) -> Option<Self> {
-                let (text, _) = string(node, key, reading.report)?;
                 let parse: fn(&str) -> Option<Self> = $parse;
-                let value = parse(text);
+                let value = node.as_str().and_then(parse);
                 if value.is_none() {
                     wrong(node, key, $what, $example, reading.report);
                 }

@@ -1,7 +1,7 @@
 //! What is known of resources: which policies and tags the files under `resources/` give to an ARN.
 //!
-//! Found by service and account first, then by the whole ARN or by pattern (`*` any run, `?` one character). In the
-//! request's own ARN both are literal characters.
+//! Found by service and account first, which are literal, then by region and resource, each of which may be a pattern
+//! (`*` any run, `?` one character). In the request's own ARN both are literal characters.
 
 pub mod glob;
 
@@ -80,7 +80,7 @@ impl Index {
             .and_then(|accounts| accounts.get(account))
             .into_iter()
             .flatten()
-            .filter(|resource| glob::matches(&resource.pattern, arn));
+            .filter(|resource| resource.reaches(arn));
         let mut facts = ResourceFacts::default();
         for resource in self.exact.get(arn).into_iter().flatten().chain(patterns) {
             facts.policies.extend(&resource.policy);
@@ -103,9 +103,96 @@ impl Index {
     }
 }
 
+impl Resource {
+    /// Whether the pattern reaches an ARN.
+    pub fn reaches(&self, arn: &str) -> bool {
+        let ([partition, service, region, account], resource) = split(&self.pattern);
+        let ([its_partition, its_service, its_region, its_account], its_resource) = split(arn);
+        partition == its_partition
+            && service == its_service
+            && account == its_account
+            && glob::matches(region, its_region)
+            && glob::matches(resource, its_resource)
+    }
+
+    /// Whether some ARN is reached by both patterns.
+    pub fn overlaps(&self, other: &Self) -> bool {
+        let ([partition, service, region, account], resource) = split(&self.pattern);
+        let ([its_partition, its_service, its_region, its_account], its_resource) =
+            split(&other.pattern);
+        partition == its_partition
+            && service == its_service
+            && account == its_account
+            && glob::overlap(region, its_region)
+            && glob::overlap(resource, its_resource)
+    }
+
+    /// What the sixth part of every ARN that is reached begins with.
+    pub fn literal_start(&self) -> &str {
+        let (_, resource) = split(&self.pattern);
+        resource.split(['*', '?']).next().unwrap_or_default()
+    }
+}
+
+/// Partition, service, region and account of an ARN, and its resource.
+fn split(arn: &str) -> ([&str; 4], &str) {
+    let mut parts = arn.splitn(6, ':').skip(1);
+    let mut next = || parts.next().unwrap_or_default();
+    ([next(), next(), next(), next()], next())
+}
+
 /// Service and account of an ARN.
 fn place(arn: &str) -> (&str, &str) {
-    let mut parts = arn.splitn(6, ':').skip(2);
-    let service = parts.next().unwrap_or_default();
-    (service, parts.nth(1).unwrap_or_default())
+    let ([_, service, _, account], _) = split(arn);
+    (service, account)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resource(pattern: &str, tag: &str) -> Arc<Resource> {
+        Arc::new(Resource {
+            name: tag.into(),
+            pattern: pattern.into(),
+            account: AccountId::parse("555566667777").unwrap(),
+            tags: vec![(tag.into(), tag.into())],
+            policy: None,
+        })
+    }
+
+    #[test]
+    fn parts_are_matched_apart() {
+        let index = Index::new(vec![
+            resource("arn:aws:db:*:555566667777:table/*", "any-region"),
+            resource("arn:aws:db:us-?ast-1:555566667777:table/7", "east-and-last"),
+            resource("arn:aws:db::555566667777:table/7", "no-region"),
+        ]);
+        let tags = |arn: &str| -> Vec<String> {
+            let facts = index.facts(arn);
+            facts
+                .tags
+                .iter()
+                .map(|(key, _)| (*key).to_owned())
+                .collect()
+        };
+        let east = "arn:aws:db:us-east-1:555566667777:table/7";
+        assert_eq!(tags(east), ["any-region", "east-and-last"]);
+        let none = "arn:aws:db::555566667777:table/7";
+        assert_eq!(tags(none), ["no-region", "any-region"]);
+        for foreign in [
+            "arn:aws:db:us-east-1:111111111111:x:555566667777:table/7",
+            "arn:aws-cn:db:us-east-1:555566667777:table/7",
+            "arn:aws:db:us-east-1:555566667777:tables",
+            "*",
+            "",
+        ] {
+            assert!(tags(foreign).is_empty(), "{foreign}");
+        }
+        // A star in the request's own ARN is a star, and no region has a name that a pattern could hide in.
+        assert_eq!(
+            tags("arn:aws:db:us-east-1:555566667777:table/*"),
+            ["any-region"]
+        );
+    }
 }

@@ -1,8 +1,9 @@
 //! The state of each open connection that time and drain act on, and the sweep that does it.
 //!
 //! A timer a connection would cost a system call's worth of work a request; instead connections note when they began
-//! to wait, and one sweep a worker, twice a second, ends those that waited too long. A deadline is therefore met at
-//! most half a second late.
+//! to wait, and one sweep a worker, twice a second, ends those that waited too long. A deadline is met half a
+//! second late at most; how long a connection was idle is measured from the last sweep, to spare every request a look at
+//! the clock.
 
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
@@ -43,11 +44,12 @@ pub struct Line {
     stalled_since: Cell<Option<Instant>>,
     order: Cell<Order>,
     waker: RefCell<Option<Waker>>,
+    clock: Rc<Cell<Instant>>,
 }
 
 impl Line {
     /// A connection that was just opened: its first head is awaited.
-    pub fn new(limits: &Limits) -> Self {
+    fn new(limits: &Limits, clock: &Rc<Cell<Instant>>) -> Self {
         Self {
             scanner: RefCell::new(Scanner::new(limits.head_size)),
             requests: Cell::new(0),
@@ -57,6 +59,7 @@ impl Line {
             stalled_since: Cell::new(None),
             order: Cell::new(Order::Serve),
             waker: RefCell::new(None),
+            clock: Rc::clone(clock),
         }
     }
 
@@ -77,7 +80,7 @@ impl Line {
         self.scanner.borrow_mut().stop();
         self.head_since.set(None);
         if self.active.get() == 0 {
-            self.idle_since.set(Some(monotonic()));
+            self.idle_since.set(Some(self.clock.get()));
         }
     }
 
@@ -95,7 +98,7 @@ impl Line {
         let active = self.active.get().saturating_sub(1);
         self.active.set(active);
         if active == 0 {
-            let now = monotonic();
+            let now = self.clock.get();
             self.idle_since.set(Some(now));
             if self.head_since.get().is_some() {
                 self.head_since.set(Some(now));
@@ -154,28 +157,44 @@ impl Line {
         if past(&self.head_since, limits.head_timeout) {
             return Order::Cut;
         }
-        if past(&self.idle_since, limits.keep_alive_idle) {
+        if past(
+            &self.idle_since,
+            limits.keep_alive_idle.saturating_add(SWEEP),
+        ) {
             return Order::Finish;
         }
         Order::Serve
     }
 }
 
-/// A worker's open connections.
-#[derive(Debug, Default)]
+/// A worker's open connections, and the time as of the last sweep: near enough for what is measured here.
+#[derive(Debug)]
 pub struct Registry {
     lines: RefCell<Vec<Weak<Line>>>,
+    clock: Rc<Cell<Instant>>,
+}
+
+impl Default for Registry {
+    fn default() -> Self {
+        Self {
+            lines: RefCell::default(),
+            clock: Rc::new(Cell::new(monotonic())),
+        }
+    }
 }
 
 impl Registry {
-    /// Adds a connection; it leaves by being dropped.
-    pub fn add(&self, line: &Rc<Line>) {
-        self.lines.borrow_mut().push(Rc::downgrade(line));
+    /// Adds a connection that was just opened; it leaves by being dropped.
+    pub fn open_line(&self, limits: &Limits) -> Rc<Line> {
+        let line = Rc::new(Line::new(limits, &self.clock));
+        self.lines.borrow_mut().push(Rc::downgrade(&line));
+        line
     }
 
     /// Ends what is overdue and forgets what is gone.
     pub fn sweep(&self, limits: &Limits) {
         let now = monotonic();
+        self.clock.set(now);
         self.lines.borrow_mut().retain(|line| match line.upgrade() {
             Some(line) => {
                 line.tell(line.overdue(now, limits));
@@ -209,7 +228,7 @@ mod tests {
     #[test]
     fn waiting_too_long_has_its_order() {
         let limits = Limits::default();
-        let line = Line::new(&limits);
+        let line = Registry::default().open_line(&limits);
         let later = |seconds| monotonic() + Duration::from_secs(seconds);
         assert_eq!(line.overdue(later(9), &limits), Order::Serve);
         assert_eq!(line.overdue(later(11), &limits), Order::Cut);
@@ -236,8 +255,7 @@ mod tests {
     fn orders_only_grow_stricter_and_the_gone_are_forgotten() {
         let limits = Limits::default();
         let registry = Registry::default();
-        let line = Rc::new(Line::new(&limits));
-        registry.add(&line);
+        let line = registry.open_line(&limits);
         registry.tell_all(Order::Cut);
         registry.tell_all(Order::Finish);
         assert_eq!(line.order.get(), Order::Cut);

@@ -73,7 +73,8 @@ fn rest(stream: &mut TcpStream) -> String {
 fn exchange(address: SocketAddr, text: &str) -> String {
     let mut stream = connect(address);
     stream.write_all(text.as_bytes()).unwrap();
-    stream.shutdown(std::net::Shutdown::Write).unwrap();
+    // The other side may have closed already.
+    let _ = stream.shutdown(std::net::Shutdown::Write);
     rest(&mut stream)
 }
 
@@ -121,8 +122,11 @@ fn heads_that_are_too_large_or_too_many_are_refused() {
     assert_eq!(status(&head).as_deref(), Some("431"));
     let head = format!("GET / HTTP/1.1\r\nA: {}\r\n\r\n", "b".repeat(64 * 1024));
     assert_eq!(status(&head).as_deref(), Some("431"));
-    let head = format!("GET /{} HTTP/1.1\r\n\r\n", "b".repeat(64 * 1024));
-    assert_eq!(status(&head).as_deref(), Some("431"));
+    // However much of it comes, the answer is not overtaken by a reset.
+    for size in [64, 200, 600] {
+        let head = format!("GET /{} HTTP/1.1\r\n\r\n", "b".repeat(size * 1024));
+        assert_eq!(status(&head).as_deref(), Some("431"), "{size} KiB");
+    }
     assert_eq!(stop(workers, AT_ONCE).0, 0);
 }
 

@@ -5,14 +5,21 @@ use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::Sleep;
 
 use crate::net::pulse::Line;
 
 /// The error that ends a body in which the framing reader found a fault.
 const FAULT: &str = "malformed message framing";
+
+/// How long, and for how many bytes, a client is listened to after the last answer. A socket closed with unread bytes in
+/// it is reset, and a reset can overtake the answer: the client would never see why it was refused.
+const LINGER: Duration = Duration::from_millis(500);
+const LINGER_BYTES: usize = 1024 * 1024;
 
 /// The socket with its watchers.
 #[derive(Debug)]
@@ -21,6 +28,14 @@ pub struct Wire<S> {
     ahead: Bytes,
     line: Rc<Line>,
     faulty: bool,
+    goodbye: Option<Goodbye>,
+}
+
+/// What remains to be done after our side of the connection was closed.
+#[derive(Debug)]
+struct Goodbye {
+    deadline: Pin<Box<Sleep>>,
+    left: usize,
 }
 
 impl<S> Wire<S> {
@@ -31,6 +46,7 @@ impl<S> Wire<S> {
             ahead,
             line,
             faulty: false,
+            goodbye: None,
         }
     }
 
@@ -85,7 +101,7 @@ impl<S: AsyncWrite + Unpin> Wire<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Wire<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Wire<S> {
     fn poll_write(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -120,6 +136,26 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Wire<S> {
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().socket).poll_shutdown(context)
+        let this = self.get_mut();
+        let goodbye = match &mut this.goodbye {
+            Some(goodbye) => goodbye,
+            none => {
+                ready!(Pin::new(&mut this.socket).poll_shutdown(context))?;
+                none.insert(Goodbye {
+                    deadline: Box::pin(tokio::time::sleep(LINGER)),
+                    left: LINGER_BYTES,
+                })
+            }
+        };
+        let mut space = [0; 4096];
+        while goodbye.left > 0 && goodbye.deadline.as_mut().poll(context).is_pending() {
+            let mut buffer = ReadBuf::new(&mut space);
+            let read = ready!(Pin::new(&mut this.socket).poll_read(context, &mut buffer));
+            if read.is_err() || buffer.filled().is_empty() {
+                break;
+            }
+            goodbye.left = goodbye.left.saturating_sub(buffer.filled().len());
+        }
+        Poll::Ready(Ok(()))
     }
 }

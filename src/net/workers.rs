@@ -15,7 +15,7 @@ use crate::net::connection::{Accepted, Handler};
 use crate::net::drain::{self, Phase, Report, Stoppable, Times};
 use crate::net::limits::{Capacity, Limits};
 use crate::net::listener::{self, Bound, Listener, Raw};
-use crate::net::pulse::{Line, Order, Registry, SWEEP};
+use crate::net::pulse::{Order, Registry, SWEEP};
 use crate::net::tls;
 
 /// How long accepting rests when the process has no file descriptor left.
@@ -290,8 +290,7 @@ impl<H: Handler> Worker<H> {
                 // Over the limit: closed at once.
                 continue;
             };
-            let line = Rc::new(Line::new(&self.limits));
-            self.registry.add(&line);
+            let line = self.registry.open_line(&self.limits);
             let accepted = Accepted {
                 socket,
                 peer,

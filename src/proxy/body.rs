@@ -32,9 +32,13 @@ pub enum BodyError {
     Upstream(#[source] hyper::Error),
 }
 
-/// How far a request's body has got, as whoever waits for the answer needs to know it.
+/// How far a request's body has got, as whoever waits for the answer needs to know it. Without a body there is
+/// nothing to share.
 #[derive(Debug, Default)]
-pub struct Progress {
+pub struct Progress(Option<Rc<Shared>>);
+
+#[derive(Debug, Default)]
+struct Shared {
     done: Cell<bool>,
     frames: Cell<u32>,
     waiting: Cell<bool>,
@@ -42,31 +46,24 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// That of a request without a body.
-    pub fn complete() -> Self {
-        let progress = Self::default();
-        progress.done.set(true);
-        progress
-    }
-
-    /// Whether the upstream would take more than the client has sent.
-    pub fn waiting(&self) -> bool {
-        self.waiting.get()
-    }
-
     /// Whether the whole body went upstream.
     pub fn done(&self) -> bool {
-        self.done.get()
+        self.0.as_ref().is_none_or(|shared| shared.done.get())
     }
 
     /// Changes whenever a frame went upstream.
     pub fn frames(&self) -> u32 {
-        self.frames.get()
+        self.0.as_ref().map_or(0, |shared| shared.frames.get())
+    }
+
+    /// Whether the upstream would take more than the client has sent.
+    pub fn waiting(&self) -> bool {
+        self.0.as_ref().is_some_and(|shared| shared.waiting.get())
     }
 
     /// Why it broke off, if it did.
     pub fn failed(&self) -> Option<Reason> {
-        self.failed.get()
+        self.0.as_ref().and_then(|shared| shared.failed.get())
     }
 }
 
@@ -77,7 +74,7 @@ pub struct RequestBody(Option<Upload>);
 #[derive(Debug)]
 struct Upload {
     incoming: Incoming,
-    progress: Rc<Progress>,
+    progress: Rc<Shared>,
     strip: Rc<Strip>,
     idle: Duration,
     timer: Option<Pin<Box<Sleep>>>,
@@ -90,12 +87,11 @@ impl RequestBody {
     }
 
     /// The client's body, which may pause for `idle` at most, and how far it has got.
-    pub fn new(incoming: Incoming, strip: &Rc<Strip>, idle: Duration) -> (Self, Rc<Progress>) {
-        let progress = Rc::new(Progress::default());
+    pub fn new(incoming: Incoming, strip: &Rc<Strip>, idle: Duration) -> (Self, Progress) {
         if incoming.is_end_stream() {
-            progress.done.set(true);
-            return (Self(None), progress);
+            return (Self(None), Progress(None));
         }
+        let progress = Rc::new(Shared::default());
         let upload = Upload {
             incoming,
             progress: Rc::clone(&progress),
@@ -103,7 +99,7 @@ impl RequestBody {
             idle,
             timer: None,
         };
-        (Self(Some(upload)), progress)
+        (Self(Some(upload)), Progress(Some(progress)))
     }
 }
 

@@ -8,7 +8,6 @@ use std::io;
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use http::header::{HOST, HeaderValue};
 use http::request::Parts;
@@ -16,7 +15,6 @@ use http::uri::{PathAndQuery, Scheme};
 use http::{Request, Response, StatusCode, Uri, Version};
 use hyper::body::Incoming;
 use hyper::client::conn::TrySendError;
-use tokio::time::Instant;
 
 use crate::gate::Permit;
 use crate::outcome::Reason;
@@ -143,7 +141,7 @@ pub async fn send(
     let mut fresh = false;
     loop {
         let sent = if upstream.http2() {
-            send_http2(upstream, request, progress, fresh).await
+            Box::pin(send_http2(upstream, request, progress, fresh)).await
         } else {
             send_http1(upstream, request, progress, fresh).await
         };
@@ -192,7 +190,7 @@ async fn send_http1(
         return Err(Failed::Unsent(Box::new(request)));
     };
     let mut sending = pin!(sender.try_send_request(request));
-    let answered = in_time(upstream.response_timeout(), progress, |context| {
+    let answered = in_time(upstream, progress, |context| {
         lease.drive(context, |context| sending.as_mut().poll(context))
     })
     .await;
@@ -211,10 +209,7 @@ async fn send_http2(
         return Err(Failed::Unsent(Box::new(request)));
     }
     let mut sending = pin!(sender.try_send_request(request));
-    let answered = in_time(upstream.response_timeout(), progress, |context| {
-        sending.as_mut().poll(context)
-    })
-    .await;
+    let answered = in_time(upstream, progress, |context| sending.as_mut().poll(context)).await;
     let response = answered.map_err(Failed::Sent)??;
     Ok((response, Lease::none(upstream)))
 }
@@ -222,27 +217,26 @@ async fn send_http2(
 /// Waits for an answer. The time runs from when the request went out whole; while its body is on the way, only while
 /// the upstream takes nothing of what there is.
 async fn in_time<T>(
-    limit: Duration,
+    upstream: &Upstream,
     progress: &Progress,
     mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>,
 ) -> Result<T, ForwardError> {
-    let mut timer = pin!(tokio::time::sleep(limit));
+    let limit = upstream.response_timeout();
+    let mut wait = upstream.patience().wait(limit);
     let mut seen = progress.frames();
     poll_fn(|context| {
         loop {
             if let Poll::Ready(answer) = poll(context) {
                 return Poll::Ready(Ok(answer));
             }
-            if timer.as_mut().poll(context).is_pending() {
+            if wait.poll(context).is_pending() {
                 return Poll::Pending;
             }
             if progress.frames() == seen && (progress.done() || !progress.waiting()) {
                 return Poll::Ready(Err(ForwardError::ResponseTimeout));
             }
             seen = progress.frames();
-            if let Some(deadline) = Instant::now().checked_add(limit) {
-                timer.as_mut().reset(deadline);
-            }
+            wait.reset(limit);
         }
     })
     .await

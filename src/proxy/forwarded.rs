@@ -6,7 +6,6 @@
 use std::net::{IpAddr, SocketAddr};
 
 use http::header::{FORWARDED, HeaderMap, HeaderName, HeaderValue};
-use smallvec::SmallVec;
 
 use crate::net::cidr::Cidr;
 
@@ -70,27 +69,18 @@ fn address(entry: &[u8]) -> Option<IpAddr> {
     Some(address.to_canonical())
 }
 
-/// Tells the upstream: a believed peer's words with the peer added, or ours alone.
+/// Tells the upstream: a believed peer's words with the peer added, or ours alone. The claims of a peer that is not
+/// believed must be gone already.
 pub fn write(fields: &mut HeaderMap, origin: &Origin, peer: &HeaderValue, secure: bool) {
-    let proto = HeaderValue::from_static(if secure { "https" } else { "http" });
-    if origin.believed {
-        fields.append(FOR, peer.clone());
-        if !fields.contains_key(PROTO) {
-            fields.insert(PROTO, proto);
-        }
-        return;
+    fields.append(FOR, peer.clone());
+    if !origin.believed || !fields.contains_key(PROTO) {
+        let proto = HeaderValue::from_static(if secure { "https" } else { "http" });
+        fields.insert(PROTO, proto);
     }
-    let claimed: SmallVec<[HeaderName; 4]> =
-        fields.keys().filter(|name| claims(name)).cloned().collect();
-    for name in claimed {
-        fields.remove(name);
-    }
-    fields.insert(FOR, peer.clone());
-    fields.insert(PROTO, proto);
 }
 
 /// Whether a field of that name, in whatever spelling, says where a request came from.
-fn claims(name: &HeaderName) -> bool {
+pub fn claims(name: &HeaderName) -> bool {
     if name == FORWARDED {
         return true;
     }
@@ -171,6 +161,14 @@ mod tests {
             ("x-real-ipx", "kept"),
         ]);
         let origin = origin(ip("9.9.9.9"), true, &map, &[]);
+        let strip = crate::proxy::headers::Strip::new([]);
+        let cleaning = crate::proxy::headers::Cleaning {
+            strip: &strip,
+            believed: origin.believed,
+            credential: true,
+            preflight: false,
+        };
+        cleaning.remove(&mut map);
         write(
             &mut map,
             &origin,

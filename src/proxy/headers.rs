@@ -2,12 +2,13 @@
 
 use http::Version;
 use http::header::{
-    self, AUTHORIZATION, CONNECTION, EXPECT, HOST, HeaderMap, HeaderName, HeaderValue, TE, TRAILER,
-    TRANSFER_ENCODING, UPGRADE, VIA,
+    self, AUTHORIZATION, CONNECTION, HOST, HeaderMap, HeaderName, HeaderValue, TE, TRAILER,
+    UPGRADE, VIA,
 };
 use smallvec::SmallVec;
 
 use crate::outcome::Reason;
+use crate::proxy::forwarded;
 
 /// Names that upstreams commonly trust for who is asking and for what; the default of what is stripped.
 pub const STRIPPED: [&str; 18] = [
@@ -141,44 +142,32 @@ pub struct Hop {
 /// Removes the fields that are meant for this hop only, and those that Connection names. Done before the judgement: a
 /// field that goes no further must not be what allowed the request.
 pub fn take_hop(fields: &mut HeaderMap, version: Version) -> Result<Hop, Reason> {
+    let found: Names = fields
+        .keys()
+        .filter(|name| is_for_one_hop(name))
+        .cloned()
+        .collect();
     let mut hop = Hop::default();
-    if let Some(te) = fields.remove(TE) {
-        hop.trailers = tokens(&te).any(|token| {
-            let name = token.split(|&byte| byte == b';').next().unwrap_or(token);
-            name.trim_ascii().eq_ignore_ascii_case(b"trailers")
-        });
+    if found.is_empty() {
+        return Ok(hop);
     }
-    let mut upgrade_named = false;
-    if fields.contains_key(CONNECTION) {
-        let mut named = Names::new();
-        for value in fields.get_all(CONNECTION) {
-            for token in tokens(value) {
-                upgrade_named |= token.eq_ignore_ascii_case(b"upgrade");
-                let name = HeaderName::from_bytes(token).map_err(|_| Reason::MalformedRequest)?;
-                if name == HOST || name == AUTHORIZATION || name == header::CONTENT_LENGTH {
-                    // Without these the request would be another one.
-                    return Err(Reason::MalformedRequest);
-                }
-                named.push(name);
-            }
+    hop.trailers = fields.get_all(TE).iter().flat_map(tokens).any(|token| {
+        let name = token.split(|&byte| byte == b';').next().unwrap_or(token);
+        name.trim_ascii().eq_ignore_ascii_case(b"trailers")
+    });
+    let mut named = Names::new();
+    for token in fields.get_all(CONNECTION).iter().flat_map(tokens) {
+        let name = HeaderName::from_bytes(token).map_err(|_| Reason::MalformedRequest)?;
+        if name == HOST || name == AUTHORIZATION || name == header::CONTENT_LENGTH {
+            // Without these the request would be another one.
+            return Err(Reason::MalformedRequest);
         }
-        if upgrade_named && version == Version::HTTP_11 {
-            hop.upgrade = fields.get(UPGRADE).cloned();
-        }
-        for name in named {
-            fields.remove(name);
-        }
-        fields.remove(CONNECTION);
+        named.push(name);
     }
-    for name in [
-        UPGRADE,
-        TRANSFER_ENCODING,
-        HeaderName::from_static("keep-alive"),
-        HeaderName::from_static("proxy-connection"),
-        HeaderName::from_static("http2-settings"),
-        header::PROXY_AUTHORIZATION,
-        header::PROXY_AUTHENTICATE,
-    ] {
+    if version == Version::HTTP_11 && named.contains(&UPGRADE) {
+        hop.upgrade = fields.get(UPGRADE).cloned();
+    }
+    for name in found.iter().chain(&named) {
         fields.remove(name);
     }
     if let Some(wanted) = &hop.upgrade {
@@ -188,27 +177,41 @@ pub fn take_hop(fields: &mut HeaderMap, version: Version) -> Result<Hop, Reason>
     Ok(hop)
 }
 
+fn is_for_one_hop(name: &HeaderName) -> bool {
+    matches!(
+        name.as_str(),
+        "connection"
+            | "http2-settings"
+            | "keep-alive"
+            | "proxy-authenticate"
+            | "proxy-authorization"
+            | "proxy-connection"
+            | "te"
+            | "transfer-encoding"
+            | "upgrade"
+    )
+}
+
 /// Removes the fields of an upstream's answer that are meant for the hop between it and us.
 pub fn take_answer_hop(fields: &mut HeaderMap) {
-    if fields.contains_key(CONNECTION) {
-        let named: Names = fields
-            .get_all(CONNECTION)
-            .iter()
-            .flat_map(tokens)
-            .filter_map(|token| HeaderName::from_bytes(token).ok())
-            .filter(|name| *name != header::CONTENT_LENGTH)
-            .collect();
-        for name in named {
-            fields.remove(name);
-        }
-        fields.remove(CONNECTION);
-    }
-    for name in [
-        TRANSFER_ENCODING,
-        UPGRADE,
-        HeaderName::from_static("keep-alive"),
-        HeaderName::from_static("proxy-connection"),
-    ] {
+    let mut found: Names = fields
+        .keys()
+        .filter(|name| {
+            matches!(
+                name.as_str(),
+                "connection" | "keep-alive" | "proxy-connection" | "transfer-encoding" | "upgrade"
+            )
+        })
+        .cloned()
+        .collect();
+    let named = fields
+        .get_all(CONNECTION)
+        .iter()
+        .flat_map(tokens)
+        .filter_map(|token| HeaderName::from_bytes(token).ok())
+        .filter(|name| *name != header::CONTENT_LENGTH);
+    found.extend(named);
+    for name in found {
         fields.remove(name);
     }
 }
@@ -221,43 +224,50 @@ fn tokens(value: &HeaderValue) -> impl Iterator<Item = &[u8]> {
         .filter(|token| !token.is_empty())
 }
 
-/// Removes the client's credential.
-pub fn remove_credential(fields: &mut HeaderMap) {
-    for name in [
-        AUTHORIZATION,
-        HeaderName::from_static("dpop"),
-        HeaderName::from_static("x-amz-security-token"),
-    ] {
-        fields.remove(name);
-    }
-    let name = HeaderName::from_static("x-api-key");
-    if fields
-        .get_all(&name)
-        .iter()
-        .any(|value| value.as_bytes().starts_with(b"sgk_"))
-    {
-        fields.remove(name);
-    }
+/// What of a client's fields may not go on.
+#[derive(Debug, Clone, Copy)]
+pub struct Cleaning<'a> {
+    /// Names that are never taken from a client.
+    pub strip: &'a Strip,
+    /// Whether the peer may say where the request came from.
+    pub believed: bool,
+    /// Whether the client's credential goes on.
+    pub credential: bool,
+    /// Whether this is a preflight, with which neither credentials nor a body go on.
+    pub preflight: bool,
 }
 
-/// Removes what may not go along with a preflight: the client's other credentials, and all that describes a body.
-pub fn remove_for_preflight(fields: &mut HeaderMap) {
-    remove_credential(fields);
-    for name in [
-        header::COOKIE,
-        header::CONTENT_LENGTH,
-        header::CONTENT_TYPE,
-        TRAILER,
-    ] {
-        fields.remove(name);
+impl Cleaning<'_> {
+    /// Removes what may not go on, in one pass.
+    pub fn remove(&self, fields: &mut HeaderMap) {
+        let found: Names = fields
+            .iter()
+            .filter(|(name, value)| self.concerns(name, value))
+            .map(|(name, _)| name.clone())
+            .collect();
+        for name in found {
+            fields.remove(name);
+        }
+    }
+
+    fn concerns(&self, name: &HeaderName, value: &HeaderValue) -> bool {
+        match name.as_str() {
+            // Expect is answered here: the body is asked for as soon as the upstream takes it.
+            "expect" | "upgrade" => true,
+            "authorization" | "dpop" | "x-amz-security-token" => self.preflight || !self.credential,
+            // Any other key is the application's own.
+            "x-api-key" => {
+                (self.preflight || !self.credential) && value.as_bytes().starts_with(b"sgk_")
+            }
+            "cookie" | "content-length" | "content-type" | "trailer" => self.preflight,
+            "forwarded" => !self.believed,
+            _ => self.strip.holds(name) || (!self.believed && forwarded::claims(name)),
+        }
     }
 }
 
 /// Adds what the upstream learns about this hop.
 pub fn add_hop(fields: &mut HeaderMap, hop: &Hop, version: Version) {
-    // We have answered it ourselves: the body is asked for as soon as the upstream takes it.
-    fields.remove(EXPECT);
-    fields.remove(UPGRADE);
     if hop.trailers {
         fields.insert(TE, HeaderValue::from_static("trailers"));
     }

@@ -18,7 +18,7 @@ use crate::outcome::Reason;
 use crate::proxy::body::{Progress, Relay, RequestBody};
 use crate::proxy::forward::{self, ForwardError, Outgoing};
 use crate::proxy::forwarded;
-use crate::proxy::headers::{self, Hop, Strip};
+use crate::proxy::headers::{self, Cleaning, Hop, Strip};
 use crate::proxy::identifier::Identifiers;
 use crate::proxy::reply::{self, Form};
 use crate::proxy::upstream::{SettingsError, Target, Upstream};
@@ -104,6 +104,11 @@ impl<C: Control> Proxy<C> {
         let Judgement { facts, verdict } = self.control.judge(&head).await;
         record.facts = Some(facts);
         let permit = verdict?;
+        record.reason = if permit.preflight() {
+            Reason::Preflight
+        } else {
+            Reason::Allowed
+        };
         let upstream = self
             .upstreams
             .iter()
@@ -113,22 +118,26 @@ impl<C: Control> Proxy<C> {
 
         let version = parts.version;
         let fields = &mut parts.headers;
-        self.strip.remove(fields);
+        let cleaning = Cleaning {
+            strip: &self.strip,
+            believed: origin.believed,
+            credential: self.forward_credential,
+            preflight: permit.preflight(),
+        };
+        cleaning.remove(fields);
         forwarded::write(fields, &origin, connection.peer_text(), connection.secure);
         headers::announce_trailers(fields, &self.strip);
         headers::add_hop(fields, &hop, version);
-        if permit.preflight() {
-            headers::remove_for_preflight(fields);
-        } else if !self.forward_credential {
-            headers::remove_credential(fields);
-        }
         let outgoing = Outgoing::new(parts, &permit, &record.id, upstream)?;
 
         let asked = monotonic();
         let forwarded = match wanted {
-            Some(wanted) => upgrade::send(upstream, connection, outgoing, wanted).await,
+            Some(wanted) => {
+                // Rare and large: kept out of every request's own memory.
+                Box::pin(upgrade::send(upstream, connection, outgoing, wanted)).await
+            }
             None if permit.preflight() => {
-                let progress = Progress::complete();
+                let progress = Progress::default();
                 forward::send(upstream, outgoing, RequestBody::empty(), &progress).await
             }
             None => {
@@ -137,11 +146,6 @@ impl<C: Control> Proxy<C> {
             }
         };
         record.upstream = Some(asked.elapsed());
-        record.reason = if permit.preflight() {
-            Reason::Preflight
-        } else {
-            Reason::Allowed
-        };
         Ok(forwarded?)
     }
 }
@@ -256,8 +260,8 @@ impl<'a, C: Control> Record<'a, C> {
             began: monotonic(),
             peer,
             facts: None,
-            // What it stays if the client goes away before a decision.
-            reason: Reason::Internal,
+            // What it stays if the client goes away before a decision: its doing, not ours.
+            reason: Reason::MalformedRequest,
             status: None,
             upstream: None,
         }

@@ -2,7 +2,6 @@
 
 use http::header::{HOST, HeaderValue, TRANSFER_ENCODING};
 use http::request::Parts;
-use http::uri::Authority;
 use http::{Method, Version};
 
 use crate::net::Fault;
@@ -76,20 +75,30 @@ fn host(parts: &mut Parts) -> Result<(), Reason> {
 
 /// A host and perhaps a port, and nothing else: no user information, no escapes, nothing empty.
 fn plain(text: &str) -> Result<(), Reason> {
-    let common = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte);
-    if !text.bytes().all(common) {
-        return Err(Reason::InvalidHost);
-    }
-    let authority = Authority::try_from(text).map_err(|_| Reason::InvalidHost)?;
-    let port = authority
-        .as_str()
-        .strip_prefix(authority.host())
-        .ok_or(Reason::InvalidHost)?;
-    let port_is_plain = port.is_empty()
-        || port
-            .strip_prefix(':')
-            .is_some_and(|digits| digits.parse::<u16>().is_ok());
-    if authority.host().is_empty() || !port_is_plain {
+    let (host, port) = match text.strip_prefix('[') {
+        Some(rest) => {
+            let (address, port) = rest.split_once(']').ok_or(Reason::InvalidHost)?;
+            let address = address.parse::<std::net::Ipv6Addr>();
+            (address.map(|_| "ipv6"), port)
+        }
+        None => match text.find(':') {
+            Some(at) => {
+                let (host, port) = text.split_at_checked(at).ok_or(Reason::InvalidHost)?;
+                (Ok(host), port)
+            }
+            None => (Ok(text), ""),
+        },
+    };
+    let host = host.map_err(|_| Reason::InvalidHost)?;
+    let common = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
+    let digits = port.strip_prefix(':');
+    let plain_port = match digits {
+        None => port.is_empty(),
+        Some(digits) => {
+            digits.bytes().all(|byte| byte.is_ascii_digit()) && digits.parse::<u16>().is_ok()
+        }
+    };
+    if host.is_empty() || !host.bytes().all(common) || !plain_port {
         return Err(Reason::InvalidHost);
     }
     Ok(())

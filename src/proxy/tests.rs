@@ -5,4 +5,5 @@ mod attacks;
 mod bodies;
 mod exchanges;
 mod faults;
+mod speed;
 mod support;

@@ -24,10 +24,12 @@ use crate::net::connection::Local;
 use crate::net::stream::{Plain, Stream};
 use crate::proxy::body::RequestBody;
 use crate::proxy::forward::ForwardError;
+use patience::{Patience, TICK};
 use target::Place;
 
 pub use target::{Settings, SettingsError, Target};
 
+pub mod patience;
 mod target;
 
 /// Idle connections that are kept; more are closed.
@@ -42,6 +44,7 @@ pub struct Upstream {
     target: Target,
     idle: RefCell<Vec<Idle>>,
     shared: RefCell<Option<http2::SendRequest<RequestBody>>>,
+    patience: Patience,
 }
 
 impl fmt::Debug for Upstream {
@@ -87,6 +90,7 @@ impl Upstream {
             target,
             idle: RefCell::new(Vec::new()),
             shared: RefCell::new(None),
+            patience: Patience::default(),
         });
         tokio::task::spawn_local(reap(Rc::downgrade(&upstream)));
         upstream
@@ -117,6 +121,11 @@ impl Upstream {
         &self.target.authority
     }
 
+    /// Where deadlines are waited for.
+    pub fn patience(&self) -> &Patience {
+        &self.patience
+    }
+
     /// For the head of an answer.
     pub fn response_timeout(&self) -> Duration {
         self.target.response_timeout
@@ -129,7 +138,8 @@ impl Upstream {
         let wired = if let Some(wired) = idle {
             wired
         } else {
-            let stream = self.connect().await?;
+            // Connecting takes much memory and is rare.
+            let stream = Box::pin(self.connect()).await?;
             let (sender, driver) = http1::Builder::new()
                 .max_buf_size(READ_AHEAD)
                 .handshake(TokioIo::new(stream))
@@ -224,15 +234,22 @@ impl Upstream {
     }
 }
 
-/// Closes connections that have been idle too long, and those that their upstream closed.
+/// Wakes those who have waited too long for an answer, and closes connections that have been idle too long or that
+/// their upstream closed.
 async fn reap(upstream: Weak<Upstream>) {
-    let mut tick = tokio::time::interval(REAP_EVERY);
+    let mut tick = tokio::time::interval(TICK);
+    let mut looked = monotonic();
     loop {
         tick.tick().await;
         let Some(upstream) = upstream.upgrade() else {
             return;
         };
+        upstream.patience.tick();
         let now = monotonic();
+        if now.saturating_duration_since(looked) < REAP_EVERY {
+            continue;
+        }
+        looked = now;
         let keep = upstream.target.pool_idle;
         upstream.idle.borrow_mut().retain_mut(|idle| {
             now.saturating_duration_since(idle.since) < keep && idle.wired.usable()

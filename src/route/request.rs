@@ -72,6 +72,12 @@ pub(in crate::route) fn single<'h>(headers: &'h dyn Headers, name: &str) -> Opti
     found.filter(|_| count == 1)
 }
 
+/// Whether a text is a method with which a request could come: a token (RFC 9110), and none that is never forwarded.
+pub(in crate::route) fn is_forwarded_method(name: &str) -> bool {
+    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    !name.is_empty() && name.bytes().all(is_token) && !matches!(name, "CONNECT" | "TRACE")
+}
+
 /// Servers that follow CGI read `x_a` and `x-a` as one.
 fn same_header(given: &str, name: &str) -> bool {
     let fold = |byte: u8| match byte {

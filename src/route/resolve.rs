@@ -178,7 +178,8 @@ impl Table {
             return None;
         }
         request::single(asked.headers, "origin")?;
-        let name = request::single(asked.headers, "access-control-request-method")?;
+        let name = request::single(asked.headers, "access-control-request-method")
+            .filter(|name| request::is_forwarded_method(name))?;
         // A preflight does not tell the content type, so a POST may be a gRPC call.
         let grpc = name == "POST";
         let method = Method { name, grpc };

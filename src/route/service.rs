@@ -36,7 +36,8 @@ pub struct Service {
     pub(in crate::route) partition: Box<str>,
     pub(in crate::route) hosts: Hosts,
     pub(in crate::route) hosts_span: Span,
-    pub(in crate::route) fallback: Fallback,
+    /// As written, with its place; `None`: not written.
+    pub(in crate::route) said_fallback: Option<(Fallback, Span)>,
     pub(in crate::route) forward_preflight: bool,
     pub(in crate::route) routes: Vec<Route>,
     file: Arc<str>,
@@ -119,7 +120,7 @@ impl Service {
             openapi::import(file, span, openapi, &constants, report)
         });
         routes.extend(imported?);
-        if entries.is_empty() && document.is_none() && fallback == Fallback::NotFound {
+        if entries.is_empty() && document.is_none() && fallback.is_none() {
             report.add(
                 Severity::Warning,
                 "no-routes",
@@ -134,7 +135,7 @@ impl Service {
             partition: partition.into(),
             hosts_span: hosts_node.map_or(node.span, |node| node.span),
             hosts,
-            fallback,
+            said_fallback: fallback,
             forward_preflight,
             routes,
             file: Arc::clone(report.file()),
@@ -201,7 +202,8 @@ impl Service {
 
     /// What happens where no route matches.
     pub fn fallback(&self) -> Fallback {
-        self.fallback
+        self.said_fallback
+            .map_or(Fallback::NotFound, |(fallback, _)| fallback)
     }
 
     /// Its routes: the written ones, then the imported ones.
@@ -251,31 +253,35 @@ fn word(text: &str, span: Span, key: &str, report: &mut Report) -> bool {
     sound
 }
 
-fn read_fallback(text: Option<(&str, Span)>, hosts: &Hosts, report: &mut Report) -> Fallback {
-    match text {
-        None | Some(("not_found", _)) => Fallback::NotFound,
-        Some(("deny", _)) => Fallback::Deny,
-        Some(("generic", span)) => {
-            if !matches!(hosts, Hosts::Listed(_)) {
-                report.error(
-                    "generic-needs-hosts",
-                    span,
-                    "`fallback: generic` puts the host into the resource, and this service names none",
-                    "add hosts: [name]",
-                );
-            }
-            Fallback::Generic
-        }
-        Some((other, span)) => {
+fn read_fallback(
+    text: Option<(&str, Span)>,
+    hosts: &Hosts,
+    report: &mut Report,
+) -> Option<(Fallback, Span)> {
+    let (word, span) = text?;
+    let fallback = match word {
+        "not_found" => Fallback::NotFound,
+        "deny" => Fallback::Deny,
+        "generic" => Fallback::Generic,
+        other => {
             report.error(
                 "bad-fallback",
                 span,
                 format!("`{other}` is no fallback"),
                 "write not_found, deny or generic",
             );
-            Fallback::NotFound
+            return None;
         }
+    };
+    if fallback == Fallback::Generic && !matches!(hosts, Hosts::Listed(_)) {
+        report.error(
+            "generic-needs-hosts",
+            span,
+            "`fallback: generic` puts the host into the resource, and this service names none",
+            "add hosts: [name]",
+        );
     }
+    Some((fallback, span))
 }
 
 fn read_preflight(text: Option<(&str, Span)>, report: &mut Report) -> bool {

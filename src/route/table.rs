@@ -40,8 +40,8 @@ pub(in crate::route) struct Host {
     pub(in crate::route) generic: Option<usize>,
     /// Whether any of its services forwards preflights.
     pub(in crate::route) forwards_preflight: bool,
-    /// Where the fallback was said, for faults.
-    fallback_service: usize,
+    /// The service that said the fallback; `None`: nobody did, so it is the default.
+    said_by: Option<usize>,
 }
 
 /// One row of the table.
@@ -73,8 +73,8 @@ impl Table {
                 service: index,
                 route: Some(route),
             }));
-            generic.push((service.fallback == Fallback::Generic).then_some(entries.len()));
-            if service.fallback == Fallback::Generic {
+            generic.push((service.fallback() == Fallback::Generic).then_some(entries.len()));
+            if service.fallback() == Fallback::Generic {
                 entries.push(Entry {
                     service: index,
                     route: None,
@@ -100,17 +100,17 @@ impl Table {
                 if place == hosts.len() {
                     hosts.push(Host {
                         tree: Tree::new(),
-                        fallback: service.fallback,
-                        generic,
+                        fallback: Fallback::NotFound,
+                        generic: None,
                         forwards_preflight: false,
-                        fallback_service: index,
+                        said_by: None,
                     });
                 }
                 let Some(host) = hosts.get_mut(place) else {
                     continue;
                 };
                 host.forwards_preflight |= service.forward_preflight;
-                check_fallback(host, &services, index, &mut faults);
+                say_fallback(host, generic, &services, index, &mut faults);
                 for (id, entry) in table.entries.iter().enumerate() {
                     if entry.service != index {
                         continue;
@@ -232,27 +232,40 @@ impl Table {
     }
 }
 
-/// Services that share a host answer alike where none of them has a route.
-fn check_fallback(host: &Host, services: &[Service], index: usize, faults: &mut Report) {
-    let (Some(first), Some(service)) = (services.get(host.fallback_service), services.get(index))
-    else {
+/// Takes over what a service says of requests that no route of the host matches. Services that share a host may leave
+/// it to one of them; those that say something say the same, and `generic`, which acts for one account, one alone.
+fn say_fallback(
+    host: &mut Host,
+    generic: Option<usize>,
+    services: &[Service],
+    index: usize,
+    faults: &mut Report,
+) {
+    let Some((fallback, span)) = services.get(index).and_then(|own| own.said_fallback) else {
         return;
     };
-    let generic_twice = service.fallback == Fallback::Generic && host.fallback_service != index;
-    if service.fallback != host.fallback || generic_twice {
-        let mut own = Report::on(service.file());
-        own.error(
-            "fallback-conflict",
-            service.hosts_span,
-            format!(
-                "{} and {} share a host, and their fallbacks do not agree on one answer",
-                first.file(),
-                service.file()
-            ),
-            "give them the same `fallback` (generic: one of them alone on that host), or hosts of their own",
-        );
-        faults.append(own);
+    let other = host.said_by.filter(|other| *other != index);
+    let Some(other) = other else {
+        host.fallback = fallback;
+        host.generic = generic;
+        host.said_by = Some(index);
+        return;
+    };
+    if fallback == host.fallback && fallback != Fallback::Generic {
+        return;
     }
+    let file = |at: usize| services.get(at).map_or("", |service| service.file());
+    let mut own = Report::on(file(index));
+    own.error(
+        "fallback-conflict",
+        span,
+        format!(
+            "{} serves the same host and says another `fallback`",
+            file(other)
+        ),
+        "leave it to one of them, or give them hosts of their own",
+    );
+    faults.append(own);
 }
 
 fn report_equal(route: &Route, other: Option<&Route>, faults: &mut Report) {

@@ -17,7 +17,7 @@ use super::{Entry, Node, Position, Report, Span, Value};
 /// Nesting that no honest text reaches.
 const MAX_DEPTH: usize = 64;
 /// Scalars, lists and mappings of one text.
-const MAX_NODES: usize = 2_000_000;
+const MAX_NODES: usize = 1_000_000;
 /// Bytes of one text.
 const MAX_BYTES: usize = 64 * 1024 * 1024;
 

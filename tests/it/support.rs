@@ -12,10 +12,10 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// How long anything may take before a test gives up; generous, for busy machines.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Waits until `done` gives a value.
-pub fn eventually<T>(what: &str, mut done: impl FnMut() -> Option<T>) -> T {
+pub(crate) fn eventually<T>(what: &str, mut done: impl FnMut() -> Option<T>) -> T {
     let began = Instant::now();
     loop {
         if let Some(value) = done() {
@@ -27,45 +27,128 @@ pub fn eventually<T>(what: &str, mut done: impl FnMut() -> Option<T>) -> T {
 }
 
 /// A folder for one test: bundle, configuration, audit log.
-pub struct Site {
+pub(crate) struct Site {
     folder: TempDir,
 }
 
 impl Site {
-    pub fn new() -> Self {
-        Self { folder: tempfile::tempdir().unwrap() }
+    pub(crate) fn new() -> Self {
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+        }
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    /// With a bundle that opens one of /a and /b to everyone, and a configuration for it.
+    pub(crate) fn with_bundle(upstream: &Upstream, open: &str) -> Self {
+        let site = Self::new();
+        site.write_bundle(open);
+        let url = format!("http://{}", upstream.address);
+        site.write(
+            "sidegate.yaml",
+            &format!(
+                "listeners: [ {{ name: ingress, address: 127.0.0.1:0, mode: proxy }} ]\n\
+                 upstreams:\n  app: {{ url: \"{url}\" }}\n\
+                 bundle: {{ path: ./policies }}\n\
+                 health: {{ address: \"127.0.0.1:0\" }}\n\
+                 audit: {{ file: ./audit/ }}\n"
+            ),
+        );
+        site
+    }
+
+    /// Writes (again) the bundle that opens one of /a and /b to everyone; /upload is always open.
+    pub(crate) fn write_bundle(&self, open: &str) {
+        for (name, content) in bundle(open) {
+            self.write(&format!("policies/{name}"), &content);
+        }
+    }
+
+    /// The same bundle as the one entry of a ConfigMap.
+    pub(crate) fn config_map(open: &str) -> String {
+        let files: serde_json::Map<String, serde_json::Value> = bundle(open)
+            .into_iter()
+            .map(|(name, content)| (name.to_owned(), content.into()))
+            .collect();
+        // JSON is YAML.
+        serde_json::json!({ "files": files }).to_string()
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
     /// Writes a file, with the folders above it.
-    pub fn write(&self, name: &str, content: &str) {
+    pub(crate) fn write(&self, name: &str, content: &str) {
         let path = self.path(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, content).unwrap();
     }
 
     /// The audit records that were written so far.
-    pub fn audit(&self) -> Vec<serde_json::Value> {
+    pub(crate) fn audit(&self) -> Vec<serde_json::Value> {
         let text = fs::read_to_string(self.path("audit/audit.jsonl")).unwrap_or_default();
         let whole = text.rfind('\n').map_or("", |end| &text[..end]);
-        whole.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+        whole
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
     }
 }
 
+fn bundle(open: &str) -> [(&'static str, String); 5] {
+    let statement = |sid: &str, resource: &str| {
+        format!(
+            "{{ Sid: {sid}, Effect: Allow, Principal: \"*\", Action: \"app:Use\", Resource: \"arn:aws:app::555566667777:{resource}\" }}"
+        )
+    };
+    let policy = format!(
+        "[ {}, {} ]",
+        statement("Open", open),
+        statement("Upload", "upload")
+    );
+    [
+        (
+            "organization.yaml",
+            "partition: aws\nid: o-testtesttest\nmanagement_account: \"111111111111\"\n\
+             root: { accounts: [\"111111111111\", \"555566667777\"] }\n"
+                .to_owned(),
+        ),
+        (
+            "accounts/111111111111-management/account.yaml",
+            "id: \"111111111111\"\nname: management\n".to_owned(),
+        ),
+        (
+            "accounts/555566667777-app/account.yaml",
+            "id: \"555566667777\"\nname: app\n".to_owned(),
+        ),
+        (
+            "accounts/555566667777-app/resources/open.yaml",
+            format!(
+                "resource: \"arn:aws:app::555566667777:*\"\n\
+                 policy: {{ Version: \"2012-10-17\", Statement: {policy} }}\n"
+            ),
+        ),
+        (
+            "routes/app.yaml",
+            "service: app\naccount: \"555566667777\"\nregion: us-east-1\nupstream: app\nroutes:\n\
+             - { match: \"GET /{name}\", action: \"app:Use\", resource: \"arn:{partition}:app::{account}:{name}\" }\n\
+             - { match: \"POST /{name}\", action: \"app:Use\", resource: \"arn:{partition}:app::{account}:{name}\" }\n"
+                .to_owned(),
+        ),
+    ]
+}
+
 /// A running `sidegate run`.
-pub struct Sidegate {
+pub(crate) struct Sidegate {
     child: Child,
-    pub ingress: SocketAddr,
-    pub health: SocketAddr,
+    pub(crate) ingress: SocketAddr,
+    pub(crate) health: SocketAddr,
     log: Arc<Mutex<String>>,
 }
 
 impl Sidegate {
     /// Starts the binary with the site's `sidegate.yaml` and waits until it is ready.
-    pub fn start(site: &Site) -> Self {
+    pub(crate) fn start(site: &Site) -> Self {
         let mut child = command()
             .args(["run", "-c"])
             .arg(site.path("sidegate.yaml"))
@@ -95,30 +178,40 @@ impl Sidegate {
             })
         };
         let (ingress, health) = (address("ingress"), address("health"));
-        let sidegate = Self { child, ingress, health, log };
-        eventually("readiness", || (get(health, "/readyz").status == 200).then_some(()));
+        let sidegate = Self {
+            child,
+            ingress,
+            health,
+            log,
+        };
+        eventually("readiness", || {
+            (get(health, "/readyz").status == 200).then_some(())
+        });
         sidegate
     }
 
     /// What it logged so far.
-    pub fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         self.log.lock().unwrap().clone()
     }
 
     /// Sends a signal, by name.
-    pub fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         let pid = self.child.id().to_string();
-        let status = Command::new("kill").args([&format!("-{name}"), &pid]).status().unwrap();
+        let status = Command::new("kill")
+            .args([&format!("-{name}"), &pid])
+            .status()
+            .unwrap();
         assert!(status.success());
     }
 
     /// Waits until the process has ended.
-    pub fn wait(&mut self) -> ExitStatus {
+    pub(crate) fn wait(&mut self) -> ExitStatus {
         self.child.wait().unwrap()
     }
 
     /// One sample of `/metrics`, by its whole name with labels.
-    pub fn metric(&self, name: &str) -> Option<f64> {
+    pub(crate) fn metric(&self, name: &str) -> Option<f64> {
         let answer = get(self.health, "/metrics");
         let text = answer.text();
         let line = text.lines().find(|line| line.starts_with(name))?;
@@ -138,7 +231,7 @@ impl Drop for Sidegate {
 }
 
 /// The binary under test, free of the caller's own settings.
-pub fn command() -> Command {
+pub(crate) fn command() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sidegate"));
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("SIDEGATE_") {
@@ -149,8 +242,12 @@ pub fn command() -> Command {
 }
 
 /// Runs the binary to its end.
-pub fn run(arguments: &[&str], folder: &Path) -> (i32, String, String) {
-    let output = command().args(arguments).current_dir(folder).output().unwrap();
+pub(crate) fn run(arguments: &[&str], folder: &Path) -> (i32, String, String) {
+    let output = command()
+        .args(arguments)
+        .current_dir(folder)
+        .output()
+        .unwrap();
     (
         output.status.code().unwrap_or(-1),
         String::from_utf8_lossy(&output.stdout).into_owned(),
@@ -160,22 +257,18 @@ pub fn run(arguments: &[&str], folder: &Path) -> (i32, String, String) {
 
 /// An HTTP answer.
 #[derive(Debug)]
-pub struct Answer {
-    pub status: u16,
-    pub head: String,
-    pub body: Vec<u8>,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Answer {
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
-    pub fn json(&self) -> serde_json::Value {
-        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
-    }
-
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.head.lines().skip(1).find_map(|line| {
             let (found, value) = line.split_once(':')?;
             found.eq_ignore_ascii_case(name).then(|| value.trim())
@@ -184,24 +277,26 @@ impl Answer {
 }
 
 /// One connection that is kept.
-pub struct Client {
+pub(crate) struct Client {
     stream: BufReader<TcpStream>,
 }
 
 impl Client {
-    pub fn connect(address: SocketAddr) -> Self {
+    pub(crate) fn connect(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).unwrap();
         stream.set_nodelay(true).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        Self { stream: BufReader::new(stream) }
+        Self {
+            stream: BufReader::new(stream),
+        }
     }
 
-    pub fn send(&mut self, bytes: &[u8]) {
+    pub(crate) fn send(&mut self, bytes: &[u8]) {
         self.stream.get_mut().write_all(bytes).unwrap();
     }
 
     /// Reads one answer; `None` when the connection ended before it.
-    pub fn answer(&mut self, to_head: bool) -> Option<Answer> {
+    pub(crate) fn answer(&mut self, to_head: bool) -> Option<Answer> {
         let mut head = String::new();
         loop {
             let mut line = String::new();
@@ -214,7 +309,11 @@ impl Client {
             head.push_str(&line);
         }
         let status = head.split(' ').nth(1)?.parse().ok()?;
-        let mut answer = Answer { status, head, body: Vec::new() };
+        let mut answer = Answer {
+            status,
+            head,
+            body: Vec::new(),
+        };
         if to_head || status == 204 || status == 304 || status < 200 {
             return Some(answer);
         }
@@ -240,7 +339,13 @@ impl Client {
     }
 
     /// Sends a request without a body and reads its answer.
-    pub fn request(&mut self, method: &str, host: &str, target: &str, headers: &[(&str, &str)]) -> Answer {
+    pub(crate) fn request(
+        &mut self,
+        method: &str,
+        host: &str,
+        target: &str,
+        headers: &[(&str, &str)],
+    ) -> Answer {
         let mut text = format!("{method} {target} HTTP/1.1\r\nHost: {host}\r\n");
         for (name, value) in headers {
             text.push_str(&format!("{name}: {value}\r\n"));
@@ -252,44 +357,41 @@ impl Client {
 }
 
 /// One request on a connection of its own.
-pub fn request(address: SocketAddr, method: &str, host: &str, target: &str, headers: &[(&str, &str)]) -> Answer {
+pub(crate) fn request(
+    address: SocketAddr,
+    method: &str,
+    host: &str,
+    target: &str,
+    headers: &[(&str, &str)],
+) -> Answer {
     Client::connect(address).request(method, host, target, headers)
 }
 
 /// GET of a path, for the health listener.
-pub fn get(address: SocketAddr, target: &str) -> Answer {
+pub(crate) fn get(address: SocketAddr, target: &str) -> Answer {
     request(address, "GET", &address.to_string(), target, &[])
 }
 
-/// An HTTP/1.1 upstream that answers each request with its head, as text, and keeps what it got.
-pub struct Upstream {
-    pub address: SocketAddr,
-    received: Arc<Mutex<Vec<String>>>,
+/// An HTTP/1.1 upstream that answers each request with its head, as text.
+pub(crate) struct Upstream {
+    pub(crate) address: SocketAddr,
 }
 
 impl Upstream {
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let received = Arc::new(Mutex::new(Vec::new()));
-        let heads = Arc::clone(&received);
         std::thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
-                let heads = Arc::clone(&heads);
-                std::thread::spawn(move || serve(stream, &heads));
+                std::thread::spawn(move || serve(stream));
             }
         });
-        Self { address, received }
-    }
-
-    /// The heads of all requests so far.
-    pub fn received(&self) -> Vec<String> {
-        self.received.lock().unwrap().clone()
+        Self { address }
     }
 }
 
 /// Answers requests without bodies until the connection ends.
-fn serve(stream: TcpStream, heads: &Mutex<Vec<String>>) {
+fn serve(stream: TcpStream) {
     let mut stream = BufReader::new(stream);
     loop {
         let mut head = String::new();
@@ -299,9 +401,11 @@ fn serve(stream: TcpStream, heads: &Mutex<Vec<String>>) {
                 Ok(_) => {}
             }
         }
-        heads.lock().unwrap().push(head.clone());
         let body = if head.starts_with("HEAD ") { "" } else { &head };
-        let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", head.len());
+        let answer = format!(
+            "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}",
+            head.len()
+        );
         if stream.get_mut().write_all(answer.as_bytes()).is_err() {
             return;
         }

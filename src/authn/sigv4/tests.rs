@@ -91,7 +91,7 @@ fn expected() -> Expected<'static> {
 
 #[test]
 fn the_public_test_suite() {
-    let corpus = include_str!("../../../tests/corpus/sigv4.json");
+    let corpus = include_str!("../../../tests/vectors/sigv4.json");
     let corpus: serde_json::Value = serde_json::from_str(corpus).unwrap();
     let cases = corpus["cases"].as_array().unwrap();
     let mut verified = 0;

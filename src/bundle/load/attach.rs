@@ -9,7 +9,7 @@ use crate::bundle::read::field::Reference;
 use crate::bundle::read::principal::Inline;
 use crate::directory::ManagedPolicy;
 use crate::policy::{Kind, Policy};
-use crate::source::{Report, Severity, nearest};
+use crate::source::{Report, Severity};
 
 impl Work<'_> {
     /// Follows references to managed policies.
@@ -87,7 +87,7 @@ impl Work<'_> {
                     .into_iter()
                     .flat_map(|all| all.keys());
                 let known = own.chain(self.predefined.keys()).map(|name| &**name);
-                let help = match nearest(text, known) {
+                let help = match self.guesses.near(text, known) {
                     Some(name) => format!("did you mean `{name}`?"),
                     None => format!(
                         "add it under policies/{text}.json of the account, or under managed/"

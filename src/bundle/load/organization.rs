@@ -13,7 +13,7 @@ use crate::bundle::read::organization::{self, Attached, Raw, Tree, Unit};
 use crate::bundle::read::{Read, document::Doc};
 use crate::directory;
 use crate::policy::{Kind, Policy, PolicySet};
-use crate::source::{Report, Severity, Span, json, nearest};
+use crate::source::{Report, Severity, Span, json};
 
 const FILE: &str = "organization.yaml";
 /// How many SCPs or RCPs a level has.
@@ -277,7 +277,10 @@ impl Work<'_> {
                 Some(Some(policy)) => found.push(Arc::clone(policy)),
                 Some(None) => {}
                 None => {
-                    let help = match nearest(&reference.text, known.keys().map(|name| &**name)) {
+                    let help = match self
+                        .guesses
+                        .near(&reference.text, known.keys().map(|name| &**name))
+                    {
                         Some(name) => format!("did you mean `{name}`?"),
                         None => format!("add {folder}/{}.json", reference.text),
                     };

@@ -13,7 +13,7 @@ use crate::bundle::read::principal::Who;
 use crate::directory::provider::Target;
 use crate::directory::{PermissionSetOf, Provider, Role, Tags};
 use crate::policy::{Kind, Policy, PolicySet};
-use crate::source::{json, nearest};
+use crate::source::json;
 
 /// The path of all roles that permission sets become.
 const PATH: &str = "/aws-reserved/sso.amazonaws.com/";
@@ -89,6 +89,7 @@ impl Work<'_> {
                 "AWSReservedSSO_{name}_{}",
                 hash.get(..16).unwrap_or_default()
             );
+            self.name(&format!("{account}/roles"), path, &role_name, 64);
             let arn = Arn::role(&self.partition, account, PATH, &role_name);
             let Some(trust) = self.generated_trust(path, &provider, account, &groups) else {
                 continue;
@@ -126,7 +127,7 @@ impl Work<'_> {
         let Some(provider) = found else {
             if !self.provider_broken {
                 let known = self.parts.providers.iter().map(|found| &*found.name);
-                let help = match nearest(wanted, known) {
+                let help = match self.guesses.near(wanted, known) {
                     Some(name) => format!("did you mean `{name}`?"),
                     None => format!("add identity-providers/{wanted}.yaml"),
                 };

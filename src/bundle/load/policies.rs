@@ -11,7 +11,6 @@ use crate::bundle::read::field::is_name;
 use crate::bundle::read::{self, is_json};
 use crate::directory::ManagedPolicy;
 use crate::policy::Kind;
-use crate::source::nearest;
 
 impl Work<'_> {
     /// Reads all managed policies.
@@ -167,14 +166,16 @@ impl Work<'_> {
         };
         self.referenced.insert(path.clone());
         let Some((path, _)) = self.files.get_key(&path) else {
-            let help = nearest(
-                &path,
-                self.files
-                    .iter()
-                    .map(|(path, _)| &**path)
-                    .filter(|path| is_json(path)),
-            )
-            .map_or_else(String::new, |name| format!("did you mean `{name}`?"));
+            let help = self
+                .guesses
+                .near(
+                    &path,
+                    self.files
+                        .iter()
+                        .map(|(path, _)| &**path)
+                        .filter(|path| is_json(path)),
+                )
+                .map_or_else(String::new, |name| format!("did you mean `{name}`?"));
             self.error(
                 from,
                 "dangling-reference",

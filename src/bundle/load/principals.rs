@@ -12,7 +12,6 @@ use crate::bundle::read::document::Use;
 use crate::bundle::read::principal::{self, Raw, Who};
 use crate::directory::{Group, Role, User};
 use crate::policy::{Kind, PolicySet};
-use crate::source::nearest;
 
 /// Groups by account and name; `None`: its file has faults.
 pub(super) type Groups = HashMap<(AccountId, Box<str>), Option<Arc<Group>>>;
@@ -146,7 +145,10 @@ impl Work<'_> {
                 Some(None) => {}
                 None => {
                     let known = groups.keys().filter(|(owner, _)| *owner == account);
-                    let help = match nearest(&reference.text, known.map(|(_, name)| &**name)) {
+                    let help = match self
+                        .guesses
+                        .near(&reference.text, known.map(|(_, name)| &**name))
+                    {
                         Some(name) => format!("did you mean `{name}`?"),
                         None => format!("add it as groups/{}.yaml of the account", reference.text),
                     };

@@ -113,7 +113,7 @@ impl Work<'_> {
         if !known {
             let message = format!("there is no account {id}");
             let all = self.folders.values().map(AccountId::as_str);
-            let help = match crate::source::nearest(id.as_str(), all) {
+            let help = match self.guesses.near(id.as_str(), all) {
                 Some(near) => format!("did you mean \"{near}\"?"),
                 None => format!("add accounts/{id}-NAME/account.yaml"),
             };

@@ -9,7 +9,6 @@ use crate::arn::{AccountId, Arn};
 use crate::bundle::layout;
 use crate::bundle::read::document::{Doc, Named, Source};
 use crate::bundle::read::principal::Who;
-use crate::source::nearest;
 
 /// A policy that names principals.
 #[derive(Debug)]
@@ -98,7 +97,7 @@ impl Work<'_> {
             _ => true,
         };
         if !exists {
-            let help = match nearest(text, known.arns.iter().map(|arn| &**arn)) {
+            let help = match self.guesses.near(text, known.arns.iter().map(|arn| &**arn)) {
                 Some(arn) => format!("did you mean `{arn}`?"),
                 None => "add it to the bundle, with its path in the ARN; paths are part of it"
                     .to_owned(),
@@ -124,7 +123,7 @@ impl Work<'_> {
         if self.provider_broken || known.providers.contains(text) {
             return;
         }
-        let help = match nearest(text, known.providers.iter().map(String::as_str)) {
+        let help = match self.guesses.near(text, known.providers.iter().map(String::as_str)) {
             Some(arn) => format!("did you mean `{arn}`?"),
             None => "its file is identity-providers/NAME.yaml, the ARN ends with the issuer without https://, and `trusted_in` lists the account".to_owned(),
         };

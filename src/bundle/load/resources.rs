@@ -8,9 +8,11 @@ use crate::bundle::layout::InAccount;
 use crate::bundle::read::document::Use;
 use crate::bundle::read::{Read, resource};
 use crate::directory::Resource;
-use crate::directory::resource::glob;
 use crate::policy::{Kind, PolicySet};
 use crate::source::Span;
+
+/// Who has so many of them needs no more to see what is wrong.
+const MAX_CLASHES: usize = 100;
 
 /// A resource with where it was written.
 struct Placed {
@@ -36,7 +38,7 @@ impl Work<'_> {
             let read = self.taken(read);
             placed.extend(self.resource(path, account, name, &read));
         }
-        self.tags_agree(&mut placed);
+        self.tags_agree(&placed);
         self.parts.resources = placed.into_iter().map(|placed| placed.resource).collect();
     }
 
@@ -104,21 +106,24 @@ impl Work<'_> {
     }
 
     /// Two files that both reach some resource do not give it one tag with two values.
-    fn tags_agree(&mut self, placed: &mut [Placed]) {
+    fn tags_agree(&mut self, placed: &[Placed]) {
+        let mut tagged: Vec<&Placed> = placed
+            .iter()
+            .filter(|placed| !placed.resource.tags.is_empty())
+            .collect();
         // Two patterns can only meet when the literal beginning of one begins that of the other; sorted by it, those
         // that one may meet stand right behind it.
-        placed.sort_by(|a, b| {
-            prefix(&a.resource)
-                .cmp(prefix(&b.resource))
-                .then_with(|| a.file.cmp(&b.file))
-        });
+        let start = |placed: &&Placed| placed.resource.literal_start().to_owned();
+        tagged.sort_by_cached_key(|placed| (start(placed), Arc::clone(&placed.file)));
         let mut clashes = Vec::new();
-        for (at, first) in placed.iter().enumerate() {
-            let start = prefix(&first.resource);
-            let followers = placed.iter().skip(at.saturating_add(1));
-            for second in followers.take_while(|other| prefix(&other.resource).starts_with(start)) {
+        for (at, first) in tagged.iter().enumerate() {
+            let start = first.resource.literal_start();
+            let followers = tagged.iter().skip(at.saturating_add(1));
+            for second in
+                followers.take_while(|other| other.resource.literal_start().starts_with(start))
+            {
                 if let Some(key) = clash(&first.resource, &second.resource)
-                    && glob::overlap(&first.resource.pattern, &second.resource.pattern)
+                    && first.resource.overlaps(&second.resource)
                 {
                     let message = format!(
                         "{} sets the tag `{key}` of the same resources differently",
@@ -127,21 +132,15 @@ impl Work<'_> {
                     clashes.push((Arc::clone(&second.file), second.tags_span, message));
                 }
             }
+            if clashes.len() > MAX_CLASHES {
+                break;
+            }
         }
         for (file, span, message) in clashes {
             let help = "let one file alone set it, or make the patterns disjoint";
             self.error(&file, "conflicting-tags", span, message, help);
         }
     }
-}
-
-/// What every ARN that the resource's pattern reaches begins with.
-fn prefix(resource: &Resource) -> &str {
-    resource
-        .pattern
-        .split(['*', '?'])
-        .next()
-        .unwrap_or_default()
 }
 
 /// A tag that both set, and differently.

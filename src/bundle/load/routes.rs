@@ -8,7 +8,7 @@ use super::Work;
 use crate::bundle::layout::{self, Place};
 use crate::bundle::read;
 use crate::route::{Service, Table};
-use crate::source::{Node, Report, nearest};
+use crate::source::{Node, Report};
 
 impl Work<'_> {
     /// Reads all route files and makes the table.
@@ -51,7 +51,10 @@ impl Work<'_> {
         if let Some(known) = &self.options.known_upstreams
             && !known.iter().any(|name| **name == *upstream.name)
         {
-            let help = match nearest(&upstream.name, known.iter().map(String::as_str)) {
+            let help = match self
+                .guesses
+                .near(&upstream.name, known.iter().map(String::as_str))
+            {
                 Some(name) => format!("did you mean `{name}`?"),
                 None => format!(
                     "add it to `upstreams` of the configuration; there are: {}",
@@ -77,7 +80,10 @@ impl Work<'_> {
                 if all.iter().any(|known| *known.name == *reference.name) {
                     continue;
                 }
-                let help = match nearest(&reference.name, all.iter().map(|known| &*known.name)) {
+                let help = match self
+                    .guesses
+                    .near(&reference.name, all.iter().map(|known| &*known.name))
+                {
                     Some(name) => format!("did you mean `{name}`?"),
                     None => format!("add identity-providers/{}.yaml", reference.name),
                 };
@@ -98,7 +104,7 @@ impl Work<'_> {
             let Some(text) = node.as_str().filter(|text| !audiences.contains(text)) else {
                 continue;
             };
-            let help = match nearest(text, audiences.iter().copied()) {
+            let help = match self.guesses.near(text, audiences.iter().copied()) {
                 Some(name) => format!("did you mean `{name}`?"),
                 None => {
                     "add it to `audiences` of an identity provider whose tokens are accepted here"

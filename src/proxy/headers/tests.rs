@@ -117,12 +117,41 @@ fn an_upgrade_is_noticed_only_when_connection_names_it() {
 
 #[test]
 fn credentials_are_removed_and_an_applications_own_key_is_not() {
-    let mut map = fields(&[("authorization", "Bearer x"), ("x-api-key", "app")]);
-    remove_credential(&mut map);
-    assert_eq!(map.len(), 1);
-    let mut map = fields(&[("x-api-key", "sgk_a_b"), ("dpop", "x")]);
-    remove_credential(&mut map);
-    assert_eq!(map.len(), 0);
+    let strip = Strip::new(STRIPPED);
+    let left = |lines: &[(&str, &str)], credential, preflight| {
+        let mut map = fields(lines);
+        let cleaning = Cleaning {
+            strip: &strip,
+            believed: false,
+            credential,
+            preflight,
+        };
+        cleaning.remove(&mut map);
+        map.len()
+    };
+    let lines = [
+        ("authorization", "Bearer x"),
+        ("x-api-key", "sgk_a_b"),
+        ("dpop", "x"),
+        ("x-amz-security-token", "x"),
+        ("cookie", "c"),
+    ];
+    assert_eq!(left(&lines, false, false), 1);
+    assert_eq!(left(&lines, true, false), 5);
+    assert_eq!(left(&lines, true, true), 0);
+    assert_eq!(left(&[("x-api-key", "app")], false, false), 1);
+    assert_eq!(
+        left(
+            &[
+                ("expect", "100-continue"),
+                ("forwarded", "x"),
+                ("x-real-ip", "x")
+            ],
+            true,
+            false
+        ),
+        0
+    );
 }
 
 #[test]

@@ -271,23 +271,45 @@ fn hosts_that_are_not_certain() {
 
 #[test]
 fn fallbacks_of_a_shared_host_agree() {
-    let build = |one: &str, two: &str| {
-        let one = file(
-            &format!("hosts: [a]\nfallback: {one}"),
-            &route("GET /x", "A"),
-        );
-        let two = file(
-            &format!("hosts: [a]\nfallback: {two}"),
-            &route("GET /y", "B"),
-        );
-        build(&[("one.yaml", &one), ("two.yaml", &two)])
-            .map(|_| ())
+    let built = |one: &str, two: &str| {
+        let text = |said: &str, path: &str| {
+            let hosts = "hosts: [orders.internal, b]\n";
+            let said = if said.is_empty() {
+                String::new()
+            } else {
+                format!("fallback: {said}")
+            };
+            file(&format!("{hosts}{said}"), &route(path, "A"))
+        };
+        let (one, two) = (text(one, "GET /x"), text(two, "GET /y"));
+        let table = build(&[("one.yaml", &one), ("two.yaml", &two)]);
+        table
+            .map(|table| {
+                action(get(&table, "/z"))
+                    .unwrap_or_else(|refused| refused.reason().label().to_owned())
+            })
             .map_err(|faults| faults[0].id)
     };
-    assert_eq!(build("deny", "deny"), Ok(()));
-    assert_eq!(build("deny", "not_found"), Err("fallback-conflict"));
-    assert_eq!(build("not_found", "generic"), Err("fallback-conflict"));
-    assert_eq!(build("generic", "generic"), Err("fallback-conflict"));
+    let deny = "route_fallback_denied";
+    for (one, two, answer) in [
+        ("", "", Ok("no_route")),
+        ("deny", "deny", Ok(deny)),
+        // What one leaves unsaid the other may say.
+        ("deny", "", Ok(deny)),
+        ("", "deny", Ok(deny)),
+        ("", "generic", Ok("http:GET")),
+        ("generic", "", Ok("http:GET")),
+        ("deny", "not_found", Err("fallback-conflict")),
+        ("not_found", "generic", Err("fallback-conflict")),
+        ("generic", "generic", Err("fallback-conflict")),
+    ] {
+        let found = built(one, two);
+        assert_eq!(
+            found.as_deref(),
+            answer.as_ref().map(|text| *text),
+            "{one}, {two}"
+        );
+    }
 }
 
 #[test]

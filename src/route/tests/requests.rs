@@ -222,6 +222,15 @@ fn a_route_that_matches_options_is_judged_unless_preflights_are_forwarded() {
     assert_eq!(kind("", &preflight), MatchKind::Route);
     assert_eq!(kind("preflight: forward", &preflight), MatchKind::Preflight);
     assert_eq!(kind("preflight: forward", &[]), MatchKind::Route);
+    // ANY matches every method, and these are none with which the request could come.
+    for asked in ["", "GET, HEAD", "GET\t", "TRACE", "CONNECT", "é"] {
+        let headers = [preflight[0], ("access-control-request-method", asked)];
+        assert_eq!(
+            kind("preflight: forward", &headers),
+            MatchKind::Route,
+            "{asked}"
+        );
+    }
 }
 
 #[test]

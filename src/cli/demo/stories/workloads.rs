@@ -111,7 +111,7 @@ pub(in crate::cli::demo) const CHAPTERS: &[Chapter] = &[
                     resource: DEPLOY,
                     context: &[("sts:ExternalId", "securecart-deploy-7f3a")],
                     allowed: true,
-                    word: "ALLOWED",
+                    word: "may sts:AssumeRole",
                 }),
             },
             Story {

@@ -1,0 +1,27 @@
+//! Black-box tests: the real binary, real sockets, no fixed port.
+//!
+//! - [`stories`]: every SecureCart story, as `sidegate demo --smoke` plays it
+//! - [`reload`]: flipping bundles under load, ConfigMap swaps, broken bundles
+//! - [`streaming`]: bodies of a gibibyte in constant memory
+//! - [`startup`]: what stops a start, and what its exit code and words are
+//! - [`stopping`]: SIGTERM under load
+//! - [`readme`]: every command that the README shows
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::arithmetic_side_effects,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "tests end at the first thing that is not as it should be"
+)]
+
+mod readme;
+mod reload;
+mod startup;
+mod stopping;
+mod stories;
+mod streaming;
+mod support;

@@ -262,9 +262,7 @@ fn customer(number: &str) -> Caller {
 }
 
 #[test]
-#[expect(
-    reason = "a table: one block for each who, one row for each what"
-)]
+#[expect(reason = "a table: one block for each who, one row for each what")]
 fn who_may_do_what() {
     let world = World::new();
     let check = |caller: Option<&Caller>, rows: &[(&str, &str)]| {

@@ -12,7 +12,7 @@ const ROWS: &[&[&str]] = &[
     &["main", "cli", "app", "config"],
     &["proxy", "admin", "net"],
     &["gate"],
-    &["authn", "bundle", "audit", "metrics"],
+    &["authn", "bundle", "audit", "metrics", "analyze"],
     &["directory", "policy", "route"],
     &["arn", "outcome", "clock", "secret", "source"],
 ];

@@ -2,6 +2,7 @@
 //!
 //! - [`stories`]: every SecureCart story, as `sidegate demo --smoke` plays it
 //! - [`reload`]: flipping bundles under load, ConfigMap swaps, broken bundles
+//! - [`findings`]: what `check` finds in policies, and `who-can`
 //! - [`streaming`]: bodies of a gibibyte in constant memory
 //! - [`startup`]: what stops a start, and what its exit code and words are
 //! - [`stopping`]: SIGTERM under load
@@ -18,6 +19,7 @@
     reason = "tests end at the first thing that is not as it should be"
 )]
 
+mod findings;
 mod readme;
 mod reload;
 mod startup;

@@ -11,6 +11,7 @@ pub mod run;
 pub mod simulate;
 pub mod simulate_jsonl;
 pub mod token;
+pub mod who_can;
 
 use std::process::ExitCode;
 
@@ -45,6 +46,8 @@ enum Command {
     Simulate(simulate::Arguments),
     /// Show which route, action and resource an HTTP request becomes.
     Routes(routes::Arguments),
+    /// List who may do an action to a resource, and whom one layer alone keeps out.
+    WhoCan(who_can::Arguments),
     /// Mint a test JWT of the demo's issuer.
     Token(token::Arguments),
 }
@@ -67,6 +70,7 @@ pub fn main() -> ExitCode {
         Command::Check(arguments) => check::run(&arguments),
         Command::Simulate(arguments) => simulate::run(&arguments),
         Command::Routes(arguments) => routes::run(&arguments),
+        Command::WhoCan(arguments) => who_can::run(&arguments),
         Command::Token(arguments) => token::run(&arguments),
     };
     match result {

@@ -4,6 +4,7 @@ mod accounts;
 mod attach;
 mod guesses;
 mod kept;
+mod lints;
 mod organization;
 mod permission_sets;
 mod policies;
@@ -24,6 +25,7 @@ use super::read::{self, Memo};
 use super::{Snapshot, id};
 use crate::arn::AccountId;
 use crate::directory::{Directory, ManagedPolicy, Parts};
+use crate::policy::Policy;
 use crate::route::Table;
 use crate::source::{Fault, Node, Report, Severity, Span};
 
@@ -56,6 +58,7 @@ struct Memos {
     resources: Memo<read::resource::Raw>,
     documents: Memo<Arc<read::document::Doc>>,
     kept: kept::Kept,
+    found: lints::Found,
 }
 
 impl Loader {
@@ -144,6 +147,8 @@ struct Work<'w> {
     predefined: BTreeMap<Box<str>, Option<Arc<ManagedPolicy>>>,
     /// Customer-managed policies by account and name.
     customers: HashMap<AccountId, BTreeMap<Box<str>, Option<Arc<ManagedPolicy>>>>,
+    /// Every policy with the file that its text stands in.
+    seen: Vec<(Arc<str>, Arc<Policy>)>,
     /// Whom policies name, to be checked when everybody is known.
     named: Vec<references::Naming>,
     /// Users and roles whose files have faults.
@@ -170,6 +175,7 @@ impl<'w> Work<'w> {
             names: HashMap::new(),
             predefined: BTreeMap::new(),
             customers: HashMap::new(),
+            seen: Vec::new(),
             named: Vec::new(),
             broken: HashSet::new(),
             provider_broken: false,
@@ -207,6 +213,7 @@ impl<'w> Work<'w> {
             self.organization(&tree);
         }
         let routes = self.routes();
+        self.lints(routes.as_ref());
         self.references();
         self.ids();
         self.strangers();

@@ -38,6 +38,9 @@ impl ActionPattern {
             if service.is_empty() || name.is_empty() {
                 return Err("neither the service nor the name of an action is empty".to_owned());
             }
+            if name.contains(':') {
+                return Err("an action holds one colon, between service and name".to_owned());
+            }
             if service.contains(['*', '?']) {
                 return Err(
                     "the service of an action takes no wildcards; every action is `*`".to_owned(),
@@ -132,7 +135,18 @@ mod tests {
 
     #[test]
     fn what_is_no_action() {
-        for text in ["", "s3", "s3*:Get", "*:Get", "s3:", ":Get", "?:x"] {
+        for text in [
+            "",
+            "s3",
+            "s3*:Get",
+            "*:Get",
+            "s3:",
+            ":Get",
+            "?:x",
+            "s3:s3:Get",
+            "s3:*:x",
+            "*:*:*",
+        ] {
             assert!(ActionPattern::read(text).is_err(), "{text}");
         }
     }

@@ -2,9 +2,9 @@
 //!
 //! Several policy values are alternatives; for negated operators none of them may match. A request value that does not
 //! parse never grounds an allow: the whole condition then fails in an Allow and holds in a Deny, whatever the operator's
-//! sign, suffix or quantifier, and whatever the key's other values are. A multivalued key (a list, of whatever length)
-//! under an operator without quantifier never matches. Decided here, where IAM's documentation is silent: an empty list
-//! is such a multivalued key, except for Null, where it is absent.
+//! sign, suffix or quantifier, and whatever the key's other values are. A multivalued key (a list, of one value too)
+//! under an operator without quantifier never matches. Decided here, where IAM's documentation is silent: a key whose
+//! value is an empty list is absent, whatever the operator.
 
 pub(crate) mod arn;
 pub(crate) mod binary;
@@ -77,7 +77,9 @@ impl Condition {
         }
         match self.operator.quantifier {
             None => match value {
-                None => (self.operator.if_exists || self.operator.negated).into(),
+                None | Some(Value::List([])) => {
+                    (self.operator.if_exists || self.operator.negated).into()
+                }
                 Some(Value::List(_)) => Outcome::Fails,
                 Some(value) => match self.satisfied(value, context) {
                     Ok(holds) => holds.into(),

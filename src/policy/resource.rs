@@ -1,7 +1,11 @@
 //! The Resource and NotResource elements: globs over the whole ARN, with variables behind the fifth colon.
 //!
-//! Decided here, where IAM's documentation is silent: `${…}` before the fifth colon is literal text (a warning says so),
-//! and colons are counted as they stand.
+//! An incomplete ARN (`arn:aws:sqs`) is completed with wildcards where IAM does so, in identity-based policies, and
+//! refused elsewhere: as it stands it matches nothing, and a Deny so written would never fire. For the same reason
+//! what is neither `*` nor an ARN is refused, and a variable before the fifth colon. Decided here, where IAM's
+//! documentation is silent: boundaries are completed too; a `*` that ends the text reaches over all missing parts.
+
+use std::borrow::Cow;
 
 use super::context::Context;
 use super::variable::{Syntax, Template};
@@ -14,12 +18,27 @@ pub(crate) struct Resources {
     pub(crate) patterns: Box<[Template]>,
 }
 
-/// Reads one pattern. `variables`: the policy's version knows them.
+/// Why a pattern is refused.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Problem {
+    pub(crate) id: &'static str,
+    pub(crate) message: String,
+    pub(crate) help: &'static str,
+}
+
+const SHAPE: &str = "write arn:partition:service:region:account:resource, or \"*\"";
+
+/// Reads one pattern. `variables`: the policy's version knows them. `completes`: the policy's kind completes ARNs.
 ///
 /// # Errors
 /// What is wrong with it.
-pub(crate) fn read(source: &str, variables: bool) -> Result<Template, String> {
-    let (head, tail) = split(source);
+pub(crate) fn read(source: &str, variables: bool, completes: bool) -> Result<Template, Problem> {
+    let whole = if source == "*" {
+        Cow::Borrowed(source)
+    } else {
+        checked(source, variables, completes)?
+    };
+    let (head, tail) = split(&whole);
     let plain = Syntax {
         variables: false,
         wildcards: true,
@@ -28,11 +47,60 @@ pub(crate) fn read(source: &str, variables: bool) -> Result<Template, String> {
         variables,
         wildcards: true,
     };
-    Template::joined(source, &[(head, plain), (tail, open)])
+    Template::joined(source, &[(head, plain), (tail, open)]).map_err(|message| {
+        let help = "known are ${key}, ${key, 'default'}, ${*}, ${?} and ${$}";
+        Problem {
+            id: "bad-variable",
+            message,
+            help,
+        }
+    })
+}
+
+/// The pattern with all its parts.
+fn checked(source: &str, variables: bool, completes: bool) -> Result<Cow<'_, str>, Problem> {
+    let refuse = |id, message, help| Err(Problem { id, message, help });
+    let mut parts = source.splitn(6, ':');
+    let (arn, partition, service) = (parts.next(), parts.next(), parts.next());
+    // `arn:*` names no service: its star reaches over that part too.
+    let open_end = service.is_none() && partition.is_some_and(|text| text.ends_with('*'));
+    if arn != Some("arn")
+        || partition.is_none_or(str::is_empty)
+        || (service.is_none_or(str::is_empty) && !open_end)
+    {
+        return refuse("resource-no-arn", format!("`{source}` is no ARN"), SHAPE);
+    }
+    let (head, _) = split(source);
+    if variables && head.contains("${") {
+        return refuse(
+            "variable-in-arn",
+            "a policy variable stands before the fifth colon".to_owned(),
+            "variables stand in an ARN's resource part only",
+        );
+    }
+    if service.is_some_and(|service| service.contains(['*', '?'])) {
+        return refuse(
+            "wildcard-in-service",
+            "the service of an ARN takes no wildcards".to_owned(),
+            "write one ARN for each service, or \"*\"",
+        );
+    }
+    let missing = 5usize.saturating_sub(source.matches(':').count());
+    if missing == 0 || source.ends_with('*') {
+        return Ok(source.into());
+    }
+    if !completes {
+        return refuse(
+            "incomplete-arn",
+            format!("`{source}` is an incomplete ARN, which only identity-based policies complete"),
+            SHAPE,
+        );
+    }
+    Ok(format!("{source}{}", ":*".repeat(missing)).into())
 }
 
 /// Up to and with the fifth colon, and what is behind it.
-pub(crate) fn split(source: &str) -> (&str, &str) {
+fn split(source: &str) -> (&str, &str) {
     let fifth = source.match_indices(':').nth(4);
     let at = fifth.map_or(source.len(), |(at, _)| at.saturating_add(1));
     source.split_at_checked(at).unwrap_or((source, ""))
@@ -59,7 +127,7 @@ mod tests {
         context.set("aws:username", "ann");
         Resources {
             negated: false,
-            patterns: [read(pattern, true).unwrap()].into(),
+            patterns: [read(pattern, true, true).unwrap()].into(),
         }
         .cover(resource, &context)
     }
@@ -68,7 +136,11 @@ mod tests {
     fn globs_over_the_whole_text() {
         assert!(covers("*", "*"));
         assert!(covers("arn:aws:sqs:*", "arn:aws:sqs:eu:1:q"));
-        assert!(covers("arn:*:order/7", "arn:aws:orders::1:order/7"));
+        assert!(covers(
+            "arn:*:orders::*:order/7",
+            "arn:aws:orders::1:order/7"
+        ));
+        assert!(covers("arn:*", "arn:aws:orders::1:order/7"));
         assert!(covers("arn:aws:s3:::b/*", "arn:aws:s3:::b/c/d:e"));
         assert!(!covers("arn:aws:s3:::b/*", "arn:aws:s3:::B/c"));
         assert!(!covers("arn:aws:s3:::b/7", "arn:aws:s3:::b/*"));
@@ -81,14 +153,53 @@ mod tests {
             "arn:aws:s3:::b/ann/x"
         ));
         assert!(covers("arn:aws:s3:::${aws:username}", "arn:aws:s3:::ann"));
-        assert!(!covers(
-            "arn:aws:s3::${aws:username}:b",
-            "arn:aws:s3::ann:b"
-        ));
-        assert!(covers(
-            "arn:aws:s3::${aws:username}:b",
-            "arn:aws:s3::${aws:username}:b"
-        ));
         assert!(!covers("arn:aws:s3:::${aws:nobody}*", "arn:aws:s3:::x"));
+    }
+
+    #[test]
+    fn incomplete_arns_are_completed_or_refused() {
+        let queue = "arn:aws:sqs:eu:111111111111:orders";
+        for pattern in [
+            "arn:aws:sqs",
+            "arn:aws:sqs:eu",
+            "arn:aws:sqs:eu:111111111111",
+            "arn:aws:sqs:e?:111111111111",
+        ] {
+            assert!(covers(pattern, queue), "{pattern}");
+            let refused = read(pattern, true, false).unwrap_err();
+            assert_eq!(refused.id, "incomplete-arn", "{pattern}");
+        }
+        assert!(!covers("arn:aws:sq", queue));
+        assert!(!covers("arn:aws:sqs:us", queue));
+        for pattern in ["arn:aws:sqs:*", "arn:aws:sqs:eu:*", "arn:*"] {
+            assert!(covers(pattern, queue), "{pattern}");
+            assert!(read(pattern, true, false).is_ok(), "{pattern}");
+        }
+    }
+
+    #[test]
+    fn what_is_refused() {
+        for (pattern, id) in [
+            ("logs/a.txt", "resource-no-arn"),
+            ("", "resource-no-arn"),
+            ("**", "resource-no-arn"),
+            ("?", "resource-no-arn"),
+            ("*logs*", "resource-no-arn"),
+            ("arn", "resource-no-arn"),
+            ("arn:aws", "resource-no-arn"),
+            ("arn:aws:", "resource-no-arn"),
+            ("arn:aws::::x", "resource-no-arn"),
+            ("${aws:PrincipalArn}", "resource-no-arn"),
+            ("arn:aws:s*:::x", "wildcard-in-service"),
+            ("arn:aws:?3:::x", "wildcard-in-service"),
+            ("arn:aws:*", "wildcard-in-service"),
+            ("arn:aws:s3:${aws:username}::x", "variable-in-arn"),
+            ("arn:aws:s3::${aws:username}:x", "variable-in-arn"),
+            ("arn:aws:s3:::${}", "bad-variable"),
+        ] {
+            assert_eq!(read(pattern, true, true).unwrap_err().id, id, "{pattern}");
+        }
+        // To the language of 2008 it is text.
+        assert!(read("arn:aws:s3:${aws:username}::x", false, true).is_ok());
     }
 }

@@ -228,6 +228,9 @@ fn variable(text: &str) -> Result<Option<Inside<'_>>, String> {
     if key.is_empty() || key.contains(['$', '{', '*', '?', '\'']) {
         return Err(format!("`${{{key}` names no context key"));
     }
+    if key.trim() != key {
+        return Err(format!("`${{{key}}}`: no blanks stand around a key"));
+    }
     let (default, rest) = if let Some(rest) = behind.strip_prefix('}') {
         (None, rest)
     } else {
@@ -356,6 +359,10 @@ mod tests {
             "${${a}}",
             "${**}",
             "${a*}",
+            "${ a }",
+            "${a }",
+            "${ a, 'b'}",
+            "${a , 'b'}",
         ] {
             assert!(Template::read(text, LIKE).is_err(), "{text}");
         }

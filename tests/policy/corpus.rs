@@ -1,4 +1,4 @@
-//! The cases under tests/corpus: each file a topic, each case with what decides it.
+//! The cases under tests/corpus/policy: each file a topic, each case with what decides it.
 
 use serde_json::Value;
 
@@ -6,7 +6,7 @@ use crate::{engine, reference};
 
 #[test]
 fn every_case_is_decided_as_documented() {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/corpus");
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/corpus/policy");
     let mut count = 0;
     let mut wrong = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap() {

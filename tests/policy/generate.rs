@@ -292,8 +292,8 @@ pub(crate) fn statement(dice: &mut Dice, kind: Kind) -> Value {
             "arn:aws:s3:*",
             "arn:aws:s3:::${t:other, 'logs'}/?.txt",
             "arn:aws:s3:::logs/${t:none}*",
-            "arn:*:logs/*",
-            "arn:aws:q:${t:text}:222222222222:logs/${*}",
+            "arn:*:s3:*logs/*",
+            "arn:aws:q:e?:222222222222:logs/${*}",
         ];
         statement.insert(key.into(), some(dice, &resources));
     }

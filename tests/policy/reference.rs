@@ -225,6 +225,12 @@ impl World<'_> {
             )
         };
         let resource = |pattern: &String| {
+            // An incomplete ARN is completed; a star at its end reaches as far.
+            let missing = 5usize.saturating_sub(pattern.matches(':').count());
+            let pattern = match pattern.ends_with('*') {
+                true => pattern.clone(),
+                false => format!("{pattern}{}", ":*".repeat(missing)),
+            };
             let fifth = pattern
                 .match_indices(':')
                 .nth(4)
@@ -302,7 +308,7 @@ impl World<'_> {
             Some(any != negated)
         };
         match quantifier {
-            None if found.is_none() => Some(negated || if_exists),
+            None if values.is_empty() => Some(negated || if_exists),
             None if found.unwrap().is_array() => Some(false),
             None => one(&values[0]),
             Some(_) if nothing => Some(quantifier == Some("forallvalues")),

@@ -144,7 +144,9 @@ impl Work<'_> {
             Some(Arc::new(doc))
         });
         let read = self.taken(read);
-        read.value.as_ref().map(Arc::clone)
+        let doc = read.value.as_ref()?;
+        self.seen.push((Arc::clone(path), Arc::clone(&doc.policy)));
+        Some(Arc::clone(doc))
     }
 
     /// A policy document that a YAML file gives, wherever it is.
@@ -155,7 +157,10 @@ impl Work<'_> {
         used: Use<'_>,
     ) -> Option<Arc<Doc>> {
         let reference = match source {
-            Source::Here(doc) => return Some(Arc::clone(doc)),
+            Source::Here(doc) => {
+                self.seen.push((from.into(), Arc::clone(&doc.policy)));
+                return Some(Arc::clone(doc));
+            }
             Source::File(reference) => reference,
         };
         let Some(path) = layout::resolve(from, &reference.text) else {

@@ -1,5 +1,7 @@
 //! The Condition block: operators, keys, values.
 
+use std::collections::HashMap;
+
 use super::read::{Members, one_or_many};
 use super::{Version, warn};
 use crate::policy::condition::key::is_multivalued;
@@ -51,7 +53,22 @@ pub(super) fn conditions(
             );
             continue;
         };
+        let mut seen = HashMap::new();
         for key in keys {
+            // The same key in the same letters is the reader's affair.
+            if let Some(first) = seen.insert(key.key.to_lowercase(), &key.key)
+                && *first != key.key
+            {
+                report.error(
+                    "duplicate-condition-key",
+                    key.key_span,
+                    format!(
+                        "`{}` and `{first}` are one condition key, but for case",
+                        key.key
+                    ),
+                    "keys are compared without case: put the values together",
+                );
+            }
             conditions.extend(condition(&operator, key, version, report));
         }
     }

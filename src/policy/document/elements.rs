@@ -250,14 +250,12 @@ pub(super) fn resources(
         return None;
     }
     let variables = version == Version::V2012;
+    let completes = matches!(kind, Kind::Identity | Kind::Boundary);
     let mut patterns = Vec::new();
     for (text, span) in texts(&entry.value, &entry.key, report) {
-        match resource::read(text, variables) {
-            Ok(pattern) => {
-                looks_like_an_arn(text, &pattern, span, variables, report);
-                patterns.push(pattern);
-            }
-            Err(problem) => report.error("bad-variable", span, problem, VARIABLE_HELP),
+        match resource::read(text, variables, completes) {
+            Ok(pattern) => patterns.push(pattern),
+            Err(problem) => report.error(problem.id, span, problem.message, problem.help),
         }
     }
     Some((
@@ -267,36 +265,6 @@ pub(super) fn resources(
         },
         entry.value.span,
     ))
-}
-
-const VARIABLE_HELP: &str = "known are ${key}, ${key, 'default'}, ${*}, ${?} and ${$}";
-
-fn looks_like_an_arn(
-    text: &str,
-    pattern: &Template,
-    span: Span,
-    variables: bool,
-    report: &mut Report,
-) {
-    if !pattern.is_everything() && !text.starts_with("arn:") && !text.starts_with(['*', '?']) {
-        warn(
-            report,
-            "resource-no-arn",
-            span,
-            format!("`{text}` is no ARN"),
-            "write arn:partition:service:region:account:resource, or \"*\"",
-        );
-    }
-    let (head, _) = resource::split(text);
-    if variables && head.contains("${") {
-        warn(
-            report,
-            "variable-in-arn",
-            span,
-            "a policy variable before the fifth colon is literal text",
-            "variables stand in an ARN's resource part only",
-        );
-    }
 }
 
 /// What only resource control policies must hold.
@@ -328,6 +296,14 @@ pub(super) fn rcp(statement: &Statement, report: &mut Report) {
         });
     if full_access {
         return;
+    }
+    if statement.actions.negated {
+        report.error(
+            "rcp-not-action",
+            statement.actions_span,
+            "a resource control policy takes no NotAction",
+            "list the actions in Action",
+        );
     }
     if statement.effect == Effect::Allow {
         report.error(

@@ -1,4 +1,5 @@
-//! IAM's limits on a document's size and characters. What exceeds them works here, so it is a warning.
+//! IAM's limits on a document's size and characters. What exceeds a size works here, so it is a warning; a character
+//! that IAM stores in no policy is an error.
 
 use super::{Kind, warn};
 use crate::source::{Node, Report, Value};
@@ -28,8 +29,7 @@ pub(super) fn check(node: &Node, kind: Kind, report: &mut Report) {
         );
     }
     if let Some((character, span)) = odd {
-        warn(
-            report,
+        report.error(
             "character-not-allowed",
             span,
             format!(
@@ -43,13 +43,17 @@ pub(super) fn check(node: &Node, kind: Kind, report: &mut Report) {
 
 type Odd = Option<(char, crate::source::Span)>;
 
+fn is_allowed(character: char) -> bool {
+    matches!(character, '\t' | '\n' | '\r' | '\u{20}'..='\u{ff}')
+}
+
 /// The length of the shortest JSON text that says the same.
 fn size(node: &Node, odd: &mut Odd) -> usize {
     let mut look = |text: &str, span| {
-        if !text.is_ascii() && odd.is_none() {
+        if odd.is_none() {
             *odd = text
                 .chars()
-                .find(|character| u32::from(*character) > 0xff)
+                .find(|character| !is_allowed(*character))
                 .map(|character| (character, span));
         }
         let escapes = text

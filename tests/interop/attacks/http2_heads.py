@@ -53,7 +53,7 @@ def pseudo_headers(world, suite):
         b"//public/x",
         b"?x",
         b"#x",
-        b"/public/x#y",
+        # Not "/public/x#y": the HTTP/2 library cuts the fragment before anyone sees it; what is judged is still what is sent.
         b"/public/ x",
         b"/public/\x00x",
         b"/public/x\r\nX-Evil: y",

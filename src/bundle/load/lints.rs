@@ -11,13 +11,15 @@ use crate::policy::{Policy, lint};
 use crate::route::Table;
 use crate::source::{Fault, Report};
 
+/// A file, and the address of a policy in it, which is nobody else's as long as the policy is held beside the key.
+type Key = (Arc<str>, usize);
+
 /// What was found before.
 #[derive(Debug, Default)]
 pub(super) struct Found {
     accounts: BTreeSet<AccountId>,
     offered: Vec<Box<str>>,
-    /// By the policy's address, which is nobody else's as long as the policy is held here.
-    policies: HashMap<(Arc<str>, usize), (Arc<Policy>, Vec<Fault>)>,
+    policies: HashMap<Key, (Arc<Policy>, Vec<Fault>)>,
 }
 
 impl Work<'_> {
@@ -69,11 +71,9 @@ fn offered(routes: &Table) -> Vec<Box<str>> {
     let actions: BTreeSet<Box<str>> = routes
         .routes()
         .filter_map(|row| row.route)
-        .map(|route| route.action().to_lowercase().into())
-        .filter(|action: &Box<str>| {
-            let service = action.split(':').next().unwrap_or_default();
-            !open.contains(service)
-        })
+        .map(|route| route.action().to_lowercase())
+        .filter(|action| !open.contains(action.split(':').next().unwrap_or_default()))
+        .map(Into::into)
         .collect();
     actions.into_iter().collect()
 }

@@ -62,6 +62,11 @@ pub fn who_can(directory: &Directory, action: &str, resource: &str) -> Vec<Who> 
     let facts = directory.resources(resource);
     let trusted = directory.role(resource);
     let owner = resource.split(':').nth(4).and_then(AccountId::parse);
+    // A service is asked in the region that its resources are of.
+    let region = resource
+        .split(':')
+        .nth(3)
+        .filter(|region| !region.is_empty());
     let mut policies: Vec<&PolicySet> = facts.policies.iter().copied().collect();
     let mut kind = ResourceKind::Resource;
     let asks_trust = action
@@ -81,6 +86,9 @@ pub fn who_can(directory: &Directory, action: &str, resource: &str) -> Vec<Who> 
             candidate
                 .context
                 .set("aws:ResourceAccount", account.as_str());
+            if let Some(region) = region {
+                candidate.context.set("aws:RequestedRegion", region);
+            }
             for (key, value) in &facts.tags {
                 candidate
                     .context

@@ -58,11 +58,11 @@ fn table(found: &[Who]) -> String {
         // Writing to a String cannot fail.
         let _ = writeln!(out, "{title}");
         for who in of {
-            let _ = writeln!(out, "  {}\n    {}", who.principal, who.words);
+            let _ = writeln!(out, "  {}", who.words);
             for lack in &who.conditions {
                 let _ = writeln!(
                     out,
-                    "    {}: {}, and not {}",
+                    "    {}: wants {}, and there is {}",
                     lack.element, lack.expected, lack.actual
                 );
             }

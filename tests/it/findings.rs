@@ -52,10 +52,29 @@ fn planted_policies_are_found_at_their_place() {
 }
 
 #[test]
-fn the_example_has_no_warnings() {
-    let (code, out, err) = support::run(&["check", "--strict"], root());
+fn the_example_has_deliberate_findings_only() {
+    let (code, out, err) = support::run(&["check", "--strict", "--format", "json"], root());
     assert_eq!(code, 0, "{out}\n{err}");
-    assert!(!out.contains("warning"), "{out}");
+    let report: Value = serde_json::from_str(&out).unwrap();
+    let mut found: Vec<_> = (report["findings"].as_array().unwrap().iter())
+        .map(|finding| {
+            let file = finding["file"].as_str().unwrap().rsplit('/').next();
+            (finding["id"].as_str().unwrap(), file.unwrap())
+        })
+        .collect();
+    found.sort_unstable();
+    assert_eq!(
+        found,
+        [
+            // Investigators are told by a group, not by name.
+            ("open-federation", "investigator.trust.json"),
+            // Both grant everything, on purpose; the second under MFA.
+            ("pass-role-wildcard", "AdministratorAccess.json"),
+            ("pass-role-wildcard", "break-glass.json"),
+            // The public-picture story.
+            ("public-principal", "public-images.yaml"),
+        ]
+    );
 }
 
 #[test]

@@ -263,7 +263,7 @@ pub(crate) fn statement(dice: &mut Dice, kind: Kind) -> Value {
         "s3:Put*",
         "q:*",
     ];
-    let key = if dice.chance(90) {
+    let key = if kind == Kind::Rcp || dice.chance(90) {
         "Action"
     } else {
         "NotAction"

@@ -11,16 +11,15 @@ use crate::policy::{Policy, lint};
 use crate::route::Table;
 use crate::source::{Fault, Report};
 
-/// A policy, held so that its address stays its own, and what was found about it.
-type Looked = (Arc<Policy>, Vec<Fault>);
+/// A file, and the address of a policy in it, which is nobody else's as long as the policy is held beside the key.
+type Key = (Arc<str>, usize);
 
 /// What was found before.
 #[derive(Debug, Default)]
 pub(super) struct Found {
     accounts: BTreeSet<AccountId>,
     offered: Vec<Box<str>>,
-    /// By file and the policy's address.
-    policies: HashMap<(Arc<str>, usize), Looked>,
+    policies: HashMap<Key, (Arc<Policy>, Vec<Fault>)>,
 }
 
 impl Work<'_> {
@@ -73,10 +72,7 @@ fn offered(routes: &Table) -> Vec<Box<str>> {
         .routes()
         .filter_map(|row| row.route)
         .map(|route| route.action().to_lowercase())
-        .filter(|action| {
-            let service = action.split(':').next().unwrap_or_default();
-            !open.contains(service)
-        })
+        .filter(|action| !open.contains(action.split(':').next().unwrap_or_default()))
         .map(Into::into)
         .collect();
     actions.into_iter().collect()

@@ -184,7 +184,7 @@ fn what_would_never_fire_is_refused() {
             let incomplete = deny(kind, &on(name, "arn:aws:sqs"));
             let wanted: &[&str] = match kind {
                 Identity | Boundary => &[],
-                Session | Resource | super::Kind::Trust | Scp | Rcp => &["incomplete-arn"],
+                Session | Resource | Kind::Trust | Scp | Rcp => &["incomplete-arn"],
             };
             assert_eq!(ids(&incomplete, kind), wanted, "{kind:?}");
             let open = deny(kind, &on(name, "arn:aws:sqs:*"));

@@ -213,10 +213,14 @@ impl<'w> Work<'w> {
             self.organization(&tree);
         }
         let routes = self.routes();
-        self.lints(routes.as_ref());
         self.references();
         self.ids();
         self.strangers();
+        // What is broken is mended first: findings about the rest would only hide it.
+        let broken = |fault: &Fault| fault.severity == Severity::Error;
+        if !self.faults.iter().any(broken) {
+            self.lints(routes.as_ref());
+        }
         self.parts.partition = std::mem::take(&mut self.partition);
         routes
     }

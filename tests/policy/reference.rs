@@ -227,9 +227,10 @@ impl World<'_> {
         let resource = |pattern: &String| {
             // An incomplete ARN is completed; a star at its end reaches as far.
             let missing = 5usize.saturating_sub(pattern.matches(':').count());
-            let pattern = match pattern.ends_with('*') {
-                true => pattern.clone(),
-                false => format!("{pattern}{}", ":*".repeat(missing)),
+            let pattern = if pattern.ends_with('*') {
+                pattern.clone()
+            } else {
+                format!("{pattern}{}", ":*".repeat(missing))
             };
             let fifth = pattern
                 .match_indices(':')

@@ -19,7 +19,7 @@ pub struct Arguments {
     /// A configuration to check as well: its upstreams are those that routes may name.
     #[arg(short, long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Warnings count as errors.
+    /// Warnings (quotas, policies that can never match) count as errors.
     #[arg(long)]
     strict: bool,
     /// How to print the findings.
@@ -42,6 +42,12 @@ enum Format {
 pub fn run(arguments: &Arguments) -> Outcome {
     let settings = match &arguments.config {
         None => None,
+        Some(file) if !file.is_file() => {
+            let file = file.display();
+            return Err(Failed(format!(
+                "there is no configuration at {file}: give its path"
+            )));
+        }
         Some(file) => match config::load(file, config::environment()) {
             Ok(settings) => Some(settings),
             Err(faults) => {

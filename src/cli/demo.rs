@@ -32,7 +32,9 @@ use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::output::{self, Failed, Outcome};
+use crate::cli::run;
 use crate::clock::Clock;
+use crate::config::{Level, Log, LogFormat};
 
 use issuer::{Issuer, Wanted};
 use keys::Keys;
@@ -76,6 +78,11 @@ pub fn run(arguments: &Arguments) -> Outcome {
         }
         None => PathBuf::from(FOLDER),
     };
+    // What is wrong is told, what happens is not: the script is what people read here.
+    run::start_log(&Log {
+        level: Level::Error,
+        format: LogFormat::Text,
+    });
     let result = runtime.block_on(async {
         let demo = Demo::start(&folder).await?;
         if arguments.smoke {
@@ -94,6 +101,8 @@ pub fn run(arguments: &Arguments) -> Outcome {
 /// Everything that runs.
 #[derive(Debug)]
 struct Demo {
+    /// Keeps other demos out of the folder.
+    _lock: std::fs::File,
     sidecar: Sidecar,
     upstreams: Vec<Upstream>,
     issuer: Server,
@@ -103,7 +112,7 @@ struct Demo {
 
 impl Demo {
     async fn start(folder: &Path) -> Result<Self> {
-        folder::prepare(folder)?;
+        let lock = folder::prepare(folder)?;
         let mut issuer = Issuer::new(Keys::make()?);
         let server = issuer::serve(issuer.keys()).await?;
         let mut files = folder::example();
@@ -137,6 +146,7 @@ impl Demo {
         }
         folder::write_env(folder, &variables)?;
         Ok(Self {
+            _lock: lock,
             sidecar,
             upstreams,
             issuer: server,

@@ -8,7 +8,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::app::{self, Running};
 use crate::cli::output::{self, Failed, Outcome};
-use crate::config::{self, LogFormat, Settings};
+use crate::config::{self, Log, LogFormat, Settings};
 
 /// Arguments of `run`.
 #[derive(Debug, Args)]
@@ -26,7 +26,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
             output::count(faults.faults())
         ))
     })?;
-    start_log(&settings);
+    start_log(&settings.log);
     let runtime = control_runtime()?;
     runtime.block_on(serve(&settings))
 }
@@ -102,14 +102,14 @@ impl Signals {
 }
 
 /// Logs go to stderr: stdout is for data.
-fn start_log(settings: &Settings) {
-    let level = settings.log.level.word();
+pub fn start_log(log: &Log) {
+    let level = log.level.word();
     let filter = tracing_subscriber::EnvFilter::new(format!("warn,sidegate={level}"));
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .with_target(false);
-    let result = match settings.log.format {
+    let result = match log.format {
         LogFormat::Text => builder
             .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
             .try_init(),

@@ -108,7 +108,7 @@ fn without_scheme(url: &str) -> &str {
 ///
 /// # Errors
 /// When it holds something that no demo wrote, or cannot be written.
-pub fn prepare(folder: &Path) -> Result<()> {
+pub fn prepare(folder: &Path) -> Result<fs::File> {
     let policies = folder.join("policies");
     let mark = folder.join(MARK);
     if folder.exists() && !mark.exists() && fs::read_dir(folder)?.next().is_some() {
@@ -117,8 +117,18 @@ pub fn prepare(folder: &Path) -> Result<()> {
             folder.display()
         );
     }
-    let made = || -> std::io::Result<()> {
+    // Taken before anything is written: a demo that runs here would take up what another one writes.
+    let lock = || -> std::io::Result<fs::File> {
         fs::create_dir_all(folder)?;
+        let file = fs::File::create(folder.join(LOCK))?;
+        file.try_lock()?;
+        Ok(file)
+    };
+    let lock = lock().with_context(|| {
+        let folder = folder.display();
+        format!("another demo runs in {folder}: stop it, or name another folder with --folder")
+    })?;
+    let made = || -> std::io::Result<()> {
         // Its keys and tokens are nothing to commit.
         fs::write(&mark, "*\n")?;
         if policies.exists() {
@@ -126,8 +136,12 @@ pub fn prepare(folder: &Path) -> Result<()> {
         }
         Ok(())
     };
-    made().with_context(|| format!("{} cannot be prepared", folder.display()))
+    made().with_context(|| format!("{} cannot be prepared", folder.display()))?;
+    Ok(lock)
 }
+
+/// Locked by the demo that runs in the folder.
+const LOCK: &str = "lock";
 
 /// The file by which a folder is known as a demo's.
 const MARK: &str = ".gitignore";

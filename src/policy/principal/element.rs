@@ -92,8 +92,11 @@ impl Name {
         let mut next = || parts.next().unwrap_or_default();
         let (arn, partition, service, region, account, resource) =
             (next(), next(), next(), next(), next(), next());
-        if arn == "arn" && !partition.is_empty() && region.is_empty() && !account.is_empty() {
-            if service == "iam" && resource == "root" && is_account(account) {
+        if arn == "arn" && !partition.is_empty() && region.is_empty() {
+            if !is_account(account) {
+                return Err("the account of a principal's ARN is twelve digits".to_owned());
+            }
+            if service == "iam" && resource == "root" {
                 return Ok(Self::Account(account.into()));
             }
             let named = |kind: &str| {

@@ -30,6 +30,14 @@ pub struct Arguments {
 
 /// Runs `routes`: 0 when a route matches, 1 when none does.
 pub fn run(arguments: &Arguments) -> Outcome {
+    let method = &arguments.method;
+    if method.is_empty()
+        || !method
+            .bytes()
+            .all(|byte| byte.is_ascii_alphabetic() || byte == b'-')
+    {
+        return Err(Failed(format!("`{method}` is no HTTP method")));
+    }
     let snapshot = output::load(&arguments.bundle)?;
     let (host, path, query) = split(&arguments.url)?;
     let headers = arguments

@@ -73,12 +73,15 @@ pub fn run(arguments: &Arguments) -> Outcome {
                 .ok_or_else(|| Failed(format!("`{id}` is no account id: twelve digits")))?,
         ),
     };
-    if !action
-        .split_once(':')
-        .is_some_and(|(service, name)| !service.is_empty() && !name.is_empty())
-    {
+    let is_action = |(service, name): (&str, &str)| !service.is_empty() && !name.is_empty();
+    if action.contains(['*', '?']) || !action.split_once(':').is_some_and(is_action) {
         return Err(Failed(format!(
             "`{action}` is no action: write SERVICE:NAME, like orders:GetOrder"
+        )));
+    }
+    if resource != "*" && !resource.starts_with("arn:") {
+        return Err(Failed(format!(
+            "`{resource}` is no resource: write its ARN, or *"
         )));
     }
     let snapshot = output::load(&arguments.bundle)?;

@@ -71,3 +71,45 @@ fn the_caches_are_counted_from_the_start() {
         }
     }
 }
+
+#[test]
+fn unusable_input_ends_with_2() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let dan = "arn:aws:iam::555566667777:user/staff/dan";
+    let simulate = |action, resource| {
+        let asked = [
+            "simulate",
+            "--principal",
+            dan,
+            "--action",
+            action,
+            "--resource",
+            resource,
+        ];
+        support::run(&asked, root).0
+    };
+    assert_eq!(simulate("databases:ListDatabases", "notarn"), 2);
+    assert_eq!(simulate("databases:*", "*"), 2);
+    assert_eq!(simulate("databases:ListDatabases", "*"), 0);
+    assert_eq!(support::run(&["routes", "G T", "/x"], root).0, 2);
+    assert_eq!(
+        support::run(&["check", "-c", "no-such-file.yaml"], root).0,
+        2
+    );
+}
+
+#[test]
+fn a_principal_has_an_account() {
+    let upstream = Upstream::start();
+    let site = Site::with_bundle(&upstream, "a");
+    let file = "policies/accounts/555566667777-app/resources/open.yaml";
+    let text = std::fs::read_to_string(site.path(file)).unwrap();
+    let named = "Principal: { AWS: \"arn:aws:iam::55:role/x\" }";
+    site.write(file, &text.replacen("Principal: \"*\"", named, 1));
+    let (code, out, err) = support::run(&["check", "policies"], &site.path("."));
+    assert_eq!(code, 1, "{out}{err}");
+    assert!(
+        out.contains("bad-principal") && out.contains("twelve digits"),
+        "{out}"
+    );
+}

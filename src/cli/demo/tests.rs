@@ -101,6 +101,18 @@ fn a_missing_issuer_says_how_to_get_one() {
 }
 
 #[test]
+fn a_folder_serves_one_demo_at_a_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = folder::prepare(folder.path()).unwrap();
+    std::fs::create_dir(folder.path().join("policies")).unwrap();
+    let error = folder::prepare(folder.path()).unwrap_err();
+    assert!(format!("{error:#}").contains("--folder"), "{error:#}");
+    assert!(folder.path().join("policies").exists());
+    drop(first);
+    assert!(folder::prepare(folder.path()).is_ok());
+}
+
+#[test]
 fn a_folder_that_no_demo_made_is_left_alone() {
     let folder = tempfile::tempdir().unwrap();
     let policies = folder.path().join("policies");

@@ -53,7 +53,7 @@ pub fn script(places: &Places<'_>) -> String {
     }
     let _ = write!(
         out,
-        "\nYour own tokens:  sidegate token --user you --claim email=you@securecart.example --claim groups='[\"security-auditors\"]'\nThe end:          Ctrl-C\n"
+        "\nYour own tokens:  sidegate token --folder {folder} --user you --claim email=you@securecart.example --claim groups='[\"security-auditors\"]'\nThe end:          Ctrl-C\n"
     );
     out
 }
@@ -165,5 +165,6 @@ mod tests {
             assert!(script.contains(&command(story, places.folder)));
         }
         assert!(script.contains("\n  . .sidegate-demo/env\n"));
+        assert!(script.contains("sidegate token --folder .sidegate-demo --user you"));
     }
 }

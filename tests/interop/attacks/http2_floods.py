@@ -36,8 +36,9 @@ def run(world, suite):
         ("made to reset: a self-dependency", made_reset_priority, True),
         ("CONTINUATION without end", continuation, True),
         ("empty CONTINUATION without end", empty_continuation, True),
-        ("SETTINGS, unread", settings, True),
-        ("PING, unread", ping, True),
+        # Answers that nobody reads hold the sender back; the write stall ends the connection, after the test.
+        ("SETTINGS, unread", settings, False),
+        ("PING, unread", ping, False),
         ("empty DATA", empty_data, True),
         ("WINDOW_UPDATE of 1", window_update, False),
         ("PRIORITY", priority, False),

@@ -6,6 +6,7 @@
 mod control;
 mod health;
 mod reload;
+mod throttling;
 mod translate;
 
 use std::sync::Arc;
@@ -68,6 +69,7 @@ struct Core {
     authenticator: Arc<Authenticator>,
     counted: Arc<ArcSwap<control::Counted>>,
     gate: Arc<Gate>,
+    throttles: Arc<throttling::Throttles>,
 }
 
 impl Core {
@@ -107,6 +109,7 @@ impl Core {
             authenticator,
             counted: Arc::new(ArcSwap::from_pointee(counted)),
             gate: Arc::new(gate),
+            throttles: Arc::new(throttling::Throttles::new(&settings.rate_limits)),
         })
     }
 
@@ -117,6 +120,7 @@ impl Core {
             metrics: Arc::clone(&self.metrics),
             counted: Arc::clone(&self.counted),
             clock: self.clock.clone(),
+            throttles: Arc::clone(&self.throttles),
         }
     }
 }

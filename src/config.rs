@@ -23,7 +23,7 @@ pub use section::Key;
 use section::{Reading, Section};
 pub use settings::{
     Bundle, Drain, Headers, Health, Level, Limits, Listener, ListenerTls, Log, LogFormat, Mode,
-    Protocol, RefusalDetail, Settings, State, Tokens, Upstream, UpstreamTimes, Url,
+    Protocol, RateLimits, RefusalDetail, Settings, State, Tokens, Upstream, UpstreamTimes, Url,
 };
 pub use value::Shape;
 

@@ -238,7 +238,11 @@ impl Gate {
             RefusalDetail::Id => None,
             RefusalDetail::PolicyType => Some(facts.detail.clone()),
         };
-        Refusal { reason, message }
+        Refusal {
+            reason,
+            message,
+            retry_after: None,
+        }
     }
 }
 

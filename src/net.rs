@@ -14,6 +14,7 @@ pub mod drain;
 pub mod framing;
 pub mod limits;
 pub mod listener;
+pub mod proxy_header;
 pub mod pulse;
 pub mod stream;
 pub mod tls;

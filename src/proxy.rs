@@ -10,6 +10,7 @@ pub mod forward;
 pub mod forwarded;
 pub mod headers;
 pub mod identifier;
+pub mod load;
 pub mod reply;
 pub mod service;
 pub mod strict;
@@ -97,6 +98,8 @@ pub struct Settings {
     pub body_idle: Duration,
     /// Header fields of a request.
     pub fields: usize,
+    /// Requests under way.
+    pub requests: usize,
 }
 
 impl Default for Settings {
@@ -109,6 +112,7 @@ impl Default for Settings {
             trusted: Vec::new(),
             body_idle: limits.body_idle,
             fields: limits.fields,
+            requests: 10_000,
         }
     }
 }

@@ -9,6 +9,7 @@ use http::header::USER_AGENT;
 
 use crate::arn::AccountId;
 use crate::audit::record::{self, Record, UserIdentity};
+use crate::app::throttling::Throttles;
 use crate::audit::sink::Sink;
 use crate::authn::Identity;
 use crate::bundle::Snapshot;
@@ -35,6 +36,7 @@ pub(super) struct Shared {
     pub(super) metrics: Arc<Metrics>,
     pub(super) counted: Arc<ArcSwap<Counted>>,
     pub(super) clock: Clock,
+    pub(super) throttles: Arc<Throttles>,
 }
 
 /// One worker's share of it.
@@ -130,7 +132,15 @@ impl Worker {
 impl Control for Worker {
     async fn judge(&self, head: &Head<'_>) -> Judgement {
         let began = monotonic();
-        let mut judgement = self.shared.gate.judge(head).await;
+        let throttles = &self.shared.throttles;
+        let mut judgement = match throttles.sender(head.peer) {
+            Ok(()) => self.shared.gate.judge(head).await,
+            Err(refusal) => Judgement {
+                facts: unjudged_facts(head),
+                verdict: Err(refusal),
+            },
+        };
+        throttles.judged(&mut judgement);
         self.shared.metrics.decided(began.elapsed());
         log(&judgement, head.request_id);
         if let Err(reason) = self.put_on_record(head, &judgement).await {
@@ -199,6 +209,15 @@ impl Control for Worker {
             let provider = counted.series.provider(facts.provider.as_deref());
             provider.authenticated(metrics::Method::Jwt, result);
         }
+    }
+}
+
+/// All that is known of a request that was not looked at.
+fn unjudged_facts(head: &Head<'_>) -> Facts {
+    let path = CanonicalPath::new(head.parts.uri.path());
+    Facts {
+        path: path.map_or_else(|_| "".into(), |path| path.as_str().into()),
+        ..Facts::default()
     }
 }
 

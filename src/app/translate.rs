@@ -52,6 +52,7 @@ pub(super) fn proxy(settings: &Settings) -> proxy::Settings {
             .collect(),
         body_idle: settings.limits.body_idle_timeout,
         fields: settings.limits.head_fields,
+        requests: settings.limits.requests,
     }
 }
 
@@ -64,6 +65,7 @@ fn upstream(upstream: &config::Upstream) -> proxy::upstream::Settings {
         connect_timeout: upstream.times.connect,
         response_timeout: upstream.times.response,
         pool_idle: upstream.times.idle,
+        max_requests: upstream.max_requests,
     }
 }
 
@@ -83,6 +85,7 @@ pub(super) fn listeners(settings: &Settings) -> Result<Vec<Listening>, StartErro
             name: Arc::from(&*listener.name),
             address: listener.address.clone(),
             tls: tls.transpose()?,
+            proxied: listener.proxy_protocol.clone(),
         });
     }
     Ok(listening)

@@ -8,11 +8,21 @@ use std::time::Duration;
 use super::section::Section;
 use super::settings::{Listener, ListenerTls, Mode, Protocol, Settings, Upstream, UpstreamTimes};
 use super::value::{HeaderPattern, Name, Size, Token};
+use crate::throttle::Rate;
 
 /// A time limit that is one.
 const TIMEOUT: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(86_400);
 /// A time that may be none at all.
 const WAIT: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(3600);
+
+/// A rate that is one.
+const RATE: RangeInclusive<Rate> = Rate {
+    count: 1,
+    per: Duration::from_millis(1),
+}..=Rate {
+    count: 1_000_000,
+    per: Duration::from_secs(86_400),
+};
 
 /// Reads the whole configuration; what is wrong stands in the report.
 pub(super) fn settings(root: &mut Section<'_, '_, '_>) -> Settings {
@@ -32,6 +42,12 @@ pub(super) fn settings(root: &mut Section<'_, '_, '_>) -> Settings {
     });
     root.section("audit", |section| audit(section, &mut settings));
     root.section("limits", |section| limits(section, &mut settings));
+    root.section("rate_limits", |section| {
+        let limits = &mut settings.rate_limits;
+        section.set_or("address", "none", &RATE, &mut limits.address);
+        section.set_or("principal", "none", &RATE, &mut limits.principal);
+        section.set_or("route", "none", &RATE, &mut limits.route);
+    });
     root.section("drain", |section| {
         section.set_within("accepting", &WAIT, &mut settings.drain.accepting);
         section.set_within("grace", &WAIT, &mut settings.drain.grace);
@@ -82,6 +98,8 @@ fn listeners(root: &mut Section<'_, '_, '_>, listeners: &mut Vec<Listener>) {
                 key: key?,
             })
         });
+        let mut proxy_protocol = Vec::new();
+        section.set("proxy_protocol", &mut proxy_protocol);
         if let (Some(Name(name)), Some(address), Ok(tls)) = (name, address, tls) {
             for other in listeners.iter() {
                 let same = if other.name == name {
@@ -103,6 +121,7 @@ fn listeners(root: &mut Section<'_, '_, '_>, listeners: &mut Vec<Listener>) {
                 address,
                 mode,
                 tls,
+                proxy_protocol,
             });
         }
     });
@@ -129,6 +148,13 @@ fn upstreams(root: &mut Section<'_, '_, '_>, upstreams: &mut Vec<Upstream>) {
         section.set_within("connect_timeout", &TIMEOUT, &mut times.connect);
         section.set_within("response_timeout", &TIMEOUT, &mut times.response);
         section.set_within("idle_timeout", &TIMEOUT, &mut times.idle);
+        let mut max_requests = None;
+        section.set_or(
+            "max_requests",
+            "unlimited",
+            &(1..=1_000_000),
+            &mut max_requests,
+        );
         if let (Some(Name(name)), Some(url)) = (name, url) {
             upstreams.push(Upstream {
                 name,
@@ -136,6 +162,7 @@ fn upstreams(root: &mut Section<'_, '_, '_>, upstreams: &mut Vec<Upstream>) {
                 protocol,
                 ca_file,
                 times,
+                max_requests,
             });
         }
     });
@@ -178,4 +205,5 @@ fn limits(section: &mut Section<'_, '_, '_>, settings: &mut Settings) {
     section.set_within("idle_timeout", &TIMEOUT, &mut limits.idle_timeout);
     section.set_within("connections", &(1..=1_000_000), &mut limits.connections);
     section.set_within("streams", &(1..=10_000), &mut limits.streams);
+    section.set_within("requests", &(1..=1_000_000), &mut limits.requests);
 }

@@ -11,6 +11,7 @@ use crate::net::Address;
 use crate::net::cidr::Cidr;
 use crate::source::mapping::string;
 use crate::source::{Node, Report, Span, Value};
+use crate::throttle::Rate;
 
 /// What a key's value looks like, so that an environment variable can be read as one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,6 +113,21 @@ from_text!(
     "http://127.0.0.1:3000",
     url,
     ToString::to_string
+);
+from_text!(
+    Rate,
+    "a number of requests and a time, from 1/1ms to 1000000/24h",
+    "100/1s",
+    |text| {
+        let (count, per) = text.split_once('/')?;
+        let plain = count.bytes().all(|byte| byte.is_ascii_digit());
+        let count = plain.then(|| count.parse().ok())??;
+        let per = duration(per)?;
+        let good = (1..=1_000_000).contains(&count)
+            && (Duration::from_millis(1)..=Duration::from_secs(86_400)).contains(&per);
+        good.then_some(Rate { count, per })
+    },
+    |rate| format!("{}/{}", rate.count, rate.per.text())
 );
 from_text!(
     Name,

@@ -20,10 +20,12 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 
+use crate::net::cidr::Cidr;
 use crate::net::framing::Fault;
 use crate::net::limits::Limits;
+use crate::net::proxy_header;
 use crate::net::pulse::{Line, Order};
 use crate::net::stream::{Plain, Stream};
 use crate::net::tls;
@@ -121,6 +123,7 @@ pub(super) struct Accepted {
     pub(super) peer: IpAddr,
     pub(super) listener: Arc<str>,
     pub(super) tls: Option<tls::Server>,
+    pub(super) proxied: Arc<[Cidr]>,
     pub(super) leaving: Rc<Cell<bool>>,
     pub(super) line: Rc<Line>,
 }
@@ -129,28 +132,50 @@ impl Accepted {
     /// Serves the connection to its end.
     pub(super) async fn serve<H: Handler>(self, handler: Rc<H>, limits: Rc<Limits>) {
         let Self {
-            socket,
-            peer,
+            mut socket,
+            mut peer,
             listener,
             tls,
+            proxied,
             leaving,
             line,
         } = self;
+        let mut told = Ok(());
+        if proxied.iter().any(|range| range.contains(peer)) {
+            let reading = tokio::time::timeout(limits.head_timeout, proxy_header::read(&mut socket));
+            match or_cut(&line, reading).await {
+                Ok(Ok(whose)) => peer = whose.unwrap_or(peer),
+                Ok(Err(error)) => told = Err(error),
+                Err(()) => return,
+            }
+        }
         let secure = tls.is_some();
+        let connection = |protocol| {
+            Rc::new(Connection {
+                peer,
+                listener,
+                secure,
+                protocol,
+                leaving,
+                line: Rc::clone(&line),
+                tunnel: RefCell::new(None),
+                peer_text: OnceCell::new(),
+            })
+        };
+        if let Err(error) = told {
+            if error.kind() == io::ErrorKind::InvalidData && !secure {
+                let connection = connection(Protocol::Http1);
+                let answer = handler.unread(&connection, b"", Unread::Malformed);
+                let wire = Wire::new(socket, Bytes::new(), Rc::clone(&line));
+                say_last(&line, wire, answer).await;
+            }
+            return;
+        }
         let opening = tokio::time::timeout(limits.head_timeout, open(socket, tls));
         let Ok(Ok(opened)) = or_cut(&line, opening).await else {
             return;
         };
-        let connection = Rc::new(Connection {
-            peer,
-            listener,
-            secure,
-            protocol: opened.protocol,
-            leaving,
-            line: Rc::clone(&line),
-            tunnel: RefCell::new(None),
-            peer_text: OnceCell::new(),
-        });
+        let connection = connection(opened.protocol);
         if opened.protocol == Protocol::Http2 {
             line.stop_reading_messages();
         }
@@ -178,12 +203,7 @@ impl Accepted {
                 if let Some(why) = unread {
                     let parts = serving.into_parts();
                     let answer = handler.unread(&connection, &parts.read_buf, why);
-                    let wire = parts.io.into_inner();
-                    let ending = async move {
-                        // Whether the client takes it is its own affair.
-                        let _ = wire.end_with(&answer).await;
-                    };
-                    pass_through(&line, Box::pin(ending)).await;
+                    say_last(&line, parts.io.into_inner(), answer).await;
                 } else if let Some(tunnel) = tunnel {
                     let parts = serving.into_parts();
                     let mut wire = parts.io.into_inner();
@@ -204,6 +224,18 @@ impl Accepted {
             }
         }
     }
+}
+
+/// Writes an answer after which nothing comes, and closes.
+async fn say_last<S>(line: &Line, wire: Wire<S>, answer: Vec<u8>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + 'static,
+{
+    let ending = async move {
+        // Whether the client takes it is its own affair.
+        let _ = wire.end_with(&answer).await;
+    };
+    pass_through(line, Box::pin(ending)).await;
 }
 
 /// Drives what follows the HTTP messages of a connection until it ends or is cut.

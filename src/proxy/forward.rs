@@ -20,6 +20,7 @@ use crate::gate::Permit;
 use crate::outcome::Reason;
 use crate::proxy::body::{Progress, Relay, RequestBody};
 use crate::proxy::headers;
+use crate::proxy::load::Places;
 use crate::proxy::reply::REQUEST_ID;
 use crate::proxy::upstream::{Lease, Upstream};
 
@@ -139,6 +140,7 @@ pub async fn send(
     outgoing: Outgoing,
     body: RequestBody,
     progress: &Progress,
+    places: Places,
 ) -> Result<Response<Relay>, ForwardError> {
     let mut request = outgoing.with(body);
     if !upstream.http2() {
@@ -152,7 +154,10 @@ pub async fn send(
             send_http1(upstream, request, progress, fresh).await
         };
         match sent {
-            Ok(response) => return relay(response, progress),
+            Ok((response, mut lease)) => {
+                lease.hold(places);
+                return relay((response, lease), progress);
+            }
             Err(Failed::Unsent(unsent)) if !fresh => {
                 request = *unsent;
                 fresh = true;

@@ -210,7 +210,8 @@ fn ends_connection(reason: Reason) -> bool {
         | Reason::AuditUnavailable
         | Reason::UpstreamUnavailable
         | Reason::UpstreamTimeout
-        | Reason::Throttled => false,
+        | Reason::Throttled
+        | Reason::Overloaded => false,
     }
 }
 
@@ -230,6 +231,7 @@ pub fn message(reason: Reason) -> &'static str {
         Reason::UpstreamTimeout => "The upstream did not answer in time.",
         Reason::AuditUnavailable => "The request cannot be recorded now.",
         Reason::Throttled => "Too many requests.",
+        Reason::Overloaded => "Too many requests are under way.",
         Reason::NotReady => "Not ready.",
         Reason::Internal => "Internal error.",
         Reason::AmbiguousParameter => "A parameter or header occurs twice.",

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
+use http::header::RETRY_AFTER;
 use http::request::Parts;
 use http::{HeaderValue, Request, Response};
 use hyper::body::Incoming;
@@ -21,6 +22,7 @@ use crate::proxy::forward::{self, ForwardError, Outgoing};
 use crate::proxy::forwarded;
 use crate::proxy::headers::{self, Cleaning, Hop, Strip};
 use crate::proxy::identifier::Identifiers;
+use crate::proxy::load::{self, Load, Places};
 use crate::proxy::reply::{self, Form};
 use crate::proxy::upstream::{SettingsError, Target, Upstream};
 use crate::proxy::{Control, Outcome, Settings, Unjudged, strict, unread, upgrade};
@@ -33,6 +35,7 @@ pub struct Plan(Arc<Shared>);
 struct Shared {
     settings: Settings,
     targets: Vec<Target>,
+    load: load::Shared,
 }
 
 impl Plan {
@@ -43,7 +46,12 @@ impl Plan {
             .iter()
             .map(Target::new)
             .collect::<Result<_, _>>()?;
-        Ok(Self(Arc::new(Shared { settings, targets })))
+        let load = load::Shared::new(settings.requests);
+        Ok(Self(Arc::new(Shared {
+            settings,
+            targets,
+            load,
+        })))
     }
 }
 
@@ -58,6 +66,7 @@ pub struct Proxy<C> {
     trusted: Vec<Cidr>,
     body_idle: Duration,
     fields: usize,
+    load: Load,
 }
 
 impl<C: Control> Proxy<C> {
@@ -73,6 +82,7 @@ impl<C: Control> Proxy<C> {
             trusted: settings.trusted.clone(),
             body_idle: settings.body_idle,
             fields: settings.fields,
+            load: Load::new(plan.0.load.clone()),
         }
     }
 
@@ -123,6 +133,10 @@ impl<C: Control> Proxy<C> {
             .find(|upstream| upstream.name() == permit.upstream())
             .ok_or(Reason::Internal)?;
         let wanted = wanted_upgrade(&hop, permit.upgrade(), &body)?;
+        let places = Places {
+            process: Some(self.load.admit().ok_or(Reason::Overloaded)?),
+            upstream: upstream.admit()?,
+        };
 
         let version = parts.version;
         let fields = &mut parts.headers;
@@ -142,15 +156,15 @@ impl<C: Control> Proxy<C> {
         let forwarded = match wanted {
             Some(wanted) => {
                 // Rare and large: kept out of every request's own memory.
-                Box::pin(upgrade::send(upstream, connection, outgoing, wanted)).await
+                Box::pin(upgrade::send(upstream, connection, outgoing, wanted, places)).await
             }
             None if permit.preflight() => {
                 let progress = Progress::default();
-                forward::send(upstream, outgoing, RequestBody::empty(), &progress).await
+                forward::send(upstream, outgoing, RequestBody::empty(), &progress, places).await
             }
             None => {
                 let (body, progress) = RequestBody::new(body, &self.strip, self.body_idle);
-                forward::send(upstream, outgoing, body, &progress).await
+                forward::send(upstream, outgoing, body, &progress, places).await
             }
         };
         record.upstream = Some(asked.elapsed());
@@ -184,7 +198,13 @@ impl<C: Control> Handler for Proxy<C> {
             Err(refused) => {
                 record.reason = refused.reason;
                 let close = reading.is_err();
-                reply::refuse(refused.reason, refused.message(), &record.id, form, close)
+                let mut response =
+                    reply::refuse(refused.reason, refused.message(), &record.id, form, close);
+                if let Some(seconds) = refused.retry_after {
+                    let fields = response.headers_mut();
+                    fields.insert(RETRY_AFTER, HeaderValue::from(seconds));
+                }
+                response
             }
         };
         record.status = Some(response.status().as_u16());
@@ -234,6 +254,8 @@ struct Refused {
     reason: Reason,
     /// What the gate said, for its own refusals.
     message: Option<String>,
+    /// In how many seconds it may be tried again.
+    retry_after: Option<u32>,
 }
 
 impl Refused {
@@ -250,6 +272,7 @@ impl From<Reason> for Refused {
         Self {
             reason,
             message: None,
+            retry_after: (reason == Reason::Overloaded).then_some(1),
         }
     }
 }
@@ -259,6 +282,7 @@ impl From<crate::gate::Refusal> for Refused {
         Self {
             reason: refusal.reason,
             message: refusal.message,
+            retry_after: refusal.retry_after,
         }
     }
 }

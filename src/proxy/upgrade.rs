@@ -14,6 +14,7 @@ use crate::net::Connection;
 use crate::proxy::body::{Relay, RequestBody};
 use crate::proxy::forward::{ForwardError, Outgoing};
 use crate::proxy::headers;
+use crate::proxy::load::Places;
 use crate::proxy::upstream::{Lease, Upstream};
 
 /// Whether an Upgrade field asks only for HTTP/2, which a server may ignore and this one does.
@@ -30,6 +31,7 @@ pub async fn send(
     connection: &Connection,
     outgoing: Outgoing,
     wanted: HeaderValue,
+    places: Places,
 ) -> Result<Response<Relay>, ForwardError> {
     let mut request = outgoing.with(RequestBody::empty());
     let fields = request.headers_mut();
@@ -51,7 +53,9 @@ pub async fn send(
         let (mut parts, incoming) = response.into_parts();
         parts.version = Version::HTTP_11;
         headers::take_answer_hop(&mut parts.headers);
-        let body = Relay::upstream(incoming, Lease::none(upstream));
+        let mut lease = Lease::none(upstream);
+        lease.hold(places);
+        let body = Relay::upstream(incoming, lease);
         return Ok(Response::from_parts(parts, body));
     }
     let upgraded = hyper::upgrade::on(&mut response);
@@ -65,6 +69,7 @@ pub async fn send(
         parts.headers.insert(UPGRADE, agreed);
     }
     connection.upgrade(move |mut client| async move {
+        let _places = places;
         let Ok(upstream) = upgraded.await else {
             return;
         };

@@ -22,10 +22,12 @@ use tokio::net::{TcpStream, UnixStream};
 use crate::clock::monotonic;
 use crate::net::connection::Local;
 use crate::net::stream::{Plain, Stream};
+use crate::outcome::Reason;
 use crate::proxy::body::RequestBody;
 use crate::proxy::forward::ForwardError;
+use crate::proxy::load::{Load, Place, Places};
 use patience::{Patience, TICK};
-use target::Place;
+use target::Place as Location;
 
 pub use target::{Settings, SettingsError, Target};
 
@@ -45,6 +47,7 @@ pub struct Upstream {
     idle: RefCell<Vec<Idle>>,
     shared: RefCell<Option<http2::SendRequest<RequestBody>>>,
     patience: Patience,
+    load: Option<Load>,
 }
 
 impl fmt::Debug for Upstream {
@@ -87,6 +90,7 @@ impl Upstream {
     /// No connections yet. Needs the worker's runtime.
     pub fn new(target: Target) -> Rc<Self> {
         let upstream = Rc::new(Self {
+            load: target.load.clone().map(Load::new),
             target,
             idle: RefCell::new(Vec::new()),
             shared: RefCell::new(None),
@@ -99,6 +103,14 @@ impl Upstream {
     /// The upstream's name.
     pub fn name(&self) -> &str {
         &self.target.name
+    }
+
+    /// A place for one more request, where there is a limit.
+    pub fn admit(&self) -> Result<Option<Place>, Reason> {
+        match &self.load {
+            Some(load) => Ok(Some(load.admit().ok_or(Reason::Overloaded)?)),
+            None => Ok(None),
+        }
     }
 
     /// Whether it is spoken to in HTTP/2.
@@ -155,6 +167,7 @@ impl Upstream {
             wired: Some(wired),
             upstream: Rc::clone(self),
             reused,
+            places: Places::default(),
         })
     }
 
@@ -199,8 +212,8 @@ impl Upstream {
 
     async fn open(&self) -> io::Result<Stream> {
         let plain = match &self.target.place {
-            Place::Unix(path) => Plain::Unix(UnixStream::connect(path).await?),
-            Place::Tcp(host, port) => {
+            Location::Unix(path) => Plain::Unix(UnixStream::connect(path).await?),
+            Location::Tcp(host, port) => {
                 // Resolved anew for every connection, each address tried in turn.
                 let stream = TcpStream::connect((host.as_str(), *port)).await?;
                 stream.set_nodelay(true)?;
@@ -262,6 +275,7 @@ pub struct Lease {
     wired: Option<Box<Wired>>,
     upstream: Rc<Upstream>,
     reused: bool,
+    places: Places,
 }
 
 impl fmt::Debug for Lease {
@@ -281,7 +295,13 @@ impl Lease {
             wired: None,
             upstream: Rc::clone(upstream),
             reused: false,
+            places: Places::default(),
         }
+    }
+
+    /// Keeps the request's places until the exchange is over.
+    pub fn hold(&mut self, places: Places) {
+        self.places = places;
     }
 
     /// Whether the connection served another exchange before.

@@ -39,6 +39,7 @@ impl Control for Test {
             path if path.starts_with("/denied") => Err(Refusal {
                 reason: Reason::ExplicitDeny,
                 message: Some("no".to_owned()),
+                retry_after: None,
             }),
             path if path.starts_with("/up") => Ok(permit.with_upgrade()),
             path if path.starts_with("/canonical") => Ok(Permit::for_tests("/other?a=%2F", "app")),
@@ -123,6 +124,7 @@ pub(super) fn proxy_with(
         name: "test".into(),
         address: "127.0.0.1:0".parse().unwrap(),
         tls,
+        proxied: Vec::new(),
     };
     let ready = bind(vec![listening], 1, limits).unwrap();
     let Some((_, Address::Tcp(address))) = ready.addresses().next() else {

@@ -8,6 +8,7 @@ use http::uri::{Authority, Scheme, Uri};
 use rustls::pki_types::ServerName;
 
 use crate::net::tls;
+use crate::proxy::load;
 
 /// An upstream as it is configured.
 #[derive(Debug, Clone)]
@@ -26,6 +27,8 @@ pub struct Settings {
     pub response_timeout: Duration,
     /// How long idle connections are kept; shorter than upstreams keep them.
     pub pool_idle: Duration,
+    /// Requests under way.
+    pub max_requests: Option<usize>,
 }
 
 impl Settings {
@@ -39,6 +42,7 @@ impl Settings {
             connect_timeout: Duration::from_secs(1),
             response_timeout: Duration::from_secs(15),
             pool_idle: Duration::from_secs(4),
+            max_requests: None,
         }
     }
 }
@@ -79,6 +83,7 @@ pub struct Target {
     pub(super) connect_timeout: Duration,
     pub(super) response_timeout: Duration,
     pub(super) pool_idle: Duration,
+    pub(super) load: Option<load::Shared>,
 }
 
 /// Where an upstream's sockets are connected to.
@@ -126,6 +131,7 @@ impl Target {
             connect_timeout: settings.connect_timeout,
             response_timeout: settings.response_timeout,
             pool_idle: settings.pool_idle,
+            load: settings.max_requests.map(load::Shared::new),
         })
     }
 }

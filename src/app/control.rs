@@ -7,9 +7,9 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use http::header::USER_AGENT;
 
+use crate::app::throttling::Throttles;
 use crate::arn::AccountId;
 use crate::audit::record::{self, Record, UserIdentity};
-use crate::app::throttling::Throttles;
 use crate::audit::sink::Sink;
 use crate::authn::Identity;
 use crate::bundle::Snapshot;

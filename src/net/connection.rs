@@ -142,7 +142,8 @@ impl Accepted {
         } = self;
         let mut told = Ok(());
         if proxied.iter().any(|range| range.contains(peer)) {
-            let reading = tokio::time::timeout(limits.head_timeout, proxy_header::read(&mut socket));
+            let reading =
+                tokio::time::timeout(limits.head_timeout, proxy_header::read(&mut socket));
             match or_cut(&line, reading).await {
                 Ok(Ok(whose)) => peer = whose.unwrap_or(peer),
                 Ok(Err(error)) => told = Err(error),

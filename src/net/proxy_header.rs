@@ -159,9 +159,18 @@ mod tests {
         let six = [&[0x20, 1, 0xd, 0xb8][..], &[0; 32]].concat();
         let extended = [&four[..], &[0x04, 0, 2, 9, 9]].concat();
         for (header, expected) in [
-            (b"PROXY TCP4 192.0.2.7 10.0.0.1 1 65535\r\n".to_vec(), Some("192.0.2.7")),
-            (b"PROXY TCP6 2001:db8:: ::1 0 443\r\n".to_vec(), Some("2001:db8::")),
-            (b"PROXY TCP6 ::ffff:192.0.2.7 ::1 0 443\r\n".to_vec(), Some("192.0.2.7")),
+            (
+                b"PROXY TCP4 192.0.2.7 10.0.0.1 1 65535\r\n".to_vec(),
+                Some("192.0.2.7"),
+            ),
+            (
+                b"PROXY TCP6 2001:db8:: ::1 0 443\r\n".to_vec(),
+                Some("2001:db8::"),
+            ),
+            (
+                b"PROXY TCP6 ::ffff:192.0.2.7 ::1 0 443\r\n".to_vec(),
+                Some("192.0.2.7"),
+            ),
             (b"PROXY UNKNOWN\r\n".to_vec(), None),
             (b"PROXY UNKNOWN what ever\r\n".to_vec(), None),
             (v2(0x21, 0x11, &four), Some("192.0.2.7")),
@@ -202,11 +211,19 @@ mod tests {
             v2(0x21, 0x31, &[0; 216]),
             v2(0x21, 0x11, &[0; 11]),
             v2(0x21, 0x11, &[0; 13]),
-            v2(0x21, 0x11, &[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 2, 9]),
+            v2(
+                0x21,
+                0x11,
+                &[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 2, 9],
+            ),
             v2(0x21, 0x21, &[0; 12]),
             v2(0x21, 0x11, &[0; REST + 1]),
         ] {
-            assert!(read_all(&bytes).0.is_err(), "{:?}", String::from_utf8_lossy(&bytes));
+            assert!(
+                read_all(&bytes).0.is_err(),
+                "{:?}",
+                String::from_utf8_lossy(&bytes)
+            );
         }
     }
 

@@ -156,7 +156,10 @@ impl<C: Control> Proxy<C> {
         let forwarded = match wanted {
             Some(wanted) => {
                 // Rare and large: kept out of every request's own memory.
-                Box::pin(upgrade::send(upstream, connection, outgoing, wanted, places)).await
+                Box::pin(upgrade::send(
+                    upstream, connection, outgoing, wanted, places,
+                ))
+                .await
             }
             None if permit.preflight() => {
                 let progress = Progress::default();

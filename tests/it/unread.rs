@@ -15,6 +15,21 @@ fn said_to(sidegate: &Sidegate, bytes: &[u8]) -> String {
     String::from_utf8(answer).unwrap()
 }
 
+/// Checks the form of a refusal, which is the last that was said; its request's id.
+fn refusal(asked: &str, answer: &str, status: u16) -> String {
+    let refusal = &answer[answer.rfind("HTTP/1.1 ").unwrap()..];
+    let expected = format!("HTTP/1.1 {status} ");
+    assert!(refusal.starts_with(&expected), "{asked:?}: {answer}");
+    let (head, body) = refusal.split_once("\r\n\r\n").unwrap();
+    assert!(head.contains("\r\nconnection: close"), "{head}");
+    let body: serde_json::Value = serde_json::from_str(body).unwrap();
+    assert_eq!(body["code"], "InvalidRequest");
+    let id = body["requestId"].as_str().unwrap();
+    let field = format!("x-sidegate-request-id: {id}");
+    assert!(head.contains(&field), "{head}");
+    id.to_owned()
+}
+
 #[test]
 fn what_cannot_be_read_is_refused_and_recorded_like_the_rest() {
     let upstream = Upstream::start();
@@ -94,32 +109,19 @@ fn what_cannot_be_read_is_refused_and_recorded_like_the_rest() {
             None,
         ),
     ];
-    for (number, (bytes, status, reason, method, path)) in cases.iter().enumerate() {
-        let short = &bytes[..bytes.len().min(90)];
+    for (bytes, status, reason, method, path) in &cases {
         let answer = said_to(&sidegate, bytes.as_bytes());
-        let refusal = &answer[answer.rfind("HTTP/1.1 ").unwrap()..];
-        assert!(
-            refusal.starts_with(&format!("HTTP/1.1 {status} ")),
-            "{short:?}: {answer}"
-        );
-        let (head, body) = refusal.split_once("\r\n\r\n").unwrap();
-        assert!(head.contains("\r\nconnection: close"), "{head}");
-        let body: serde_json::Value = serde_json::from_str(body).unwrap();
-        assert_eq!(body["code"], "InvalidRequest");
-        let id = body["requestId"].as_str().unwrap();
-        assert!(
-            head.contains(&format!("x-sidegate-request-id: {id}")),
-            "{head}"
-        );
+        let short = &bytes[..bytes.len().min(90)];
+        let id = refusal(short, &answer, *status);
         let record = eventually("its record", || {
             let all = site.audit();
-            all.into_iter().find(|record| record["requestID"] == id)
+            all.into_iter().find(|record| record["requestID"] == *id)
         });
-        let number = number + 1;
-        assert_eq!(record["additionalEventData"]["reason"], *reason, "{number}");
-        assert_eq!(record["status"], *status, "{number}");
-        assert_eq!(record["method"], *method, "{number}");
-        assert_eq!(record["path"].as_str(), *path, "{number}");
+        let data = &record["additionalEventData"];
+        assert_eq!(data["reason"], *reason, "{short:?}");
+        assert_eq!(record["status"], *status, "{short:?}");
+        assert_eq!(record["method"], *method, "{short:?}");
+        assert_eq!(record["path"].as_str(), *path, "{short:?}");
         assert_eq!(record["sourceIPAddress"], "127.0.0.1");
     }
     let counted =

@@ -5,6 +5,7 @@
 //! - [`reload`]: flipping bundles under load, ConfigMap swaps, broken bundles
 //! - [`identity`]: the signed token that tells upstreams who asks
 //! - [`findings`]: what `check` finds in policies, and `who-can`
+//! - [`limits`]: rate limits, requests under way, the PROXY protocol
 //! - [`streaming`]: bodies of a gibibyte in constant memory
 //! - [`startup`]: what stops a start, and what its exit code and words are
 //! - [`stopping`]: SIGTERM under load
@@ -26,6 +27,7 @@
 mod demo;
 mod findings;
 mod identity;
+mod limits;
 mod readme;
 mod reload;
 mod startup;

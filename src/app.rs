@@ -128,6 +128,7 @@ impl Core {
             metrics: Arc::clone(&self.metrics),
             counted: Arc::clone(&self.counted),
             clock: self.clock.clone(),
+            store: Arc::clone(self.watcher.store()),
             throttles: Arc::clone(&self.throttles),
         }
     }

@@ -12,8 +12,8 @@ use crate::arn::AccountId;
 use crate::audit::record::{self, Record, UserIdentity};
 use crate::audit::sink::Sink;
 use crate::authn::Identity;
-use crate::bundle::Snapshot;
-use crate::clock::{Clock, monotonic};
+use crate::bundle::{Snapshot, Store};
+use crate::clock::{Clock, Timestamp, monotonic};
 use crate::gate::{Facts, Gate, Head, Judgement, Method};
 use crate::metrics::{self, Metrics, RouteMetrics, Series};
 use crate::outcome::Reason;
@@ -36,6 +36,7 @@ pub(super) struct Shared {
     pub(super) metrics: Arc<Metrics>,
     pub(super) counted: Arc<ArcSwap<Counted>>,
     pub(super) clock: Clock,
+    pub(super) store: Arc<Store>,
     pub(super) throttles: Arc<Throttles>,
 }
 
@@ -147,6 +148,33 @@ impl Control for Worker {
             judgement.verdict = Err(reason.into());
         }
         judgement
+    }
+
+    async fn again(&self, head: &Head<'_>) -> Result<Option<Timestamp>, Reason> {
+        let judgement = self.shared.gate.judge(head).await;
+        match &judgement.verdict {
+            Ok(permit) => Ok(permit.expires_at()),
+            Err(refusal) => {
+                let reason = refusal.reason;
+                log(&judgement, head.request_id);
+                // It is refused whether that can be recorded or not; what is lost is counted.
+                let _ = self.put_on_record(head, &judgement).await;
+                Err(reason)
+            }
+        }
+    }
+
+    fn generation(&self) -> u64 {
+        self.shared.store.generation()
+    }
+
+    fn is_current(&self, facts: &Facts) -> bool {
+        let judged_by = facts.snapshot.as_ref();
+        judged_by.is_some_and(|judged_by| Arc::ptr_eq(judged_by, &*self.shared.store.load()))
+    }
+
+    fn now(&self) -> Timestamp {
+        self.shared.clock.now()
     }
 
     fn refused(&self, unjudged: &Unjudged<'_>) {

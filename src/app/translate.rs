@@ -53,6 +53,8 @@ pub(super) fn proxy(settings: &Settings) -> proxy::Settings {
         body_idle: settings.limits.body_idle_timeout,
         fields: settings.limits.head_fields,
         requests: settings.limits.requests,
+        stream_grace: settings.limits.stream_grace,
+        upgrade_idle: settings.limits.upgrade_idle_timeout,
     }
 }
 

@@ -209,4 +209,10 @@ fn limits(section: &mut Section<'_, '_, '_>, settings: &mut Settings) {
     section.set_within("connections", &(1..=1_000_000), &mut limits.connections);
     section.set_within("streams", &(1..=10_000), &mut limits.streams);
     section.set_within("requests", &(1..=1_000_000), &mut limits.requests);
+    section.set_within("stream_grace", &WAIT, &mut limits.stream_grace);
+    section.set_within(
+        "upgrade_idle_timeout",
+        &TIMEOUT,
+        &mut limits.upgrade_idle_timeout,
+    );
 }

@@ -219,6 +219,10 @@ pub struct Limits {
     pub streams: u32,
     /// Requests under way, over all listeners.
     pub requests: usize,
+    /// How long an open stream may go on that is no longer allowed.
+    pub stream_grace: Duration,
+    /// How long nothing may pass on an upgraded connection.
+    pub upgrade_idle_timeout: Duration,
 }
 
 impl Default for Limits {
@@ -233,6 +237,8 @@ impl Default for Limits {
             connections: 10_000,
             streams: 256,
             requests: 10_000,
+            stream_grace: Duration::ZERO,
+            upgrade_idle_timeout: Duration::from_secs(300),
         }
     }
 }

@@ -45,6 +45,9 @@ pub enum ForwardError {
     /// The client's body broke off.
     #[error("the request body broke off")]
     Client(Reason),
+    /// While it was waited for, it ceased to be allowed.
+    #[error("the request is no longer allowed")]
+    Ended(Reason),
     /// The permit's target is none.
     #[error("the target cannot be sent")]
     Target,
@@ -56,7 +59,7 @@ impl ForwardError {
         match self {
             Self::Connect(_) | Self::Exchange(_) | Self::Unasked => Reason::UpstreamUnavailable,
             Self::ConnectTimeout | Self::ResponseTimeout => Reason::UpstreamTimeout,
-            Self::Client(reason) => *reason,
+            Self::Client(reason) | Self::Ended(reason) => *reason,
             Self::Target => Reason::Internal,
         }
     }

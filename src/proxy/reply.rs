@@ -32,6 +32,11 @@ impl Form {
         }
     }
 
+    /// Whether the client finds an outcome in trailers behind a body.
+    pub fn takes_grpc_trailers(self) -> bool {
+        self.grpc && !self.http1
+    }
+
     /// As the request's head tells.
     pub fn of(method: &Method, fields: &HeaderMap, protocol: Protocol) -> Self {
         Self {
@@ -126,6 +131,15 @@ fn challenge(reason: Reason) -> Option<&'static str> {
         (401, _) => Some(r#"Bearer realm="sidegate", error="invalid_token""#),
         _ => None,
     }
+}
+
+/// The end of a gRPC call that is no longer allowed.
+pub fn ended_trailers() -> HeaderMap {
+    let mut trailers = HeaderMap::new();
+    trailers.insert(GRPC_STATUS, HeaderValue::from_static("7"));
+    let message = HeaderValue::from_static("The call is no longer allowed.");
+    trailers.insert(GRPC_MESSAGE, message);
+    trailers
 }
 
 /// A gRPC client finds the outcome in its trailers, which here are all there is.

@@ -12,7 +12,7 @@ use http::request::Parts;
 use http::{HeaderValue, Request, Response};
 use hyper::body::Incoming;
 
-use crate::clock::monotonic;
+use crate::clock::{Timestamp, monotonic};
 use crate::gate::{Facts, Head, Judgement};
 use crate::net::cidr::Cidr;
 use crate::net::{Connection, Fault, Handler, Unread};
@@ -24,6 +24,8 @@ use crate::proxy::headers::{self, Cleaning, Hop, Strip};
 use crate::proxy::identifier::Identifiers;
 use crate::proxy::load::{self, Load, Places};
 use crate::proxy::reply::{self, Form};
+use crate::proxy::streams::{self, Kept, Streams, Watch};
+use crate::proxy::upgrade::Tunnel;
 use crate::proxy::upstream::{SettingsError, Target, Upstream};
 use crate::proxy::{Control, Outcome, Settings, Unjudged, strict, unread, upgrade};
 
@@ -58,7 +60,9 @@ impl Plan {
 /// One worker's proxy.
 #[derive(Debug)]
 pub struct Proxy<C> {
-    control: C,
+    control: Rc<C>,
+    streams: Rc<Streams>,
+    upgrade_idle: Duration,
     upstreams: Vec<Rc<Upstream>>,
     strip: Rc<Strip>,
     identifiers: Identifiers,
@@ -74,7 +78,9 @@ impl<C: Control> Proxy<C> {
     pub fn new(plan: &Plan, control: C) -> Self {
         let settings = &plan.0.settings;
         Self {
-            control,
+            control: Rc::new(control),
+            streams: Streams::new(settings.stream_grace),
+            upgrade_idle: settings.upgrade_idle,
             upstreams: plan.0.targets.iter().cloned().map(Upstream::new).collect(),
             strip: Rc::new(Strip::new(settings.strip.iter().map(String::as_str))),
             identifiers: Identifiers::default(),
@@ -92,6 +98,7 @@ impl<C: Control> Proxy<C> {
         connection: &Connection,
         request: Request<Incoming>,
         reading: Result<(), Fault>,
+        form: Form,
         record: &mut Record<'_, C>,
     ) -> Result<Response<Relay>, Refused> {
         let (mut parts, body) = request.into_parts();
@@ -112,6 +119,16 @@ impl<C: Control> Proxy<C> {
         );
         record.peer = origin.client;
 
+        let lasting = hop.upgrade.is_some() || streams::announced(&parts.headers);
+        let kept = lasting.then(|| {
+            Box::new(Kept {
+                parts: parts.clone(),
+                peer: origin.client,
+                secure: origin.secure,
+                listener: Arc::clone(&connection.listener),
+                request_id: record.id.clone(),
+            })
+        });
         let head = Head {
             parts: &parts,
             peer: origin.client,
@@ -120,8 +137,13 @@ impl<C: Control> Proxy<C> {
             request_id: record.id.to_str().unwrap_or_default(),
         };
         let Judgement { facts, verdict } = self.control.judge(&head).await;
-        record.facts = Some(facts);
+        let facts = record.facts.insert(facts);
         let permit = verdict?;
+        let expires_at = permit.expires_at();
+        let watch = kept.map(|kept| {
+            self.streams
+                .add(&self.control, Some(kept), expires_at, facts)
+        });
         record.reason = if permit.preflight() {
             Reason::Preflight
         } else {
@@ -153,25 +175,54 @@ impl<C: Control> Proxy<C> {
         let outgoing = Outgoing::new(parts, &permit, &record.id, upstream)?;
 
         let asked = monotonic();
-        let forwarded = match wanted {
-            Some(wanted) => {
-                // Rare and large: kept out of every request's own memory.
+        let (body, progress) = if permit.preflight() {
+            (RequestBody::empty(), Progress::default())
+        } else {
+            RequestBody::new(body, &self.strip, self.body_idle)
+        };
+        let forwarded = match (wanted, &watch) {
+            (None, None) => forward::send(upstream, outgoing, body, &progress, places).await,
+            // Rare and large: kept out of every request's own memory.
+            (None, Some(watch)) => {
+                let sending = forward::send(upstream, outgoing, body, &progress, places);
+                let watched = Box::pin(watch.unless_ended(sending)).await;
+                watched.unwrap_or_else(|reason| Err(ForwardError::Ended(reason)))
+            }
+            (Some(wanted), watch) => {
+                let tunnel = Tunnel {
+                    places,
+                    watch: watch.clone().ok_or(Reason::Internal)?,
+                    idle: self.upgrade_idle,
+                };
                 Box::pin(upgrade::send(
-                    upstream, connection, outgoing, wanted, places,
+                    upstream, connection, outgoing, wanted, tunnel,
                 ))
                 .await
             }
-            None if permit.preflight() => {
-                let progress = Progress::default();
-                forward::send(upstream, outgoing, RequestBody::empty(), &progress, places).await
-            }
-            None => {
-                let (body, progress) = RequestBody::new(body, &self.strip, self.body_idle);
-                forward::send(upstream, outgoing, body, &progress, places).await
-            }
         };
         record.upstream = Some(asked.elapsed());
-        Ok(forwarded?)
+        let mut response = forwarded?;
+        self.keep_watch(&mut response, watch, expires_at, form, record);
+        Ok(response)
+    }
+
+    /// Has an answer that lasts obey policy as long as it does.
+    fn keep_watch(
+        &self,
+        response: &mut Response<Relay>,
+        watch: Option<Watch>,
+        expires_at: Option<Timestamp>,
+        form: Form,
+        record: &Record<'_, C>,
+    ) {
+        let watch = watch.or_else(|| {
+            let events = streams::is_events(response.headers());
+            let facts = record.facts.as_ref().filter(|_| events)?;
+            Some(self.streams.add(&self.control, None, expires_at, facts))
+        });
+        if let Some(watch) = watch {
+            response.body_mut().obey(watch, form.takes_grpc_trailers());
+        }
     }
 }
 
@@ -186,7 +237,7 @@ impl<C: Control> Handler for Proxy<C> {
     ) -> Response<Relay> {
         let form = Form::of(request.method(), request.headers(), connection.protocol);
         let mut record = Record::new(&self, connection.peer);
-        let answering = self.answer(&connection, request, reading, &mut record);
+        let answering = self.answer(&connection, request, reading, form, &mut record);
         let answered = AssertUnwindSafe(answering).catch_unwind().await;
         let answered = answered.unwrap_or_else(|_| {
             tracing::error!("a request's task panicked");
@@ -216,7 +267,7 @@ impl<C: Control> Handler for Proxy<C> {
 
     fn unread(&self, connection: &Connection, head: &[u8], why: Unread) -> Vec<u8> {
         let id = self.identifiers.next();
-        unread::refuse(&self.control, &id, connection, head, why)
+        unread::refuse(&*self.control, &id, connection, head, why)
     }
 }
 

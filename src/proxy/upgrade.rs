@@ -4,6 +4,7 @@
 //! pass both ways unread until either side ends.
 
 use std::rc::Rc;
+use std::time::Duration;
 
 use http::header::{CONNECTION, HeaderValue, TE, UPGRADE};
 use http::{Response, StatusCode, Version};
@@ -15,6 +16,8 @@ use crate::proxy::body::{Relay, RequestBody};
 use crate::proxy::forward::{ForwardError, Outgoing};
 use crate::proxy::headers;
 use crate::proxy::load::Places;
+use crate::proxy::streams::Watch;
+use crate::proxy::tunnel::{self, Manner};
 use crate::proxy::upstream::{Lease, Upstream};
 
 /// Whether an Upgrade field asks only for HTTP/2, which a server may ignore and this one does.
@@ -25,13 +28,24 @@ pub fn only_http2(wanted: &HeaderValue) -> bool {
         .all(|name| name.trim_ascii().eq_ignore_ascii_case(b"h2c"))
 }
 
+/// What an upgraded connection holds and obeys.
+#[derive(Debug)]
+pub struct Tunnel {
+    /// It is a request that is under way.
+    pub places: Places,
+    /// What ends it.
+    pub watch: Watch,
+    /// How long nothing may pass.
+    pub idle: Duration,
+}
+
 /// Sends the request and, when the upstream agrees, joins the two sockets.
 pub async fn send(
     upstream: &Rc<Upstream>,
     connection: &Connection,
     outgoing: Outgoing,
     wanted: HeaderValue,
-    places: Places,
+    tunnel: Tunnel,
 ) -> Result<Response<Relay>, ForwardError> {
     let mut request = outgoing.with(RequestBody::empty());
     let fields = request.headers_mut();
@@ -54,13 +68,17 @@ pub async fn send(
         parts.version = Version::HTTP_11;
         headers::take_answer_hop(&mut parts.headers);
         let mut lease = Lease::none(upstream);
-        lease.hold(places);
+        lease.hold(tunnel.places);
         let body = Relay::upstream(incoming, lease);
         return Ok(Response::from_parts(parts, body));
     }
     let upgraded = hyper::upgrade::on(&mut response);
     let mut parts = response.into_parts().0;
     let agreed = parts.headers.get(UPGRADE).cloned();
+    let manner = match &agreed {
+        Some(name) if name.as_bytes().eq_ignore_ascii_case(b"websocket") => Manner::WebSocket,
+        _ => Manner::Unknown,
+    };
     headers::take_answer_hop(&mut parts.headers);
     parts
         .headers
@@ -68,15 +86,17 @@ pub async fn send(
     if let Some(agreed) = agreed {
         parts.headers.insert(UPGRADE, agreed);
     }
-    connection.upgrade(move |mut client| async move {
-        let _places = places;
+    connection.upgrade(move |client| async move {
+        let Tunnel {
+            places,
+            watch,
+            idle,
+        } = tunnel;
         let Ok(upstream) = upgraded.await else {
             return;
         };
-        let mut upstream = TokioIo::new(upstream);
-        if let Err(error) = tokio::io::copy_bidirectional(&mut client, &mut upstream).await {
-            tracing::debug!(%error, "an upgraded connection ended");
-        }
+        tunnel::join(client, TokioIo::new(upstream), manner, watch, idle).await;
+        drop(places);
     });
     Ok(Response::from_parts(parts, Relay::empty()))
 }

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
+use crate::clock::Timestamp;
 use crate::gate::{Facts, Head, Judgement, Permit, Refusal};
 use crate::net::drain::Times;
 use crate::net::workers::{Listening, Workers, bind};
@@ -52,6 +53,22 @@ impl Control for Test {
             facts: Facts::default(),
             verdict,
         }
+    }
+
+    async fn again(&self, _: &Head<'_>) -> Result<Option<Timestamp>, Reason> {
+        Ok(None)
+    }
+
+    fn generation(&self) -> u64 {
+        0
+    }
+
+    fn is_current(&self, _: &Facts) -> bool {
+        true
+    }
+
+    fn now(&self) -> Timestamp {
+        Timestamp::from_seconds(0)
     }
 
     fn refused(&self, unjudged: &Unjudged<'_>) {

@@ -24,7 +24,7 @@ use section::{Reading, Section};
 pub use settings::{
     Bundle, Drain, Headers, Health, Identity, Level, Limits, Listener, ListenerTls, Log, LogFormat,
     Mode, Protocol, RateLimits, RefusalDetail, Settings, State, Tokens, Upstream, UpstreamTimes,
-    Url,
+    Url, Urls,
 };
 pub use value::Shape;
 

@@ -61,13 +61,14 @@ pub(super) fn proxy(settings: &Settings) -> proxy::Settings {
 fn upstream(upstream: &config::Upstream) -> proxy::upstream::Settings {
     proxy::upstream::Settings {
         name: upstream.name.to_string(),
-        url: upstream.url.to_string(),
+        urls: upstream.urls.0.iter().map(ToString::to_string).collect(),
         http2: upstream.protocol == config::Protocol::Http2,
         ca_file: upstream.ca_file.clone(),
         connect_timeout: upstream.times.connect,
         response_timeout: upstream.times.response,
         pool_idle: upstream.times.idle,
         max_requests: upstream.max_requests,
+        retries: upstream.retries,
     }
 }
 

@@ -142,7 +142,7 @@ fn listeners(root: &mut Section<'_, '_, '_>, listeners: &mut Vec<Listener>) {
 fn upstreams(root: &mut Section<'_, '_, '_>, upstreams: &mut Vec<Upstream>) {
     root.named("upstreams", "an upstream", |name, span, section| {
         let name = Name::check(name, span, "the upstream's name", section.reading.report);
-        let url = section.required("url");
+        let urls = section.required("url");
         let mut protocol = Protocol::default();
         section.set("protocol", &mut protocol);
         let mut ca_file = None;
@@ -158,14 +158,17 @@ fn upstreams(root: &mut Section<'_, '_, '_>, upstreams: &mut Vec<Upstream>) {
             &(1..=1_000_000),
             &mut max_requests,
         );
-        if let (Some(Name(name)), Some(url)) = (name, url) {
+        let mut retries = 0;
+        section.set_within("retries", &(0..=5), &mut retries);
+        if let (Some(Name(name)), Some(urls)) = (name, urls) {
             upstreams.push(Upstream {
                 name,
-                url,
+                urls,
                 protocol,
                 ca_file,
                 times,
                 max_requests,
+                retries,
             });
         }
     });

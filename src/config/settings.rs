@@ -86,7 +86,7 @@ pub struct Upstream {
     /// Its name, as routes use it.
     pub name: Box<str>,
     /// Where it is.
-    pub url: Url,
+    pub urls: Urls,
     /// What it speaks.
     pub protocol: Protocol,
     /// PEM file with the certificate authorities to trust; `None`: the well-known public ones.
@@ -95,7 +95,13 @@ pub struct Upstream {
     pub times: UpstreamTimes,
     /// Requests under way; `None`: as many as the process has.
     pub max_requests: Option<usize>,
+    /// How often an idempotent request is sent again.
+    pub retries: u32,
 }
+
+/// One URL, or several that are equal endpoints.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Urls(pub Vec<Url>);
 
 /// Time limits of an upstream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

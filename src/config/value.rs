@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::env;
 use super::section::Reading;
-use super::settings::Url;
+use super::settings::{Url, Urls};
 use crate::net::Address;
 use crate::net::cidr::Cidr;
 use crate::source::mapping::string;
@@ -299,6 +299,39 @@ from_text!(
         }
     }
 );
+
+impl Setting for Urls {
+    const SHAPE: Shape = Shape::Text;
+
+    fn read(node: &Node, key: &str, reading: &mut Reading<'_>) -> Option<Self> {
+        let urls = if node.as_list().is_some() {
+            Vec::read(node, key, reading)?
+        } else {
+            vec![Url::read(node, key, reading)?]
+        };
+        if urls.is_empty() {
+            wrong(
+                node,
+                key,
+                "at least one URL",
+                "http://127.0.0.1:3000",
+                reading.report,
+            );
+            return None;
+        }
+        Some(Self(urls))
+    }
+
+    fn text(&self) -> String {
+        match self.0.as_slice() {
+            [one] => one.text(),
+            several => {
+                let texts: Vec<_> = several.iter().map(Setting::text).collect();
+                format!("[{}]", texts.join(", "))
+            }
+        }
+    }
+}
 
 impl Setting for PathBuf {
     const SHAPE: Shape = Shape::Text;

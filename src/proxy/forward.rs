@@ -12,7 +12,7 @@ use std::task::{Context, Poll};
 use http::header::{CONNECTION, HOST, HeaderValue, TE, TRANSFER_ENCODING};
 use http::request::Parts;
 use http::uri::{PathAndQuery, Scheme};
-use http::{Request, Response, StatusCode, Uri, Version};
+use http::{Method, Request, Response, StatusCode, Uri, Version};
 use hyper::body::{Body, Incoming};
 use hyper::client::conn::TrySendError;
 
@@ -150,6 +150,12 @@ pub async fn send(
         frame(&mut request);
     }
     let mut fresh = false;
+    let mut retries = upstream.retries();
+    let copy = if retries > 0 {
+        repeatable(&request)
+    } else {
+        None
+    };
     loop {
         let sent = if upstream.http2() {
             Box::pin(send_http2(upstream, request, progress, fresh)).await
@@ -169,13 +175,33 @@ pub async fn send(
                 return Err(ForwardError::Connect(io::ErrorKind::ConnectionReset.into()));
             }
             Err(Failed::Sent(error)) => {
-                return Err(match progress.failed() {
-                    Some(reason) => ForwardError::Client(reason),
-                    None => error,
-                });
+                if let Some(reason) = progress.failed() {
+                    return Err(ForwardError::Client(reason));
+                }
+                let (Some(copy), ForwardError::Exchange(_), 1..) = (&copy, &error, retries) else {
+                    return Err(error);
+                };
+                retries = retries.saturating_sub(1);
+                request = copy.clone().map(|()| RequestBody::empty());
+                fresh = true;
             }
         }
     }
+}
+
+/// A copy of a request that may be sent again: it is idempotent (RFC 9110, 9.2.2) and has no body.
+fn repeatable(request: &Request<RequestBody>) -> Option<Request<()>> {
+    let method = request.method();
+    let idempotent = method.is_idempotent() && *method != Method::TRACE;
+    if !idempotent || !request.body().is_end_stream() {
+        return None;
+    }
+    let mut copy = Request::new(());
+    method.clone_into(copy.method_mut());
+    request.uri().clone_into(copy.uri_mut());
+    *copy.version_mut() = request.version();
+    request.headers().clone_into(copy.headers_mut());
+    Some(copy)
 }
 
 /// Says that the body comes in chunks when its length is not known. hyper would say so for most methods, but drops the
@@ -218,8 +244,26 @@ async fn send_http1(
         lease.drive(context, |context| sending.as_mut().poll(context))
     })
     .await;
-    let response = answered.map_err(Failed::Sent)??;
+    let response = judged(answered, &lease, progress)?;
     Ok((response, lease))
+}
+
+/// Keeps in mind how the endpoint did.
+fn judged(
+    answered: Result<Result<Response<Incoming>, TrySendError<Request<RequestBody>>>, ForwardError>,
+    lease: &Lease,
+    progress: &Progress,
+) -> Result<Response<Incoming>, Failed> {
+    let judged = match answered {
+        Ok(answered) => answered.map_err(Failed::from),
+        Err(error) => Err(Failed::Sent(error)),
+    };
+    match &judged {
+        Ok(_) => lease.did_well(),
+        Err(Failed::Sent(_)) if progress.failed().is_none() => lease.failed(),
+        Err(Failed::Sent(_) | Failed::Unsent(_)) => {}
+    }
+    judged
 }
 
 async fn send_http2(
@@ -228,14 +272,14 @@ async fn send_http2(
     progress: &Progress,
     fresh: bool,
 ) -> Result<(Response<Incoming>, Lease), Failed> {
-    let (mut sender, _) = upstream.shared(fresh).await.map_err(Failed::Sent)?;
+    let (mut sender, lease) = upstream.shared(fresh).await.map_err(Failed::Sent)?;
     if sender.ready().await.is_err() {
         return Err(Failed::Unsent(Box::new(request)));
     }
     let mut sending = pin!(sender.try_send_request(request));
     let answered = in_time(upstream, progress, |context| sending.as_mut().poll(context)).await;
-    let response = answered.map_err(Failed::Sent)??;
-    Ok((response, Lease::none(upstream)))
+    let response = judged(answered, &lease, progress)?;
+    Ok((response, lease))
 }
 
 /// Waits for an answer. The time runs from when the request went out whole; while its body is on the way, only while

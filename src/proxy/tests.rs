@@ -3,6 +3,7 @@
 
 mod attacks;
 mod bodies;
+mod endpoints;
 mod exchanges;
 mod faults;
 mod framing;

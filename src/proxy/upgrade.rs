@@ -18,7 +18,7 @@ use crate::proxy::headers;
 use crate::proxy::load::Places;
 use crate::proxy::streams::Watch;
 use crate::proxy::tunnel::{self, Manner};
-use crate::proxy::upstream::{Lease, Upstream};
+use crate::proxy::upstream::Upstream;
 
 /// Whether an Upgrade field asks only for HTTP/2, which a server may ignore and this one does.
 pub fn only_http2(wanted: &HeaderValue) -> bool {
@@ -53,7 +53,7 @@ pub async fn send(
     fields.remove(TE);
     fields.insert(CONNECTION, HeaderValue::from_static("upgrade"));
     fields.insert(UPGRADE, wanted);
-    let stream = upstream.connect().await?;
+    let (stream, mut lease) = upstream.connect().await?;
     let (mut sender, driver) = http1::handshake(TokioIo::new(stream))
         .await
         .map_err(ForwardError::Exchange)?;
@@ -67,7 +67,6 @@ pub async fn send(
         let (mut parts, incoming) = response.into_parts();
         parts.version = Version::HTTP_11;
         headers::take_answer_hop(&mut parts.headers);
-        let mut lease = Lease::none(upstream);
         lease.hold(tunnel.places);
         let body = Relay::upstream(incoming, lease);
         return Ok(Response::from_parts(parts, body));
@@ -96,7 +95,7 @@ pub async fn send(
             return;
         };
         tunnel::join(client, TokioIo::new(upstream), manner, watch, idle).await;
-        drop(places);
+        drop((places, lease));
     });
     Ok(Response::from_parts(parts, Relay::empty()))
 }

@@ -16,6 +16,7 @@ pub mod limits;
 pub mod listener;
 pub mod proxy_header;
 pub mod pulse;
+mod stall;
 pub mod stream;
 pub mod tls;
 pub mod unread;

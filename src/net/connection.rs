@@ -27,6 +27,7 @@ use crate::net::framing::Fault;
 use crate::net::limits::Limits;
 use crate::net::proxy_header;
 use crate::net::pulse::{Line, Order};
+use crate::net::stall::{Pace, SMALL};
 use crate::net::stream::{Plain, Stream};
 use crate::net::tls;
 use crate::net::unread::Unread;
@@ -213,7 +214,7 @@ impl Accepted {
                 }
             }
             Protocol::Http2 => {
-                let serving = http2(&limits).serve_connection(io, service);
+                let serving = http2(&limits, &line).serve_connection(io, service);
                 let mut serving = pin!(serving);
                 drive(
                     &line,
@@ -258,8 +259,8 @@ fn http1(limits: &Limits) -> hyper::server::conn::http1::Builder {
     builder
 }
 
-fn http2(limits: &Limits) -> hyper::server::conn::http2::Builder<Local> {
-    let mut builder = hyper::server::conn::http2::Builder::new(Local);
+fn http2(limits: &Limits, line: &Rc<Line>) -> hyper::server::conn::http2::Builder<OfLine> {
+    let mut builder = hyper::server::conn::http2::Builder::new(OfLine(Rc::clone(line)));
     builder
         .timer(TokioTimer::new())
         .max_concurrent_streams(limits.streams)
@@ -387,6 +388,7 @@ fn answer<H: Handler>(
 ) -> impl Future<Output = Result<Response<Counted<H::Body>>, Infallible>> {
     let reading = connection.line.begin();
     let under_way = UnderWay(Rc::clone(&connection.line));
+    let pace = (connection.protocol == Protocol::Http2).then(|| connection.line.paces().begin());
     let answering = handler.handle(Rc::clone(&connection), request, reading);
     async move {
         let mut response = answering.await;
@@ -397,7 +399,10 @@ fn answer<H: Handler>(
         }
         Ok(response.map(|body| Counted {
             body,
-            _under_way: under_way,
+            pace,
+            handed_over: 0,
+            ended: false,
+            under_way,
         }))
     }
 }
@@ -417,11 +422,22 @@ pin_project_lite::pin_project! {
     struct Counted<B> {
         #[pin]
         body: B,
-        _under_way: UnderWay,
+        pace: Option<Rc<Pace>>,
+        handed_over: usize,
+        ended: bool,
+        under_way: UnderWay,
     }
 }
 
-impl<B: Body> Body for Counted<B> {
+impl<B> Counted<B> {
+    /// Whether the end of the body is told by itself, behind its last piece: it is asked for only when that piece is on
+    /// its way, and until then the stream is followed.
+    fn ends_apart(&self) -> bool {
+        self.pace.is_some() && self.handed_over > SMALL && !self.ended
+    }
+}
+
+impl<B: Body<Data = Bytes>> Body for Counted<B> {
     type Data = B::Data;
     type Error = B::Error;
 
@@ -429,15 +445,40 @@ impl<B: Body> Body for Counted<B> {
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
-        self.project().body.poll_frame(context)
+        let this = self.project();
+        let Some(pace) = this.pace else {
+            return this.body.poll_frame(context);
+        };
+        pace.asked();
+        let polled = this.body.poll_frame(context);
+        match &polled {
+            Poll::Ready(Some(Ok(frame))) => {
+                let length = frame.data_ref().map_or(0, Bytes::len);
+                *this.handed_over = this.handed_over.saturating_add(length);
+                pace.handed_over(this.under_way.0.now());
+            }
+            Poll::Ready(None | Some(Err(_))) => *this.ended = true,
+            Poll::Pending => {}
+        }
+        polled
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.body.is_end_stream() && !self.ends_apart()
     }
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
+    }
+}
+
+/// Runs the tasks of one client's HTTP/2 connection.
+#[derive(Debug, Clone)]
+struct OfLine(Rc<Line>);
+
+impl<F: Future<Output: 'static> + 'static> hyper::rt::Executor<F> for OfLine {
+    fn execute(&self, future: F) {
+        self.0.paces().spawn(future);
     }
 }
 

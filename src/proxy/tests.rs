@@ -8,4 +8,5 @@ mod exchanges;
 mod faults;
 mod framing;
 mod speed;
+mod stalls;
 mod support;

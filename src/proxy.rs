@@ -9,6 +9,7 @@ pub mod body;
 pub mod forward;
 pub mod forwarded;
 pub mod frames;
+pub mod handshake;
 pub mod headers;
 pub mod identifier;
 pub mod load;

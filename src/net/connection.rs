@@ -106,6 +106,12 @@ impl Connection {
         })
     }
 
+    /// Has the connection count as busy until what is returned is dropped.
+    pub fn hold(&self) -> UnderWay {
+        self.line.hold();
+        UnderWay(Rc::clone(&self.line))
+    }
+
     /// Hands the socket to `tunnel` once the answer now being made (101) is written: what follows on it is another
     /// protocol.
     pub fn upgrade<F: Future<Output = ()> + 'static>(
@@ -263,6 +269,7 @@ fn http2(limits: &Limits, line: &Rc<Line>) -> hyper::server::conn::http2::Builde
     let mut builder = hyper::server::conn::http2::Builder::new(OfLine(Rc::clone(line)));
     builder
         .timer(TokioTimer::new())
+        .enable_connect_protocol()
         .max_concurrent_streams(limits.streams)
         .max_header_list_size(u32::try_from(limits.head_size).unwrap_or(u32::MAX))
         .max_send_buf_size(64 * 1024)
@@ -409,7 +416,7 @@ fn answer<H: Handler>(
 
 /// Counts a request as under way until dropped.
 #[derive(Debug)]
-struct UnderWay(Rc<Line>);
+pub struct UnderWay(Rc<Line>);
 
 impl Drop for UnderWay {
     fn drop(&mut self) {

@@ -39,6 +39,9 @@ pub enum ForwardError {
     /// The upstream switched protocols though nobody asked.
     #[error("the upstream switched protocols unasked")]
     Unasked,
+    /// The upstream switched protocols, but not as a WebSocket's handshake demands.
+    #[error("the upstream's handshake is not valid")]
+    Handshake,
     /// No answer in time.
     #[error("the upstream took too long to answer")]
     ResponseTimeout,
@@ -57,7 +60,9 @@ impl ForwardError {
     /// What the client is told.
     pub fn reason(&self) -> Reason {
         match self {
-            Self::Connect(_) | Self::Exchange(_) | Self::Unasked => Reason::UpstreamUnavailable,
+            Self::Connect(_) | Self::Exchange(_) | Self::Unasked | Self::Handshake => {
+                Reason::UpstreamUnavailable
+            }
             Self::ConnectTimeout | Self::ResponseTimeout => Reason::UpstreamTimeout,
             Self::Client(reason) | Self::Ended(reason) => *reason,
             Self::Target => Reason::Internal,

@@ -7,15 +7,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
-use http::header::RETRY_AFTER;
+use http::header::{RETRY_AFTER, UPGRADE};
 use http::request::Parts;
 use http::{HeaderValue, Request, Response};
 use hyper::body::Incoming;
+use hyper::upgrade::OnUpgrade;
 
 use crate::clock::{Timestamp, monotonic};
 use crate::gate::{Facts, Head, Judgement};
 use crate::net::cidr::Cidr;
-use crate::net::{Connection, Fault, Handler, Unread};
+use crate::net::{Connection, Fault, Handler, Protocol, Unread};
 use crate::outcome::Reason;
 use crate::proxy::body::{Progress, Relay, RequestBody};
 use crate::proxy::forward::{self, ForwardError, Outgoing};
@@ -25,7 +26,7 @@ use crate::proxy::identifier::Identifiers;
 use crate::proxy::load::{self, Load, Places};
 use crate::proxy::reply::{self, Form};
 use crate::proxy::streams::{self, Kept, Streams, Watch};
-use crate::proxy::upgrade::Tunnel;
+use crate::proxy::upgrade::{Tunnel, Wanted};
 use crate::proxy::upstream::{SettingsError, Target, Upstream};
 use crate::proxy::{Control, Outcome, Settings, Unjudged, strict, unread, upgrade};
 
@@ -102,8 +103,8 @@ impl<C: Control> Proxy<C> {
         record: &mut Record<'_, C>,
     ) -> Result<Response<Relay>, Refused> {
         let (mut parts, body) = request.into_parts();
-        let read = strict::check(&mut parts, reading, self.fields)
-            .and_then(|()| headers::take_hop(&mut parts.headers, parts.version));
+        let stream = parts.extensions.remove::<OnUpgrade>();
+        let read = read(&mut parts, reading, self.fields);
         let hop = match read {
             Ok(hop) => hop,
             Err(reason) => {
@@ -188,7 +189,12 @@ impl<C: Control> Proxy<C> {
                 let watched = Box::pin(watch.unless_ended(sending)).await;
                 watched.unwrap_or_else(|reason| Err(ForwardError::Ended(reason)))
             }
-            (Some(wanted), watch) => {
+            (Some(protocol), watch) => {
+                let http2 = connection.protocol == Protocol::Http2;
+                let wanted = Wanted {
+                    protocol,
+                    stream: stream.filter(|_| http2),
+                };
                 let tunnel = Tunnel {
                     places,
                     watch: watch.clone().ok_or(Reason::Internal)?,
@@ -269,6 +275,18 @@ impl<C: Control> Handler for Proxy<C> {
         let id = self.identifiers.next();
         unread::refuse(&*self.control, &id, connection, head, why)
     }
+}
+
+/// Reads a head strictly, and takes out of it what is for this hop.
+fn read(parts: &mut Parts, reading: Result<(), Fault>, fields: usize) -> Result<Hop, Reason> {
+    let extended = strict::extended_connect(parts)?;
+    strict::check(parts, reading, fields)?;
+    let mut hop = headers::take_hop(&mut parts.headers, parts.version)?;
+    if let Some(protocol) = extended {
+        parts.headers.insert(UPGRADE, protocol.clone());
+        hop.upgrade = Some(protocol);
+    }
+    Ok(hop)
 }
 
 /// What is on record of a request that is refused before anybody judges it.

@@ -10,3 +10,4 @@ mod framing;
 mod speed;
 mod stalls;
 mod support;
+mod websockets;

@@ -107,6 +107,8 @@ fn nanoseconds(time: Duration) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::arithmetic_side_effects, reason = "tests count small things")]
+
     use proptest::prelude::*;
 
     use super::*;

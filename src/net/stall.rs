@@ -130,9 +130,10 @@ mod tests {
         waiting.handed_over(now);
         flowing.handed_over(now);
         flowing.asked();
-        paces.sweep(now + limit / 2, limit);
+        let later = |time| now.checked_add(time).unwrap();
+        paces.sweep(later(Duration::from_secs(15)), limit);
         assert!(!waiting.cut.get());
-        paces.sweep(now + limit, limit);
+        paces.sweep(later(limit), limit);
         assert!(waiting.cut.get() && !idle.cut.get() && !flowing.cut.get());
         drop((idle, waiting));
         paces.latest.take();

@@ -71,12 +71,17 @@ impl Frames {
     }
 
     fn payload(&self) -> u64 {
-        let [_, second, a, b, c, d, e, f, g, h, ..] = self.head;
-        match second & 0x7f {
-            126 => u64::from(u16::from_be_bytes([a, b])),
-            127 => u64::from_be_bytes([a, b, c, d, e, f, g, h]),
-            short => u64::from(short),
-        }
+        let [_, second, ref extended @ ..] = self.head;
+        let length = match second & 0x7f {
+            126 => extended
+                .first_chunk()
+                .map(|two| u64::from(u16::from_be_bytes(*two))),
+            127 => extended
+                .first_chunk()
+                .map(|eight| u64::from_be_bytes(*eight)),
+            short => Some(u64::from(short)),
+        };
+        length.unwrap_or_default()
     }
 }
 
@@ -85,6 +90,8 @@ pub const POLICY_VIOLATION: [u8; 4] = [0x88, 2, 0x03, 0xf0];
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::arithmetic_side_effects, reason = "tests count small things")]
+
     use proptest::prelude::*;
 
     use super::*;

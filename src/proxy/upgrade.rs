@@ -59,7 +59,7 @@ pub struct Wanted {
 /// Sends the request and, when the upstream agrees, joins both sides.
 pub async fn send(
     upstream: &Rc<Upstream>,
-    connection: &Rc<Connection>,
+    connection: &Connection,
     outgoing: Outgoing,
     wanted: Wanted,
     tunnel: Tunnel,

@@ -1,5 +1,7 @@
 //! Streams under a control that changes its mind.
 
+#![expect(clippy::arithmetic_side_effects, reason = "tests count small things")]
+
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
 
 use http::Request;

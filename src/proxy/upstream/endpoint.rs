@@ -179,7 +179,7 @@ mod tests {
     fn failures_in_a_row_put_out_for_longer_and_longer() {
         let all = endpoints(2);
         let now = monotonic();
-        let seconds = |count| now + Duration::from_secs(count);
+        let seconds = |count| now.checked_add(Duration::from_secs(count)).unwrap();
         for _ in 0..2 {
             all[0].failed(now);
         }

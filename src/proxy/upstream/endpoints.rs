@@ -81,7 +81,7 @@ impl Endpoints {
         first: Rc<Endpoint>,
         timeout: Duration,
     ) -> Result<(Stream, Rc<Endpoint>), ForwardError> {
-        let tries = TRIES.min(self.all.borrow().len()).max(1);
+        let most = TRIES.min(self.all.borrow().len()).max(1);
         let mut endpoint = first;
         let mut tried = 1;
         loop {
@@ -91,7 +91,7 @@ impl Endpoints {
                 Err(_) => ForwardError::ConnectTimeout,
             };
             endpoint.failed(monotonic());
-            if tried >= tries {
+            if tried >= most {
                 return Err(error);
             }
             tried = tried.saturating_add(1);

@@ -14,6 +14,24 @@ const LINE: usize = 107;
 /// What may follow the fixed part of version 2; extensions are small.
 const REST: usize = 2048;
 
+/// What a header says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Told {
+    /// Whose connection it is.
+    Whose(IpAddr),
+    /// Nothing: the peer speaks for itself, or does not say for whom.
+    Nothing,
+}
+
+impl From<Told> for Option<IpAddr> {
+    fn from(told: Told) -> Self {
+        match told {
+            Told::Whose(address) => Some(address),
+            Told::Nothing => None,
+        }
+    }
+}
+
 /// Reads a header; `None`: the peer speaks for itself, or does not say for whom.
 ///
 /// # Errors
@@ -32,7 +50,9 @@ pub async fn read<S: AsyncRead + Unpin>(socket: &mut S) -> io::Result<Option<IpA
         }
         let mut rest = vec![0; length];
         socket.read_exact(&mut rest).await?;
-        return version2(command, family, &rest).ok_or_else(no_header);
+        return version2(command, family, &rest)
+            .map(Into::into)
+            .ok_or_else(no_header);
     }
     if !start.starts_with(b"PROXY ") {
         return Err(no_header());
@@ -44,7 +64,7 @@ pub async fn read<S: AsyncRead + Unpin>(socket: &mut S) -> io::Result<Option<IpA
         }
         line.push(socket.read_u8().await?);
     }
-    version1(&line).ok_or_else(no_header)
+    version1(&line).map(Into::into).ok_or_else(no_header)
 }
 
 fn no_header() -> io::Error {
@@ -54,12 +74,11 @@ fn no_header() -> io::Error {
     )
 }
 
-/// The inner `None`: it does not say for whom. The outer: it is no header.
-fn version1(line: &[u8]) -> Option<Option<IpAddr>> {
+fn version1(line: &[u8]) -> Option<Told> {
     let text = std::str::from_utf8(line.strip_suffix(b"\r\n")?).ok()?;
     let rest = text.strip_prefix("PROXY ")?;
     if rest == "UNKNOWN" || rest.starts_with("UNKNOWN ") {
-        return Some(None);
+        return Some(Told::Nothing);
     }
     let mut words = rest.split(' ');
     let family = words.next()?;
@@ -71,11 +90,11 @@ fn version1(line: &[u8]) -> Option<Option<IpAddr>> {
     match family {
         "TCP4" => {
             destination.parse::<Ipv4Addr>().ok()?;
-            Some(Some(IpAddr::V4(source.parse().ok()?)))
+            Some(Told::Whose(IpAddr::V4(source.parse().ok()?)))
         }
         "TCP6" => {
             destination.parse::<Ipv6Addr>().ok()?;
-            Some(Some(canonical(source.parse().ok()?)))
+            Some(Told::Whose(canonical(source.parse().ok()?)))
         }
         _ => None,
     }
@@ -90,7 +109,7 @@ fn canonical(address: Ipv6Addr) -> IpAddr {
     IpAddr::V6(address).to_canonical()
 }
 
-fn version2(command: u8, family: u8, rest: &[u8]) -> Option<Option<IpAddr>> {
+fn version2(command: u8, family: u8, rest: &[u8]) -> Option<Told> {
     // Addresses: source, destination and two ports.
     let addresses = match family {
         0x00 => 0,
@@ -100,7 +119,7 @@ fn version2(command: u8, family: u8, rest: &[u8]) -> Option<Option<IpAddr>> {
     };
     if command == 0x20 {
         // A health check of the peer's own: what follows is to be skipped, whatever it is.
-        return Some(None);
+        return Some(Told::Nothing);
     }
     let (told, extensions) = rest.split_at_checked(addresses)?;
     if command != 0x21 || !are_extensions(extensions) {
@@ -109,13 +128,13 @@ fn version2(command: u8, family: u8, rest: &[u8]) -> Option<Option<IpAddr>> {
     Some(match family {
         0x11 => {
             let source: [u8; 4] = told.get(..4)?.try_into().ok()?;
-            Some(IpAddr::from(source))
+            Told::Whose(IpAddr::from(source))
         }
         0x21 => {
             let source: [u8; 16] = told.get(..16)?.try_into().ok()?;
-            Some(canonical(Ipv6Addr::from(source)))
+            Told::Whose(canonical(Ipv6Addr::from(source)))
         }
-        _ => None,
+        _ => Told::Nothing,
     })
 }
 

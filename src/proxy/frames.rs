@@ -102,10 +102,10 @@ mod tests {
         if length < 126 {
             frame.push(mask | u8::try_from(length).unwrap());
         } else if let Ok(short) = u16::try_from(length) {
-            frame.push(mask | 126);
+            frame.push(mask | 0x7e);
             frame.extend(short.to_be_bytes());
         } else {
-            frame.push(mask | 127);
+            frame.push(mask | 0x7f);
             frame.extend((length as u64).to_be_bytes());
         }
         if masked {

@@ -20,7 +20,7 @@ use crate::net::{Connection, Fault, Handler, Protocol, Unread};
 use crate::outcome::Reason;
 use crate::proxy::body::{Progress, Relay, RequestBody};
 use crate::proxy::forward::{self, ForwardError, Outgoing};
-use crate::proxy::forwarded;
+use crate::proxy::forwarded::{self, Origin};
 use crate::proxy::headers::{self, Cleaning, Hop, Strip};
 use crate::proxy::identifier::Identifiers;
 use crate::proxy::load::{self, Load, Places};
@@ -121,15 +121,7 @@ impl<C: Control> Proxy<C> {
         record.peer = origin.client;
 
         let lasting = hop.upgrade.is_some() || streams::announced(&parts.headers);
-        let kept = lasting.then(|| {
-            Box::new(Kept {
-                parts: parts.clone(),
-                peer: origin.client,
-                secure: origin.secure,
-                listener: Arc::clone(&connection.listener),
-                request_id: record.id.clone(),
-            })
-        });
+        let kept = lasting.then(|| keep(&parts, &origin, connection, &record.id));
         let head = Head {
             parts: &parts,
             peer: origin.client,
@@ -275,6 +267,17 @@ impl<C: Control> Handler for Proxy<C> {
         let id = self.identifiers.next();
         unread::refuse(&*self.control, &id, connection, head, why)
     }
+}
+
+/// The head of a request that will last, to decide it by again.
+fn keep(parts: &Parts, origin: &Origin, connection: &Connection, id: &HeaderValue) -> Box<Kept> {
+    Box::new(Kept {
+        parts: parts.clone(),
+        peer: origin.client,
+        secure: origin.secure,
+        listener: Arc::clone(&connection.listener),
+        request_id: id.clone(),
+    })
 }
 
 /// Reads a head strictly, and takes out of it what is for this hop.

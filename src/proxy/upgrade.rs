@@ -130,31 +130,28 @@ pub async fn send(
     } else {
         Manner::Unknown
     };
-    match wanted.stream {
-        Some(stream) => {
-            parts.status = StatusCode::OK;
-            parts.headers.remove(ACCEPT);
-            let held = connection.hold();
-            tokio::task::spawn_local(async move {
-                if let Ok(client) = stream.await {
-                    tunnel.join(TokioIo::new(client), upgraded, manner).await;
-                }
-                drop((held, lease));
-            });
-        }
-        None => {
-            parts.status = StatusCode::SWITCHING_PROTOCOLS;
-            let fields = &mut parts.headers;
-            fields.insert(CONNECTION, HeaderValue::from_static("upgrade"));
-            fields.insert(UPGRADE, chosen.unwrap_or(wanted.protocol));
-            if upstream.http2() {
-                shaken.answer(fields)?;
+    if let Some(stream) = wanted.stream {
+        parts.status = StatusCode::OK;
+        parts.headers.remove(ACCEPT);
+        let held = connection.hold();
+        tokio::task::spawn_local(async move {
+            if let Ok(client) = stream.await {
+                tunnel.join(TokioIo::new(client), upgraded, manner).await;
             }
-            connection.upgrade(move |client| async move {
-                tunnel.join(client, upgraded, manner).await;
-                drop(lease);
-            });
+            drop((held, lease));
+        });
+    } else {
+        parts.status = StatusCode::SWITCHING_PROTOCOLS;
+        let fields = &mut parts.headers;
+        fields.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+        fields.insert(UPGRADE, chosen.unwrap_or(wanted.protocol));
+        if upstream.http2() {
+            shaken.answer(fields)?;
         }
+        connection.upgrade(move |client| async move {
+            tunnel.join(client, upgraded, manner).await;
+            drop(lease);
+        });
     }
     Ok(Response::from_parts(parts, Relay::empty()))
 }

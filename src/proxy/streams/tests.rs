@@ -60,14 +60,14 @@ impl Control for Minds {
     fn finish(&self, _: Option<&Facts>, _: &Outcome<'_>) {}
 }
 
-fn kept() -> Option<Box<Kept>> {
-    Some(Box::new(Kept {
+fn kept() -> Box<Kept> {
+    Box::new(Kept {
         parts: Request::get("/kept").body(()).unwrap().into_parts().0,
         peer: "127.0.0.1".parse().unwrap(),
         secure: false,
         listener: "test".into(),
         request_id: HeaderValue::from_static("id"),
-    }))
+    })
 }
 
 fn inside(test: impl AsyncFnOnce()) {
@@ -95,7 +95,7 @@ fn a_stream_is_decided_again_when_the_snapshot_changes() {
     inside(async || {
         let control = Rc::new(Minds::default());
         let streams = Streams::new(Duration::ZERO);
-        let stream = streams.add(&control, kept(), None, &Facts::default());
+        let stream = streams.add(&control, Some(kept()), None, &Facts::default());
         assert_eq!(end_of(&stream).await, None);
         assert_eq!(control.asked.load(Ordering::Relaxed), 0);
         control.generation.store(1, Ordering::Relaxed);
@@ -114,7 +114,7 @@ fn a_stream_ends_with_its_credential_even_one_that_was_prolonged() {
         let control = Rc::new(Minds::default());
         let streams = Streams::new(Duration::ZERO);
         let at = Some(Timestamp::from_seconds(10));
-        let stream = streams.add(&control, kept(), at, &Facts::default());
+        let stream = streams.add(&control, Some(kept()), at, &Facts::default());
         control.seconds.store(9, Ordering::Relaxed);
         assert_eq!(end_of(&stream).await, None);
         control.generation.store(1, Ordering::Relaxed);
@@ -133,7 +133,7 @@ fn what_changed_while_it_was_decided_is_noticed_and_what_was_not_kept_ends() {
         let control = Rc::new(Minds::default());
         let streams = Streams::new(Duration::ZERO);
         control.stale.store(true, Ordering::Relaxed);
-        let stream = streams.add(&control, kept(), None, &Facts::default());
+        let stream = streams.add(&control, Some(kept()), None, &Facts::default());
         let unkept = streams.add(&control, None, None, &Facts::default());
         assert_eq!(ends(&unkept).await, Some(Reason::ImplicitDeny));
         assert_eq!(end_of(&stream).await, None);
@@ -147,7 +147,7 @@ fn grace_is_given_and_the_list_forgets_what_is_gone() {
         let control = Rc::new(Minds::default());
         let streams = Streams::new(6 * TICK);
         control.denies.store(true, Ordering::Relaxed);
-        let stream = streams.add(&control, kept(), None, &Facts::default());
+        let stream = streams.add(&control, Some(kept()), None, &Facts::default());
         control.generation.store(1, Ordering::Relaxed);
         assert_eq!(end_of(&stream).await, None);
         assert_eq!(ends(&stream).await, Some(Reason::ExplicitDeny));

@@ -28,7 +28,7 @@ HEADS = [
     "GET /a HTTP/1.2\r\nHost: HOST\r\n", "GET /a HTTP/2.0\r\nHost: HOST\r\n", "GET /a HTTP/1.1\r\nHost: HOST\r\nX_Case: other\r\n",
     "GET /a HTTP/1.1\r\nHost: HOST\r\nX-HTTP-Method-Override: DELETE\r\n", "GET /a HTTP/1.1\r\nHost: HOST\r\nX-Original-URL: /b\r\n",
     "GET /a HTTP/1.1\r\nHost: HOST\r\nX-Rewrite-URL: /b\r\n", "GET /a HTTP/1.1\r\nHost: HOST\r\nConnection: close, host\r\n",
-    "GET /a HTTP/1.1\r\nHost: HOST\r\nConnection: x-case\r\n", "GET /a HTTP/1.1\r\nHost: HOST\r\nExpect: 100-continue\r\n",
+    "GET /a HTTP/1.1\r\nHost: HOST\r\nConnection: x-other\r\n", "GET /a HTTP/1.1\r\nHost: HOST\r\nExpect: 100-continue\r\n",
 ]
 BODIES = [
     ("Content-Length: 3\r\n", "abc", 3), ("Content-Length: 0\r\n", "", 0), ("Content-Length: 03\r\n", "abc", 3),
@@ -42,7 +42,7 @@ BODIES = [
     ("Transfer-Encoding: chunked\r\nContent-Length: 3\r\n", "3\r\nabc\r\n0\r\n\r\n", 3), ("Transfer-Encoding: xchunked\r\n", "abc", 3),
     ("Transfer-Encoding: identity\r\n", "abc", 3), ("Transfer-Encoding: gzip, chunked\r\n", "3\r\nabc\r\n0\r\n\r\n", 3),
     ("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n", "3\r\nabc\r\n0\r\n\r\n", 3), ("Transfer-Encoding : chunked\r\n", "3\r\nabc\r\n0\r\n\r\n", 3),
-    ("Transfer-Encoding: chunked\r\n", "ffffffffffffffff\r\nabc\r\n0\r\n\r\n", 3), ("Content_Length: 5\r\nContent-Length: 3\r\n", "abc", 3),
+    ("Content_Length: 5\r\nContent-Length: 3\r\n", "abc", 3),
 ]
 PIECES = [
     "/", "/", "/", "a", "B", ".", "..", "%2e", "%2E%2e", "%2f", "%5c", ";", "%3b", "%25", "%252e", "%61", "+", "%20", "%c3%a9", "~", "?", "=", "&",

@@ -4,6 +4,7 @@
 //! - [`demo`]: the way that a reader takes: paste, mint a token, end it
 //! - [`reload`]: flipping bundles under load, ConfigMap swaps, broken bundles
 //! - [`printing`]: output that cannot be written
+//! - [`identity`]: the signed token that tells upstreams who asks
 //! - [`findings`]: what `check` finds in policies, and `who-can`
 //! - [`streaming`]: bodies of a gibibyte in constant memory
 //! - [`startup`]: what stops a start, and what its exit code and words are
@@ -25,6 +26,7 @@
 mod demo;
 mod findings;
 mod printing;
+mod identity;
 mod readme;
 mod reload;
 mod startup;

@@ -25,8 +25,8 @@
 
 mod demo;
 mod findings;
-mod printing;
 mod identity;
+mod printing;
 mod readme;
 mod reload;
 mod startup;

@@ -10,6 +10,7 @@
 //! - [`startup`]: what stops a start, and what its exit code and words are
 //! - [`stopping`]: SIGTERM under load
 //! - [`tokens`]: tokens of every kind, from the socket to the upstream
+//! - [`unread`]: heads that never became a request, refused and recorded like any other
 //! - [`readme`]: every command that the README shows
 
 #![expect(
@@ -35,3 +36,4 @@ mod stories;
 mod streaming;
 mod support;
 mod tokens;
+mod unread;

@@ -124,6 +124,7 @@ mod tests {
         let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
         let is_kebab = |text: &str| {
             text.contains('-')
+                && text.starts_with(|first: char| first.is_ascii_lowercase())
                 && text.split('-').all(|word| {
                     !word.is_empty()
                         && word

@@ -77,22 +77,22 @@ fn condition() -> impl Strategy<Value = String> {
         })
 }
 
-fn statement() -> impl Strategy<Value = String> {
+/// `sided`: it names a principal.
+fn statement(sided: bool) -> impl Strategy<Value = String> {
     (
-        any::<bool>(),
         any::<bool>(),
         prop::bool::weighted(0.2),
         prop::bool::weighted(0.2),
         prop::collection::vec(actions(), 1..3),
         prop::collection::vec(resources(), 1..3),
         prop::option::weighted(0.4, condition()),
-        prop::option::of(select(vec!["\"*\"", "{\"AWS\":\"111111111111\"}", "{\"AWS\":[\"111111111111\",\"arn:aws:iam::111111111111:user/ann\"]}", "{\"AWS\":\"222222222222\"}"])),
+        select(vec!["\"*\"", "{\"AWS\":\"111111111111\"}", "{\"AWS\":[\"111111111111\",\"arn:aws:iam::111111111111:user/ann\"]}", "{\"AWS\":\"222222222222\"}"]),
     )
-        .prop_map(|(deny, _, no_action, no_resource, actions, resources, condition, principal)| {
+        .prop_map(move |(deny, no_action, no_resource, actions, resources, condition, principal)| {
             let not = |negated: bool| if negated { "Not" } else { "" };
             let effect = if deny { "Deny" } else { "Allow" };
             let condition = condition.map_or_else(String::new, |text| format!(",\"Condition\":{text}"));
-            let principal = principal.map_or_else(String::new, |text| format!(",\"Principal\":{text}"));
+            let principal = if sided { format!(",\"Principal\":{principal}") } else { String::new() };
             format!(
                 "{{\"Effect\":\"{effect}\",\"{}Action\":{},\"{}Resource\":{}{condition}{principal}}}",
                 not(no_action), serde_json::json!(actions), not(no_resource), serde_json::json!(resources)
@@ -139,20 +139,19 @@ fn applies(statement: &Statement, ask: &Ask<'_>) -> bool {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(4_000))]
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
 
     /// Whatever is claimed of two statements is so for every request.
     #[test]
     fn what_is_covered_is_matched(
-        (kind, first, second) in (any::<bool>(), statement(), statement()),
+        (sided, first, second) in any::<bool>()
+            .prop_flat_map(|sided| (Just(sided), statement(sided), statement(sided))),
         requests in prop::collection::vec((
             "[st]:[ab]{0,4}", "(arn:aws:s:a::[ab/*]{0,5}|arn:aws:s:a::(user|A/b|a)[ab]?|arn:aws:s:a:b:c|\\*)", context(), any::<bool>(),
-        ), 1..40),
+        ), 1..30),
     ) {
         let text = format!(r#"{{"Version":"2012-10-17","Statement":[{first},{second}]}}"#);
         // A resource-based policy names principals, an identity-based one none.
-        let sided = kind && first.contains("Principal") && second.contains("Principal");
-        prop_assume!(sided || !(first.contains("Principal") || second.contains("Principal")));
         let kind = if sided { Kind::Resource } else { Kind::Identity };
         let Ok(document) = parse(&text, kind, "t") else {
             return Ok(());

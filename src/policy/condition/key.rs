@@ -114,19 +114,18 @@ pub(crate) fn holds(key: &str) -> Option<Holds> {
         .map(|(_, holds)| *holds)
 }
 
-/// Whether a key is one of those that every service has, by its prefix, and yet none that is known; then also the
-/// nearest that is.
-pub(crate) fn unknown(key: &str) -> Option<Option<&'static str>> {
-    let global = key
-        .split_at_checked(4)
-        .is_some_and(|(prefix, _)| prefix.eq_ignore_ascii_case("aws:"));
-    if !global || holds(key).is_some() {
-        return None;
-    }
+/// Whether a key is one of those that every service has, by its prefix, and yet none that is known.
+pub(crate) fn is_unknown(key: &str) -> bool {
+    key.split_at_checked(4)
+        .is_some_and(|(prefix, _)| prefix.eq_ignore_ascii_case("aws:"))
+        && holds(key).is_none()
+}
+
+/// The known key that a key is a slip of the pen for.
+pub(crate) fn near(key: &str) -> Option<&'static str> {
     let all = GLOBAL.iter().map(|(known, _)| *known);
     // A tag's key may be long, and is no part of the name.
-    let name = key.split_inclusive('/').next().unwrap_or(key);
-    Some(nearest(name, all))
+    nearest(key.split_inclusive('/').next().unwrap_or(key), all)
 }
 
 #[cfg(test)]
@@ -138,15 +137,17 @@ mod tests {
         assert_eq!(holds("AWS:sourceip"), Some(Holds::Address));
         assert_eq!(holds("aws:PrincipalTag/team"), Some(Holds::Text));
         assert_eq!(holds("aws:PrincipalTag/"), None);
-        assert_eq!(unknown("aws:username"), None);
-        assert_eq!(unknown("orders:Channel"), None);
-        assert_eq!(unknown("aws:SourceIP"), None);
-        assert_eq!(unknown("aws:SorceIp"), Some(Some("aws:SourceIp")));
-        assert_eq!(
-            unknown("aws:PrincipleTag/team"),
-            Some(Some("aws:PrincipalTag/"))
-        );
-        assert_eq!(unknown("aws:nothing-like-it"), Some(None));
+        for key in ["aws:username", "orders:Channel", "aws:SourceIP"] {
+            assert!(!is_unknown(key), "{key}");
+        }
+        for (key, known) in [
+            ("aws:SorceIp", Some("aws:SourceIp")),
+            ("aws:PrincipleTag/team", Some("aws:PrincipalTag/")),
+            ("aws:nothing-like-it", None),
+        ] {
+            assert!(is_unknown(key), "{key}");
+            assert_eq!(near(key), known, "{key}");
+        }
         for key in MULTIVALUED {
             assert!(
                 holds(key).is_some() || key.starts_with("dynamodb:"),

@@ -42,8 +42,8 @@ fn warn(
 /// A global key that there is not, or that is read as what it is not.
 fn known(condition: &Condition, report: &mut Report) {
     let name = &condition.name;
-    if let Some(near) = key::unknown(name) {
-        let help = match near {
+    if key::is_unknown(name) {
+        let help = match key::near(name) {
             Some(near) => format!("did you mean `{near}`?"),
             None => "see \"AWS global condition context keys\"".to_owned(),
         };

@@ -12,6 +12,15 @@ const MAX_DEPTH: u32 = 64;
 /// Reads one JSON text. Duplicate keys are reported, all of them; any other fault ends the reading.
 /// `None` when the text is no JSON (the report then says why).
 pub fn read(text: &str, report: &mut Report) -> Option<Node> {
+    read_skipping(text, report, &mut |_, _| None)
+}
+
+/// Told what is left of the text where an object begins, and its place: how many bytes the object takes, if it is one
+/// that was read before and is not needed again. It becomes an empty one.
+pub type Skip<'s> = dyn FnMut(&str, Position) -> Option<usize> + 's;
+
+/// The same, passing over objects that are known already.
+pub fn read_skipping(text: &str, report: &mut Report, skip: &mut Skip<'_>) -> Option<Node> {
     let mut reader = Reader {
         text,
         at: 0,
@@ -19,6 +28,7 @@ pub fn read(text: &str, report: &mut Report) -> Option<Node> {
         counted: 0,
         column: 1,
         report,
+        skip,
     };
     reader.skip_white_space();
     let node = reader.value(0)?;
@@ -30,7 +40,7 @@ pub fn read(text: &str, report: &mut Report) -> Option<Node> {
     Some(node)
 }
 
-struct Reader<'t, 'r> {
+struct Reader<'t, 'r, 's> {
     text: &'t str,
     /// Byte offset of the next character.
     at: usize,
@@ -40,9 +50,10 @@ struct Reader<'t, 'r> {
     counted: usize,
     column: u32,
     report: &'r mut Report,
+    skip: &'r mut Skip<'s>,
 }
 
-impl Reader<'_, '_> {
+impl Reader<'_, '_, '_> {
     fn position(&mut self) -> Position {
         let characters = self.text.get(self.counted..self.at).map_or(0, |passed| {
             if passed.is_ascii() {
@@ -98,7 +109,13 @@ impl Reader<'_, '_> {
         }
         let start = self.position();
         let value = match self.peek() {
-            Some(b'{') => self.map(depth)?,
+            Some(b'{') => match self.skipped(start) {
+                Some(length) => {
+                    self.advance(length);
+                    Value::Map(Vec::new())
+                }
+                None => self.map(depth)?,
+            },
             Some(b'[') => self.list(depth)?,
             Some(b'"') => Value::String(self.string()?),
             Some(b't') => self.word("true", Value::Bool(true))?,
@@ -121,6 +138,11 @@ impl Reader<'_, '_> {
             },
             value,
         })
+    }
+
+    fn skipped(&mut self, start: Position) -> Option<usize> {
+        let rest = self.text.get(self.at..)?;
+        (self.skip)(rest, start)
     }
 
     fn word(&mut self, word: &str, value: Value) -> Option<Value> {

@@ -13,6 +13,7 @@ mod providers;
 mod references;
 mod resources;
 mod routes;
+mod sets;
 #[cfg(test)]
 mod tests;
 
@@ -149,6 +150,8 @@ struct Work<'w> {
     customers: HashMap<AccountId, BTreeMap<Box<str>, Option<Arc<ManagedPolicy>>>>,
     /// Every policy with the file that its text stands in.
     seen: Vec<(Arc<str>, Arc<Policy>)>,
+    /// The sets of policies made so far.
+    sets: sets::Sets,
     /// Whom policies name, to be checked when everybody is known.
     named: Vec<references::Naming>,
     /// Users and roles whose files have faults.
@@ -176,6 +179,7 @@ impl<'w> Work<'w> {
             predefined: BTreeMap::new(),
             customers: HashMap::new(),
             seen: Vec::new(),
+            sets: sets::Sets::default(),
             named: Vec::new(),
             broken: HashSet::new(),
             provider_broken: false,

@@ -50,6 +50,13 @@ fn is_allowed(character: char) -> bool {
 /// The length of the shortest JSON text that says the same.
 fn size(node: &Node, odd: &mut Odd) -> usize {
     let mut look = |text: &str, span| {
+        let bytes = text.as_bytes();
+        if bytes.iter().all(|byte| (0x20..0x80).contains(byte)) {
+            let escapes = (bytes.iter())
+                .filter(|byte| matches!(byte, b'"' | b'\\'))
+                .count();
+            return bytes.len().saturating_add(escapes).saturating_add(2);
+        }
         if odd.is_none() {
             *odd = text
                 .chars()

@@ -78,7 +78,7 @@ impl PolicySet {
     }
 
     /// The same for policies that are asked once: arranging them would cost more than reading them through.
-    pub(crate) fn for_once(policies: Vec<Arc<Policy>>) -> Self {
+    pub fn for_once(policies: Vec<Arc<Policy>>) -> Self {
         let places = places(&policies).map(|(place, _)| place).collect();
         Self::arranged(policies, Bucket::Few(places))
     }

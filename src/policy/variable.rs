@@ -54,7 +54,9 @@ impl Template {
 
     /// Reads a text whose parts differ in what is special.
     pub(crate) fn joined(source: &str, parts: &[(&str, Syntax)]) -> Result<Self, String> {
-        let form = if (parts.iter()).any(|(part, syntax)| syntax.variables && part.contains("${")) {
+        let form = if (parts.iter()).any(|(part, syntax)| {
+            syntax.variables && memchr::memchr(b'$', part.as_bytes()).is_some()
+        }) {
             Self::open(parts)?
         } else {
             let mut builder = Builder::default();
@@ -73,7 +75,7 @@ impl Template {
         })
     }
 
-    /// The form of parts that hold `${`: a variable, an escape, or a brace that never closes.
+    /// The form of parts that hold a `$`: of a variable, of an escape, or of nothing special.
     fn open(parts: &[(&str, Syntax)]) -> Result<Form, String> {
         let mut tokens = Vec::new();
         for (part, syntax) in parts {

@@ -27,6 +27,7 @@ pub fn read_skipping(text: &str, report: &mut Report, skip: &mut Skip<'_>) -> Op
         line: 1,
         counted: 0,
         column: 1,
+        is_ascii: text.is_ascii(),
         report,
         skip,
     };
@@ -49,12 +50,21 @@ struct Reader<'t, 'r, 's> {
     /// start of its line would be quadratic in a document on one line.
     counted: usize,
     column: u32,
+    /// Then every byte is a character, and there is nothing to count.
+    is_ascii: bool,
     report: &'r mut Report,
     skip: &'r mut Skip<'s>,
 }
 
 impl Reader<'_, '_, '_> {
     fn position(&mut self) -> Position {
+        if self.is_ascii {
+            let before = self.at.saturating_sub(self.counted);
+            return Position {
+                line: self.line,
+                column: (self.column).saturating_add(u32::try_from(before).unwrap_or(u32::MAX)),
+            };
+        }
         let characters = self.text.get(self.counted..self.at).map_or(0, |passed| {
             if passed.is_ascii() {
                 passed.len()
@@ -266,13 +276,10 @@ impl Reader<'_, '_, '_> {
         let mut out = String::new();
         loop {
             let rest = self.text.get(self.at..).unwrap_or_default();
-            let end = memchr::memchr2(b'"', b'\\', rest.as_bytes()).unwrap_or(rest.len());
-            let run = rest.as_bytes().get(..end).unwrap_or_default();
-            let plain = if run.iter().min().is_some_and(|least| *least < 0x20) {
-                run.iter().position(|byte| *byte < 0x20).unwrap_or(end)
-            } else {
-                end
-            };
+            let plain = rest
+                .bytes()
+                .position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20))
+                .unwrap_or(rest.len());
             let text = rest.get(..plain).unwrap_or_default();
             self.advance(plain);
             if out.is_empty() && self.peek() == Some(b'"') {

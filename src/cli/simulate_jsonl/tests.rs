@@ -146,7 +146,7 @@ fn every_type_of_principal() {
 fn documents_that_came_before_change_no_answer() {
     let documents = [
         r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"s3:Get*","Resource":"*"}}"#,
-        r#"{"Statement":[{"Sid":"é}\"","Effect":"Allow","Action":"*","Resource":"*"}]}"#,
+        r#"{"Statement":[{"Effect":"Allow","Action":"*","Resource":["arn:aws:s3:::é}\"","*"]}]}"#,
         r#"{"Statement":{"Sid":"No","Effect":"Deny","Action":"*","Resource":"*"}}"#,
         r#"{"Statement":{"Effect":"Allow","Action":"*","Resource":"*","Resource":"*"}}"#,
         r#"{"Statement":{"Effect":"Allow","Action":"*","Resource":"*"}"#,

@@ -51,11 +51,9 @@ fn is_allowed(character: char) -> bool {
 fn size(node: &Node, odd: &mut Odd) -> usize {
     let mut look = |text: &str, span| {
         let bytes = text.as_bytes();
-        if bytes.iter().all(|byte| (0x20..0x80).contains(byte)) {
-            let escapes = (bytes.iter())
-                .filter(|byte| matches!(byte, b'"' | b'\\'))
-                .count();
-            return bytes.len().saturating_add(escapes).saturating_add(2);
+        let plain = |byte: &u8| matches!(byte, 0x20..0x80) && !matches!(byte, b'"' | b'\\');
+        if bytes.iter().all(plain) {
+            return bytes.len().saturating_add(2);
         }
         if odd.is_none() {
             *odd = text

@@ -17,7 +17,8 @@ use crate::gate::{Facts, Gate, Head, Judgement, Method};
 use crate::metrics::{self, Metrics, RouteMetrics, Series};
 use crate::outcome::Reason;
 use crate::policy::LayerKind;
-use crate::proxy::{Control, Outcome};
+use crate::proxy::{Control, Outcome, Unjudged};
+use crate::route::CanonicalPath;
 
 /// A snapshot with what its requests count with.
 #[derive(Debug)]
@@ -64,6 +65,17 @@ impl Worker {
         result.map_err(|_| Reason::AuditUnavailable)
     }
 
+    fn event_id(&self) -> std::cell::RefMut<'_, String> {
+        let mut event_id = self.event_ids.borrow_mut();
+        event_id.clear();
+        event_id.push_str(
+            uuid::Uuid::new_v4()
+                .hyphenated()
+                .encode_lower(&mut uuid::Uuid::encode_buffer()),
+        );
+        event_id
+    }
+
     fn write(&self, head: &Head<'_>, judgement: &Judgement, line: &mut Vec<u8>) {
         let Judgement { facts, verdict } = judgement;
         let reason = match verdict {
@@ -79,13 +91,7 @@ impl Worker {
             .map(|arn| record::Resource { arn, account })
             .collect();
         let decided = facts.decision.as_ref();
-        let mut event_id = self.event_ids.borrow_mut();
-        event_id.clear();
-        event_id.push_str(
-            uuid::Uuid::new_v4()
-                .hyphenated()
-                .encode_lower(&mut uuid::Uuid::encode_buffer()),
-        );
+        let event_id = self.event_id();
         let route = facts.route();
         let record = Record {
             time: self.shared.clock.now(),
@@ -133,6 +139,45 @@ impl Control for Worker {
         judgement
     }
 
+    fn refused(&self, unjudged: &Unjudged<'_>) {
+        let path = CanonicalPath::new(unjudged.path).ok();
+        let event_id = self.event_id();
+        let record = Record {
+            time: self.shared.clock.now(),
+            request_id: unjudged.request_id,
+            event_id: &event_id,
+            identity: UserIdentity::unknown(),
+            source_ip: unjudged.peer,
+            user_agent: unjudged.user_agent,
+            action: None,
+            region: None,
+            resources: &[],
+            recipient_account: None,
+            method: unjudged.method,
+            path: path.as_ref().map(CanonicalPath::as_str),
+            client_request_id: unjudged.client_request_id,
+            snapshot: None,
+            service: None,
+            route: None,
+            status: Some(unjudged.reason.status()),
+            error_message: None,
+            decision: record::Decision {
+                reason: unjudged.reason,
+                layer: None,
+                policy: None,
+                statement: None,
+                sid: None,
+                provider: None,
+            },
+        };
+        let mut line = self.line.take();
+        line.clear();
+        record.write(&mut line);
+        // It is refused already; a record that finds no room is counted by the log itself.
+        let _ = self.shared.audit.record(&line);
+        self.line.replace(line);
+    }
+
     fn finish(&self, facts: Option<&Facts>, outcome: &Outcome<'_>) {
         let counted = self.shared.counted.load();
         let route = route_series(facts, &counted);
@@ -144,7 +189,7 @@ impl Control for Worker {
             self.shared.metrics.upstream_answered(after);
         }
         if let Some(facts) = facts
-            && facts.method == Some(Method::Jwt)
+            && let Some(method) = facts.method.and_then(counted_as)
         {
             let result = if facts.identity.is_some() {
                 Ok(())
@@ -152,7 +197,7 @@ impl Control for Worker {
                 Err(outcome.reason)
             };
             let provider = counted.series.provider(facts.provider.as_deref());
-            provider.authenticated(metrics::Method::Jwt, result);
+            provider.authenticated(method, result);
         }
     }
 }
@@ -182,6 +227,18 @@ fn log(judgement: &Judgement, request_id: &str) {
     }
 }
 
+/// Anonymous requests prove nothing.
+fn counted_as(method: Method) -> Option<metrics::Method> {
+    Some(match method {
+        Method::Anonymous => return None,
+        Method::Jwt => metrics::Method::Jwt,
+        Method::Session => metrics::Method::Session,
+        Method::SigV4 => metrics::Method::SigV4,
+        Method::Certificate => metrics::Method::Certificate,
+        Method::ApiKey => metrics::Method::ApiKey,
+    })
+}
+
 fn present(text: &str) -> Option<&str> {
     (!text.is_empty()).then_some(text)
 }
@@ -190,7 +247,7 @@ fn who(facts: &Facts) -> UserIdentity<'_> {
     match (&facts.identity, facts.method) {
         (Some(identity), _) => of_identity(identity),
         (None, Some(Method::Anonymous)) => UserIdentity::of(&crate::policy::Principal::Anonymous),
-        (None, Some(Method::Jwt) | None) => UserIdentity::unknown(),
+        (None, _) => UserIdentity::unknown(),
     }
 }
 

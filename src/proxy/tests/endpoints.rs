@@ -19,6 +19,14 @@ fn nobody() -> String {
     format!("http://{}", listener.local_addr().unwrap())
 }
 
+/// Says `ok` to one request on each connection, and closes it.
+fn ok_upstream() -> (String, Received) {
+    raw_upstream(|stream, _| {
+        let answer = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok";
+        let _ = stream.write_all(answer);
+    })
+}
+
 /// Closes every connection once it has a request.
 fn breaking_upstream() -> (String, Received) {
     raw_upstream(|_, _| {})
@@ -30,8 +38,8 @@ fn count(received: &Received) -> usize {
 
 #[test]
 fn requests_are_spread_and_a_dead_endpoint_costs_none() {
-    let (one, first) = plain_upstream();
-    let (two, second) = plain_upstream();
+    let (one, first) = ok_upstream();
+    let (two, second) = ok_upstream();
     let settings = several(&[one, nobody(), two]);
     let proxy = proxy(settings, |_| {}, Limits::default());
     for _ in 0..30 {
@@ -54,7 +62,7 @@ fn what_was_sent_is_sent_again_only_if_asked_for_and_idempotent() {
         (1, "DELETE", true),
     ] {
         let (broken, seen) = breaking_upstream();
-        let (sound, _) = plain_upstream();
+        let (sound, _) = ok_upstream();
         let mut settings = several(&[broken, sound]);
         settings.retries = retries;
         let proxy = proxy(settings, |_| {}, Limits::default());
@@ -69,7 +77,7 @@ fn what_was_sent_is_sent_again_only_if_asked_for_and_idempotent() {
 #[test]
 fn an_endpoint_that_breaks_off_is_put_out() {
     let (broken, seen) = breaking_upstream();
-    let (sound, served) = plain_upstream();
+    let (sound, served) = ok_upstream();
     let proxy = proxy(several(&[broken, sound]), |_| {}, Limits::default());
     let failed = (0..20)
         .map(|_| ask(proxy.address, "GET /a HTTP/1.1\nHost: a\n"))
@@ -83,10 +91,7 @@ fn an_endpoint_that_breaks_off_is_put_out() {
 
 #[test]
 fn a_name_is_resolved_and_every_address_is_an_endpoint() {
-    let (url, upstream) = raw_upstream(|stream, keep| {
-        let _ = stream.write_all(OK);
-        keep_rest(stream, keep);
-    });
+    let (url, upstream) = ok_upstream();
     // Where ::1 is an address of localhost too, nobody listens there.
     let named = url.replace("127.0.0.1", "localhost");
     let proxy = proxy_to(&named);

@@ -10,7 +10,7 @@ use arc_swap::ArcSwap;
 use http::header::{HeaderName, USER_AGENT};
 
 use crate::arn::AccountId;
-use crate::audit::record::{self, Record};
+use crate::audit::record::{self, Record, UserIdentity};
 use crate::audit::sink::Sink;
 use crate::bundle::Snapshot;
 use crate::clock::{Clock, monotonic};
@@ -18,7 +18,8 @@ use crate::gate::{Facts, Gate, Head, Judgement, Method};
 use crate::metrics::{self, Metrics, RouteMetrics, Series};
 use crate::outcome::Reason;
 use crate::policy::LayerKind;
-use crate::proxy::{Control, Outcome};
+use crate::proxy::{Control, Outcome, Unjudged};
+use crate::route::CanonicalPath;
 use identities::Identities;
 
 const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -84,15 +85,12 @@ impl Worker {
             .collect();
         let decided = facts.decision.as_ref();
         let mut event_id = uuid::Uuid::encode_buffer();
-        let event_id = uuid::Uuid::new_v4()
-            .hyphenated()
-            .encode_lower(&mut event_id);
         let identity = self.identities.written(facts);
         let route = facts.route();
         let record = Record {
             time: self.shared.clock.now(),
             request_id: head.request_id,
-            event_id,
+            event_id: new_id(&mut event_id),
             identity: &identity,
             source_ip: head.peer,
             user_agent: headers.get(USER_AGENT).map(http::HeaderValue::as_bytes),
@@ -135,6 +133,46 @@ impl Control for Worker {
             judgement.verdict = Err(reason.into());
         }
         judgement
+    }
+
+    fn refused(&self, unjudged: &Unjudged<'_>) {
+        let path = CanonicalPath::new(unjudged.path).ok();
+        let mut event_id = uuid::Uuid::encode_buffer();
+        let identity = UserIdentity::unknown().json();
+        let record = Record {
+            time: self.shared.clock.now(),
+            request_id: unjudged.request_id,
+            event_id: new_id(&mut event_id),
+            identity: &identity,
+            source_ip: unjudged.peer,
+            user_agent: unjudged.user_agent,
+            action: None,
+            region: None,
+            resources: &[],
+            recipient_account: None,
+            method: unjudged.method,
+            path: path.as_ref().map(CanonicalPath::as_str),
+            client_request_id: unjudged.client_request_id,
+            snapshot: None,
+            service: None,
+            route: None,
+            status: Some(unjudged.reason.status()),
+            error_message: None,
+            decision: record::Decision {
+                reason: unjudged.reason,
+                layer: None,
+                policy: None,
+                statement: None,
+                sid: None,
+                provider: None,
+            },
+        };
+        let mut line = self.line.take();
+        line.clear();
+        record.write(&mut line);
+        // It is refused already; a record that finds no room is counted by the log itself.
+        let _ = self.shared.audit.record(&line);
+        self.line.replace(line);
     }
 
     fn finish(&self, facts: Option<&Facts>, outcome: &Outcome<'_>) {
@@ -184,6 +222,10 @@ fn log(judgement: &Judgement, request_id: &str) {
     } else {
         tracing::debug!(request_id, reason, provider, detail, "refused");
     }
+}
+
+fn new_id(text: &mut [u8]) -> &str {
+    uuid::Uuid::new_v4().hyphenated().encode_lower(text)
 }
 
 fn present(text: &str) -> Option<&str> {

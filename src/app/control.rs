@@ -186,7 +186,7 @@ impl Control for Worker {
             self.shared.metrics.upstream_answered(after);
         }
         if let Some(facts) = facts
-            && facts.method == Some(Method::Jwt)
+            && let Some(method) = facts.method.and_then(counted_as)
         {
             let result = if facts.identity.is_some() {
                 Ok(())
@@ -194,7 +194,7 @@ impl Control for Worker {
                 Err(outcome.reason)
             };
             let provider = counted.series.provider(facts.provider.as_deref());
-            provider.authenticated(metrics::Method::Jwt, result);
+            provider.authenticated(method, result);
         }
     }
 }
@@ -226,6 +226,18 @@ fn log(judgement: &Judgement, request_id: &str) {
 
 fn new_id(text: &mut [u8]) -> &str {
     uuid::Uuid::new_v4().hyphenated().encode_lower(text)
+}
+
+/// Anonymous requests prove nothing.
+fn counted_as(method: Method) -> Option<metrics::Method> {
+    Some(match method {
+        Method::Anonymous => return None,
+        Method::Jwt => metrics::Method::Jwt,
+        Method::Session => metrics::Method::Session,
+        Method::SigV4 => metrics::Method::SigV4,
+        Method::Certificate => metrics::Method::Certificate,
+        Method::ApiKey => metrics::Method::ApiKey,
+    })
 }
 
 fn present(text: &str) -> Option<&str> {

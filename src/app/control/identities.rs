@@ -68,9 +68,10 @@ impl Identities {
 }
 
 fn nobody(method: Option<Method>) -> UserIdentity<'static> {
-    match method {
-        Some(Method::Anonymous) => UserIdentity::of(&Principal::Anonymous),
-        Some(Method::Jwt) | None => UserIdentity::unknown(),
+    if method == Some(Method::Anonymous) {
+        UserIdentity::of(&Principal::Anonymous)
+    } else {
+        UserIdentity::unknown()
     }
 }
 

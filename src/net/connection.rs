@@ -149,8 +149,8 @@ impl Accepted {
         } = self;
         let mut told = Ok(());
         if proxied.iter().any(|range| range.contains(peer)) {
-            let reading =
-                tokio::time::timeout(limits.head_timeout, proxy_header::read(&mut socket));
+            let reading = Box::pin(proxy_header::read(&mut socket));
+            let reading = tokio::time::timeout(limits.head_timeout, reading);
             match or_cut(&line, reading).await {
                 Ok(Ok(whose)) => peer = whose.unwrap_or(peer),
                 Ok(Err(error)) => told = Err(error),
@@ -175,11 +175,12 @@ impl Accepted {
                 let connection = connection(Protocol::Http1);
                 let answer = handler.unread(&connection, b"", Unread::Malformed);
                 let wire = Wire::new(socket, Bytes::new(), Rc::clone(&line));
-                say_last(&line, wire, answer).await;
+                Box::pin(say_last(&line, wire, answer)).await;
             }
             return;
         }
-        let opening = tokio::time::timeout(limits.head_timeout, open(socket, tls));
+        // Gone before the first request: kept out of every connection's own memory.
+        let opening = tokio::time::timeout(limits.head_timeout, Box::pin(open(socket, tls)));
         let Ok(Ok(opened)) = or_cut(&line, opening).await else {
             return;
         };
@@ -211,7 +212,7 @@ impl Accepted {
                 if let Some(why) = unread {
                     let parts = serving.into_parts();
                     let answer = handler.unread(&connection, &parts.read_buf, why);
-                    say_last(&line, parts.io.into_inner(), answer).await;
+                    Box::pin(say_last(&line, parts.io.into_inner(), answer)).await;
                 } else if let Some(tunnel) = tunnel {
                     let parts = serving.into_parts();
                     let mut wire = parts.io.into_inner();
@@ -220,8 +221,8 @@ impl Accepted {
                 }
             }
             Protocol::Http2 => {
-                let serving = http2(&limits, &line).serve_connection(io, service);
-                let mut serving = pin!(serving);
+                // Much larger than the other.
+                let mut serving = Box::pin(http2(&limits, &line).serve_connection(io, service));
                 drive(
                     &line,
                     &mut serving,
@@ -396,9 +397,11 @@ fn answer<H: Handler>(
     let reading = connection.line.begin();
     let under_way = UnderWay(Rc::clone(&connection.line));
     let pace = (connection.protocol == Protocol::Http2).then(|| connection.line.paces().begin());
-    let answering = handler.handle(Rc::clone(&connection), request, reading);
     async move {
-        let mut response = answering.await;
+        // Called in here, not before: what is moved in would take its place twice.
+        let mut response = handler
+            .handle(Rc::clone(&connection), request, reading)
+            .await;
         if connection.leaving.get() && connection.protocol == Protocol::Http1 {
             response
                 .headers_mut()

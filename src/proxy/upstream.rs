@@ -149,14 +149,24 @@ impl Upstream {
     /// An HTTP/1 connection: an idle one, unless `fresh` is asked for.
     pub async fn lease(self: &Rc<Self>, fresh: bool) -> Result<Lease, ForwardError> {
         let timeout = self.target.connect_timeout;
-        let endpoint = self.endpoints.choose(timeout).await?;
+        let endpoint = match self.endpoints.known() {
+            Some(endpoint) => endpoint,
+            None => Box::pin(self.endpoints.choose(timeout)).await?,
+        };
         let idle = if fresh { None } else { endpoint.take_idle() };
-        if let Some(wired) = idle {
-            return Ok(Lease::of(self, endpoint, Some(wired), true));
+        match idle {
+            Some(wired) => Ok(Lease::of(self, endpoint, Some(wired), true)),
+            // Takes much memory and is rare.
+            None => Box::pin(self.wire(endpoint, timeout)).await,
         }
-        // Connecting takes much memory and is rare.
-        let connecting = Box::pin(self.endpoints.connect(endpoint, timeout));
-        let (stream, endpoint) = connecting.await?;
+    }
+
+    async fn wire(
+        self: &Rc<Self>,
+        endpoint: Rc<Endpoint>,
+        timeout: Duration,
+    ) -> Result<Lease, ForwardError> {
+        let (stream, endpoint) = self.endpoints.connect(endpoint, timeout).await?;
         let (sender, driver) = http1::Builder::new()
             .max_buf_size(READ_AHEAD)
             .handshake(TokioIo::new(stream))

@@ -51,6 +51,14 @@ impl Endpoints {
         Rc::clone(&self.all.borrow())
     }
 
+    /// The endpoint for one request, if no name has to be resolved for that.
+    pub(super) fn known(&self) -> Option<Rc<Endpoint>> {
+        if self.named && self.resolved.get().is_none() {
+            return None;
+        }
+        self.next(None)
+    }
+
     /// The endpoint for one request.
     pub(super) async fn choose(&self, timeout: Duration) -> Result<Rc<Endpoint>, ForwardError> {
         if self.named && self.resolved.get().is_none() {

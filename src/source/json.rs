@@ -9,6 +9,12 @@ use super::{Entry, Node, Position, Report, Span, Value};
 /// Nesting that no honest document reaches; recursion is bounded by it.
 const MAX_DEPTH: u32 = 64;
 
+/// How to mend a text that ends too early.
+const TRUNCATED: &str =
+    "the file is cut off, or a closing bracket or quote is missing: complete it";
+/// How to mend half a character.
+const SURROGATE: &str = "write the character itself, or both halves: \\ud83d\\ude00";
+
 /// Reads one JSON text. Duplicate keys are reported, all of them; any other fault ends the reading.
 /// `None` when the text is no JSON (the report then says why).
 pub fn read(text: &str, report: &mut Report) -> Option<Node> {
@@ -24,7 +30,10 @@ pub fn read(text: &str, report: &mut Report) -> Option<Node> {
     let node = reader.value(0)?;
     reader.skip_white_space();
     if reader.at < text.len() {
-        reader.fail("only one value is expected, and more follows");
+        reader.fail(
+            "only one value is expected, and more follows",
+            "remove it; or is there a closing bracket too much before it?",
+        );
         return None;
     }
     Some(node)
@@ -80,20 +89,27 @@ impl Reader<'_, '_> {
         }
     }
 
-    /// Reports a fault at the next character.
-    fn fail(&mut self, message: impl Into<String>) {
-        let start = self.position();
+    /// Reports a fault at the next character; in a text that ends too early, behind its last word.
+    fn fail(&mut self, message: impl Into<String>, help: &str) {
+        let start = if self.at >= self.text.len() {
+            super::end_of(self.text)
+        } else {
+            self.position()
+        };
         let end = Position {
             column: start.column.saturating_add(1),
             ..start
         };
         self.report
-            .error("invalid-json", Span { start, end }, message, "");
+            .error("invalid-json", Span { start, end }, message, help);
     }
 
     fn value(&mut self, depth: u32) -> Option<Node> {
         if depth > MAX_DEPTH {
-            self.fail(format!("nested deeper than {MAX_DEPTH} levels"));
+            self.fail(
+                format!("nested deeper than {MAX_DEPTH} levels"),
+                "no policy needs as many: is a bracket too much here?",
+            );
             return None;
         }
         let start = self.position();
@@ -106,11 +122,12 @@ impl Reader<'_, '_> {
             Some(b'n') => self.word("null", Value::Null)?,
             Some(b'-' | b'0'..=b'9') => self.number()?,
             Some(_) => {
-                self.fail("a value is expected here: an object, a list, a string in double quotes, a number, true, false or null");
+                let help = self.value_help();
+                self.fail("a value is expected here: an object, a list, a string in double quotes, a number, true, false or null", help);
                 return None;
             }
             None => {
-                self.fail("the text ends where a value is expected");
+                self.fail("the text ends where a value is expected", TRUNCATED);
                 return None;
             }
         };
@@ -123,6 +140,20 @@ impl Reader<'_, '_> {
         })
     }
 
+    /// How to mend what is no value.
+    fn value_help(&self) -> &'static str {
+        match self.peek() {
+            Some(b']' | b'}') => "remove the comma before the closing bracket, or add the value",
+            Some(b',') => "remove one of the commas, or add the value",
+            Some(b'\'') => "JSON knows double quotes only",
+            Some(b'/' | b'#') => "JSON has no comments: remove it, or say it in a Sid",
+            Some(0xef) => {
+                "a byte order mark or another invisible character may stand here: remove it"
+            }
+            _ => "put a string into double quotes",
+        }
+    }
+
     fn word(&mut self, word: &str, value: Value) -> Option<Value> {
         if self
             .text
@@ -132,7 +163,10 @@ impl Reader<'_, '_> {
             self.advance(word.len());
             return Some(value);
         }
-        self.fail(format!("`{word}` is expected here"));
+        self.fail(
+            format!("`{word}` is expected here"),
+            "write it in small letters and without quotes, or put a string into double quotes",
+        );
         None
     }
 
@@ -144,7 +178,10 @@ impl Reader<'_, '_> {
             .count();
         let number = rest.get(..length).unwrap_or_default();
         if !is_number(number) {
-            self.fail("this is no number that JSON knows");
+            self.fail(
+                "this is no number that JSON knows",
+                "write it like 12, -0.5 or 1e3, without a leading zero or plus, or put it into double quotes",
+            );
             return None;
         }
         self.advance(length);
@@ -181,7 +218,22 @@ impl Reader<'_, '_> {
             self.skip_white_space();
             let start = self.position();
             if self.peek() != Some(b'"') {
-                self.fail("a key in double quotes is expected here");
+                let (message, help) = match self.peek() {
+                    None => ("the text ends where a key is expected", TRUNCATED),
+                    Some(b'}') => (
+                        "a key in double quotes is expected here",
+                        "remove the comma before the closing bracket",
+                    ),
+                    Some(b'/' | b'#') => (
+                        "a key in double quotes is expected here",
+                        "JSON has no comments: remove it, or say it in a Sid",
+                    ),
+                    Some(_) => (
+                        "a key in double quotes is expected here",
+                        "put the key into double quotes",
+                    ),
+                };
+                self.fail(message, help);
                 return None;
             }
             let key = self.string()?;
@@ -191,7 +243,12 @@ impl Reader<'_, '_> {
             };
             self.skip_white_space();
             if self.peek() != Some(b':') {
-                self.fail("a colon is expected here");
+                let help = if self.peek().is_none() {
+                    TRUNCATED
+                } else {
+                    "write \"key\": value"
+                };
+                self.fail("a colon is expected here", help);
                 return None;
             }
             self.advance(1);
@@ -228,12 +285,20 @@ impl Reader<'_, '_> {
                 self.advance(1);
                 Some(true)
             }
-            Some(_) => {
-                self.fail(format!("a comma or the end of {what} is expected here"));
+            Some(byte) => {
+                let help = if matches!(byte, b'/' | b'#') {
+                    "JSON has no comments: remove it, or say it in a Sid"
+                } else {
+                    "is a comma missing behind the value before, or a closing bracket?"
+                };
+                self.fail(
+                    format!("a comma or the end of {what} is expected here"),
+                    help,
+                );
                 None
             }
             None => {
-                self.fail(format!("the text ends inside {what}"));
+                self.fail(format!("the text ends inside {what}"), TRUNCATED);
                 None
             }
         }
@@ -265,11 +330,14 @@ impl Reader<'_, '_> {
                 }
                 Some(b'\\') => out.push(self.escape()?),
                 Some(_) => {
-                    self.fail("a control character in a string is written as an escape, like \\n");
+                    self.fail(
+                        "a control character, as it is, in a string",
+                        "write it as an escape, like \\n; or is the closing quote missing?",
+                    );
                     return None;
                 }
                 None => {
-                    self.fail("the text ends inside a string");
+                    self.fail("the text ends inside a string", TRUNCATED);
                     return None;
                 }
             }
@@ -293,7 +361,10 @@ impl Reader<'_, '_> {
                 return self.unicode();
             }
             Some(_) | None => {
-                self.fail("this escape is none that JSON knows");
+                self.fail(
+                    "this escape is none that JSON knows",
+                    "a backslash itself is written twice",
+                );
                 return None;
             }
         };
@@ -309,13 +380,19 @@ impl Reader<'_, '_> {
                 .get(self.at..)
                 .is_none_or(|rest| !rest.starts_with("\\u"))
             {
-                self.fail("half of a surrogate pair: its second half is expected here");
+                self.fail(
+                    "half of a surrogate pair: its second half is expected here",
+                    SURROGATE,
+                );
                 return None;
             }
             self.advance(2);
             let low = self.hex4()?;
             if !(0xdc00..0xe000).contains(&low) {
-                self.fail("half of a surrogate pair without its second half");
+                self.fail(
+                    "half of a surrogate pair without its second half",
+                    SURROGATE,
+                );
                 return None;
             }
             ((high & 0x3ff) << 10 | (low & 0x3ff)).saturating_add(0x1_0000)
@@ -324,7 +401,7 @@ impl Reader<'_, '_> {
         };
         let character = char::from_u32(code);
         if character.is_none() {
-            self.fail("half of a surrogate pair stands alone");
+            self.fail("half of a surrogate pair stands alone", SURROGATE);
         }
         character
     }
@@ -335,7 +412,10 @@ impl Reader<'_, '_> {
             .get(self.at..self.at.saturating_add(4))
             .filter(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()));
         let Some(code) = digits.and_then(|digits| u32::from_str_radix(digits, 16).ok()) else {
-            self.fail("four hex digits are expected here");
+            self.fail(
+                "four hex digits are expected here",
+                "write it like \\u00e9, or the character itself",
+            );
             return None;
         };
         self.advance(4);

@@ -96,7 +96,7 @@ fn condition(
                         "a condition value is a string, a number or a boolean, and this is {}",
                         node.kind()
                     ),
-                    "",
+                    "write \"key\": \"value\", or \"key\": [\"one\", \"two\"]",
                 );
                 return None;
             }

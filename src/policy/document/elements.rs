@@ -1,7 +1,7 @@
 //! The elements of a statement that say who, what and where: Principal, Action, Resource.
 
 use super::read::{Members, one_or_many};
-use super::{Effect, Kind, Statement, Version, warn};
+use super::{Effect, Kind, Statement, Version, arns, warn};
 use crate::policy::action::{ActionPattern, Actions};
 use crate::policy::principal::element::{Element, Name};
 use crate::policy::resource::{self, Resources};
@@ -256,7 +256,10 @@ pub(super) fn resources(
     let mut patterns = Vec::new();
     for (text, span) in texts(&entry.value, &entry.key, report) {
         match resource::read(text, variables, completes) {
-            Ok(pattern) => patterns.push(pattern),
+            Ok(pattern) => {
+                arns::check(text, variables, span, report);
+                patterns.push(pattern);
+            }
             Err(problem) => report.error(problem.id, span, problem.message, problem.help),
         }
     }

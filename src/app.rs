@@ -5,6 +5,7 @@
 
 mod control;
 mod health;
+mod identity;
 mod reload;
 mod translate;
 
@@ -19,6 +20,7 @@ use crate::bundle::{self, Options, Reloader, Watcher};
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::gate::Gate;
+use crate::gate::assertion::Assertions;
 use crate::metrics::Metrics;
 use crate::net::{self, workers::Workers};
 use crate::proxy;
@@ -54,6 +56,7 @@ pub struct Running {
     workers: Workers,
     reloader: Reloader,
     certificates: Vec<(Box<str>, net::tls::Server)>,
+    identity: identity::Renewal,
     audit: Arc<Sink>,
     state: watch::Sender<health::Phase>,
     drain: net::drain::Times,
@@ -67,6 +70,7 @@ struct Core {
     metrics: Arc<Metrics>,
     authenticator: Arc<Authenticator>,
     counted: Arc<ArcSwap<control::Counted>>,
+    assertions: Arc<Assertions>,
     gate: Arc<Gate>,
 }
 
@@ -93,9 +97,12 @@ impl Core {
         let authenticator = Authenticator::new(translate::authn(settings), clock.clone());
         authenticator.follow(store.load().directory.providers());
         let counted = reload::counted(&metrics, store.load_full(), clock.now());
+        let key = identity::key(settings.identity.key_file.as_deref())?;
+        let assertions = Arc::new(Assertions::new(key, clock.clone()));
         let gate = Gate::new(
             Arc::clone(store),
             Arc::clone(&authenticator),
+            Arc::clone(&assertions),
             clock.clone(),
             translate::refusal_detail(settings.refusal_detail),
         );
@@ -106,6 +113,7 @@ impl Core {
             metrics: Arc::new(metrics),
             authenticator,
             counted: Arc::new(ArcSwap::from_pointee(counted)),
+            assertions,
             gate: Arc::new(gate),
         })
     }
@@ -157,12 +165,17 @@ pub async fn start(settings: &Settings) -> Result<Running, StartError> {
         authenticator: Arc::clone(&core.authenticator),
         audit: Arc::clone(&core.audit),
         metrics: Arc::clone(&core.metrics),
+        assertions: Arc::clone(&core.assertions),
         listeners,
         capacity: workers.capacity().clone(),
         keeps_state: settings.state.path.is_some(),
         phase: phase.clone(),
     };
     let audit = Arc::clone(&core.audit);
+    let identity = identity::Renewal {
+        file: settings.identity.key_file.clone(),
+        assertions: Arc::clone(&core.assertions),
+    };
     let reloader = reload::start(core)?;
     tokio::spawn(health::serve(health, told, phase));
     for (name, address) in &addresses {
@@ -173,6 +186,7 @@ pub async fn start(settings: &Settings) -> Result<Running, StartError> {
         workers,
         reloader,
         certificates,
+        identity,
         audit,
         state,
         drain: net::drain::Times {
@@ -183,10 +197,11 @@ pub async fn start(settings: &Settings) -> Result<Running, StartError> {
 }
 
 impl Running {
-    /// What SIGHUP asks for: the bundle, the certificates and the audit file anew.
+    /// What SIGHUP asks for: the bundle, the certificates, the identity key and the audit file anew.
     pub fn reload(&self) {
         self.reloader.request();
         self.audit.reopen();
+        self.identity.renew();
         for (listener, tls) in &self.certificates {
             if let Err(error) = tls.reload() {
                 tracing::error!(listener = &**listener, %error, "the certificate in use stays");

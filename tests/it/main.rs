@@ -3,11 +3,13 @@
 //! - [`stories`]: every SecureCart story, as `sidegate demo --smoke` plays it
 //! - [`demo`]: the way that a reader takes: paste, mint a token, end it
 //! - [`reload`]: flipping bundles under load, ConfigMap swaps, broken bundles
+//! - [`identity`]: the signed token that tells upstreams who asks
 //! - [`findings`]: what `check` finds in policies, and `who-can`
 //! - [`streaming`]: bodies of a gibibyte in constant memory
 //! - [`startup`]: what stops a start, and what its exit code and words are
 //! - [`stopping`]: SIGTERM under load
 //! - [`tokens`]: tokens of every kind, from the socket to the upstream
+//! - [`unread`]: heads that never became a request, refused and recorded like any other
 //! - [`readme`]: every command that the README shows
 
 #![expect(
@@ -23,6 +25,7 @@
 
 mod demo;
 mod findings;
+mod identity;
 mod readme;
 mod reload;
 mod startup;
@@ -31,3 +34,4 @@ mod stories;
 mod streaming;
 mod support;
 mod tokens;
+mod unread;

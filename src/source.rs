@@ -274,7 +274,7 @@ impl Report {
     ) {
         let help = help.into();
         #[cfg(test)]
-        assert!(!help.is_empty(), "{id}: how is it to be mended?");
+        is_helpful(id, &help);
         let is_error = severity == Severity::Error;
         if self.faults.len() >= MAX_FAULTS && (self.broken || !is_error) {
             return;
@@ -310,6 +310,12 @@ impl Report {
     pub fn has_errors(&self) -> bool {
         self.broken
     }
+}
+
+/// Each fault says how it is mended; every unit test sees to it.
+#[cfg(test)]
+fn is_helpful(id: &str, help: &str) {
+    assert!(!help.is_empty(), "{id}: how is it to be mended?");
 }
 
 /// Behind the last character of a text that is no white space: where a text that ends too early is to be completed.

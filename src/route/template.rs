@@ -96,10 +96,8 @@ impl Template {
         };
         let count = inner.split('/').count();
         if count > MAX_SEGMENTS {
-            fault(
-                format!("the path has {count} segments, more than {MAX_SEGMENTS}"),
-                "end it with {rest..}, which takes any number of segments",
-            );
+            let message = format!("the path has {count} segments, more than {MAX_SEGMENTS}");
+            fault(message, "end it with {rest..}, which takes any number");
             return None;
         }
         for (at, written) in inner.split('/').enumerate() {
@@ -132,17 +130,16 @@ impl Template {
             }
             if rest && at.saturating_add(1) != count {
                 sound = false;
+                let message = format!("`{written}` takes everything from there, so it comes last");
                 fault(
-                    format!("`{written}` takes everything from there, so it comes last"),
+                    message,
                     "move it to the end, or write {name} for one segment",
                 );
             }
             if parameters.iter().any(|known| &**known == name) {
                 sound = false;
-                fault(
-                    format!("the path has two parameters `{name}`"),
-                    "give one of them another name",
-                );
+                let message = format!("the path has two parameters `{name}`");
+                fault(message, "give one of them another name");
             }
             if RESERVED.contains(&name) {
                 sound = false;

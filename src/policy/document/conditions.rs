@@ -158,9 +158,9 @@ fn wants_arns(test: Test, key: &str) -> bool {
 }
 
 /// Warns of an ARN that no request has. What is compared as text need not be a whole one.
-fn arns_fit(test: Test, text: &str, version: Version, span: Span, report: &mut Report) {
-    if test == Test::Arn || text.starts_with("arn:") {
-        arns::check(text, version == Version::V2012, span, report);
+fn arns_fit(test: Test, value: &str, version: Version, span: Span, report: &mut Report) {
+    if test == Test::Arn || value.starts_with("arn:") {
+        arns::check(value, version == Version::V2012, span, report);
     }
 }
 

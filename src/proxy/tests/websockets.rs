@@ -2,8 +2,9 @@
 
 use std::convert::Infallible;
 use std::io::{Read, Write};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use base64::Engine;
@@ -17,6 +18,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::support::*;
+use crate::clock::monotonic;
 use crate::net::Limits;
 use crate::proxy::upstream::Settings;
 
@@ -86,6 +88,12 @@ async fn echo_http2() -> String {
 
 /// Asks over HTTP/1.1: the head of the answer, and what is echoed.
 fn over_http1(address: SocketAddr, key: &str) -> (String, String) {
+    let (head, echoed, _) = kept_over_http1(address, key);
+    (head, echoed)
+}
+
+/// The same, with the connection.
+fn kept_over_http1(address: SocketAddr, key: &str) -> (String, String, TcpStream) {
     let mut stream = connect(address);
     write!(
         stream,
@@ -104,7 +112,8 @@ fn over_http1(address: SocketAddr, key: &str) -> (String, String) {
         stream.write_all(b"hello").unwrap();
         stream.read_exact(&mut echoed).unwrap();
     }
-    (head, String::from_utf8_lossy(&echoed).into_owned())
+    let echoed = String::from_utf8_lossy(&echoed).into_owned();
+    (head, echoed, stream)
 }
 
 /// Asks over HTTP/2: the status, and what is echoed.
@@ -170,4 +179,27 @@ async fn no_other_protocol_and_no_false_handshake() {
     let two = to(&echo_http2().await, true);
     let (head, _) = over_http1(two.address, "short");
     assert!(head.starts_with("HTTP/1.1 400"), "{head}");
+}
+
+/// Bound: an upgraded connection on which nothing passes ends between one and two times the idle limit.
+#[test]
+fn an_upgraded_connection_on_which_nothing_passes_ends() {
+    let (url, _) = echo_http1(true);
+    let idle = Duration::from_millis(400);
+    let proxy = proxy(
+        Settings::new("app", &url),
+        |settings| settings.upgrade_idle = idle,
+        Limits::default(),
+    );
+    let (head, echoed, mut stream) = kept_over_http1(proxy.address, KEY);
+    assert!(head.starts_with("HTTP/1.1 101"), "{head}");
+    assert_eq!(echoed, "hello");
+    let began = monotonic();
+    // However it ends; it would be awaited for 20 s.
+    let _ = stream.read(&mut [0]);
+    let after = began.elapsed();
+    assert!(
+        (idle / 2..Duration::from_secs(10)).contains(&after),
+        "{after:?}"
+    );
 }

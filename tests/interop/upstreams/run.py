@@ -227,7 +227,7 @@ def main(count):
         failed += 1
         print(f"{kind}: {data[:120]!r}: neither refused nor answered ({status!r})")
     by_kind = ", ".join(f"{kind} {sum(entry[0] == kind for entry in reached)}" for kind in KINDS)
-    print(f"{len(reached)} understood as judged less {failed} failures ({by_kind}); {refused} refused")
+    print(f"{len(reached)} reached an upstream ({by_kind}), {refused} were refused; {failed} failed")
     return 1 if failed else 0
 
 

@@ -199,7 +199,7 @@ fn an_upgraded_connection_on_which_nothing_passes_ends() {
     let _ = stream.read(&mut [0]);
     let after = began.elapsed();
     assert!(
-        (idle / 2..Duration::from_secs(10)).contains(&after),
+        (Duration::from_millis(200)..Duration::from_secs(10)).contains(&after),
         "{after:?}"
     );
 }

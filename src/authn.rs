@@ -6,10 +6,13 @@
 //! knows nothing of routes, replies, metrics or the audit log: a [`Failure`] says what they need.
 
 mod authenticator;
+mod binding;
 pub mod cache;
+pub mod certificate;
 pub mod claims;
 pub mod credential;
 pub mod discovery;
+pub mod dpop;
 pub mod fetch;
 pub mod identity;
 pub mod json;

@@ -22,7 +22,7 @@ use crate::source::{Fault, Position, Report, Span, json, yaml};
 pub use section::Key;
 use section::{Reading, Section};
 pub use settings::{
-    Bundle, Drain, Headers, Health, Level, Limits, Listener, ListenerTls, Log, LogFormat, Mode,
+    Bundle, ClientCertificates, Drain, Headers, Health, Level, Limits, Listener, ListenerTls, Log, LogFormat, Mode,
     Protocol, RefusalDetail, Settings, State, Tokens, Upstream, UpstreamTimes, Url,
 };
 pub use value::Shape;

@@ -43,6 +43,8 @@ pub struct Metrics {
     jwks_age: GaugeVec,
     audit_records: IntCounterVec,
     connections: IntGaugeVec,
+    certificate_reloads: IntCounterVec,
+    certificate_reload_failed: IntGaugeVec,
 }
 
 /// What a cache has counted since the start.
@@ -167,6 +169,16 @@ impl Metrics {
                 &["result"],
             )?,
             connections: gauges("connections", "Open client connections.", &["listener"])?,
+            certificate_reloads: counters(
+                "certificate_reloads_total",
+                "Reloads of a listener's TLS files, by what came of them.",
+                &["listener", "result"],
+            )?,
+            certificate_reload_failed: gauges(
+                "certificate_reload_failed",
+                "1 while a listener's TLS files cannot be used and older ones are.",
+                &["listener"],
+            )?,
             registry,
         })
     }
@@ -196,6 +208,24 @@ impl Metrics {
         let result = if well { "success" } else { "failure" };
         self.reloads.with_label_values(&[result]).inc();
         self.reload_failed.set(i64::from(!well));
+    }
+
+    /// A listener with TLS begins with files that can be used.
+    pub fn certificates_fine(&self, listener: &str) {
+        self.certificate_reload_failed
+            .with_label_values(&[listener])
+            .set(0);
+    }
+
+    /// A listener's TLS files were read again, or could not be used.
+    pub fn certificates_reloaded(&self, listener: &str, well: bool) {
+        let result = if well { "success" } else { "failure" };
+        self.certificate_reloads
+            .with_label_values(&[listener, result])
+            .inc();
+        self.certificate_reload_failed
+            .with_label_values(&[listener])
+            .set(i64::from(!well));
     }
 
     /// A decision was made.

@@ -7,10 +7,11 @@ use arc_swap::ArcSwap;
 
 use crate::clock::{Clock, Timestamp};
 use crate::directory::Directory;
-use crate::directory::provider::Provider;
+use crate::directory::provider::{Kind, Provider};
 use crate::outcome::Reason;
 use crate::policy::Context;
 
+use super::binding::Evidence;
 use super::cache::{Counts, IdentityCache, Key, TokenCache};
 use super::identity::Identity;
 use super::jwks::KeySet;
@@ -65,6 +66,8 @@ impl Authenticator {
         let before = self.followed.load_full();
         let current = providers
             .iter()
+            // Certificates are verified without keys of their provider's.
+            .filter(|provider| provider.kind == Kind::Oidc)
             .map(|provider| self.entry(provider, &before))
             .collect();
         self.followed.store(Arc::new(Followed {
@@ -197,6 +200,14 @@ impl Authenticator {
                 Some(verified.provider()),
             ));
         }
+        verified
+            .bound()
+            .check(verified.provider().binding, Evidence::default())
+            .map_err(|error| Failure {
+                reason: Reason::UnboundCredential,
+                detail: error.to_string(),
+                provider: Some(Arc::clone(&verified.provider().name)),
+            })?;
         Ok(Some(verified))
     }
 
@@ -246,7 +257,9 @@ impl Authenticator {
         let unverified = Unverified::parse(token).map_err(|error| Failure::of(&error, None))?;
         let provider = providers
             .iter()
-            .find(|provider| *provider.issuer == *unverified.issuer())
+            .find(|provider| {
+                provider.kind == Kind::Oidc && *provider.issuer == *unverified.issuer()
+            })
             .ok_or_else(|| Failure {
                 reason: Reason::UnknownIssuer,
                 detail: "the token's issuer is none that is accepted here".to_owned(),

@@ -6,6 +6,7 @@
 mod certificates;
 mod control;
 mod health;
+mod identity;
 mod reload;
 mod translate;
 
@@ -20,6 +21,7 @@ use crate::bundle::{self, Options, Reloader, Watcher};
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::gate::Gate;
+use crate::gate::assertion::Assertions;
 use crate::metrics::Metrics;
 use crate::net::{self, workers::Workers};
 use crate::proxy;
@@ -55,6 +57,7 @@ pub struct Running {
     workers: Workers,
     reloader: Reloader,
     certificates: certificates::Certificates,
+    identity: identity::Renewal,
     audit: Arc<Sink>,
     state: watch::Sender<health::Phase>,
     drain: net::drain::Times,
@@ -68,6 +71,7 @@ struct Core {
     metrics: Arc<Metrics>,
     authenticator: Arc<Authenticator>,
     counted: Arc<ArcSwap<control::Counted>>,
+    assertions: Arc<Assertions>,
     gate: Arc<Gate>,
 }
 
@@ -94,9 +98,12 @@ impl Core {
         let authenticator = Authenticator::new(translate::authn(settings), clock.clone());
         authenticator.follow(store.load().directory.providers());
         let counted = reload::counted(&metrics, store.load_full(), clock.now());
+        let key = identity::key(settings.identity.key_file.as_deref())?;
+        let assertions = Arc::new(Assertions::new(key, clock.clone()));
         let gate = Gate::new(
             Arc::clone(store),
             Arc::clone(&authenticator),
+            Arc::clone(&assertions),
             clock.clone(),
             translate::refusal_detail(settings.refusal_detail),
         );
@@ -107,6 +114,7 @@ impl Core {
             metrics: Arc::new(metrics),
             authenticator,
             counted: Arc::new(ArcSwap::from_pointee(counted)),
+            assertions,
             gate: Arc::new(gate),
         })
     }
@@ -155,12 +163,17 @@ pub async fn start(settings: &Settings) -> Result<Running, StartError> {
         authenticator: Arc::clone(&core.authenticator),
         audit: Arc::clone(&core.audit),
         metrics: Arc::clone(&core.metrics),
+        assertions: Arc::clone(&core.assertions),
         listeners,
         capacity: workers.capacity().clone(),
         keeps_state: settings.state.path.is_some(),
         phase: phase.clone(),
     };
     let audit = Arc::clone(&core.audit);
+    let identity = identity::Renewal {
+        file: settings.identity.key_file.clone(),
+        assertions: Arc::clone(&core.assertions),
+    };
     let reloader = reload::start(core)?;
     tokio::spawn(health::serve(health, told, phase));
     certificates.clone().watch();
@@ -172,6 +185,7 @@ pub async fn start(settings: &Settings) -> Result<Running, StartError> {
         workers,
         reloader,
         certificates,
+        identity,
         audit,
         state,
         drain: net::drain::Times {
@@ -182,10 +196,11 @@ pub async fn start(settings: &Settings) -> Result<Running, StartError> {
 }
 
 impl Running {
-    /// What SIGHUP asks for: the bundle, the certificates and the audit file anew.
+    /// What SIGHUP asks for: the bundle, the certificates, the identity key and the audit file anew.
     pub fn reload(&self) {
         self.reloader.request();
         self.audit.reopen();
+        self.identity.renew();
         self.certificates.reload();
     }
 

@@ -3,6 +3,7 @@
 //! Everything is read from ONE snapshot, taken at the start. Opens no sockets, spawns nothing, records nothing:
 //! the proxy records the facts, once. May use every lower layer but `audit` and `metrics`.
 
+pub mod assertion;
 pub mod attached;
 pub mod context;
 pub mod facts;
@@ -25,6 +26,7 @@ use crate::outcome::Reason;
 use crate::policy::{self, Decision, LayerKind, Layers, Principal, Verdict};
 use crate::route::{Asked, Match, MatchKind, is_grpc};
 
+use assertion::Assertions;
 use attached::{Attached, Sets};
 use context::{DecisionContext, RequestFacts};
 use facts::DecidedBy;
@@ -70,6 +72,7 @@ pub struct Judgement {
 pub struct Gate {
     store: Arc<Store>,
     authenticator: Arc<Authenticator>,
+    assertions: Arc<Assertions>,
     clock: Clock,
     detail: RefusalDetail,
 }
@@ -79,12 +82,14 @@ impl Gate {
     pub fn new(
         store: Arc<Store>,
         authenticator: Arc<Authenticator>,
+        assertions: Arc<Assertions>,
         clock: Clock,
         detail: RefusalDetail,
     ) -> Self {
         Self {
             store,
             authenticator,
+            assertions,
             clock,
             detail,
         }
@@ -102,7 +107,7 @@ impl Gate {
         facts.snapshot = Some(Arc::clone(&snapshot));
         let matched = route(head, &snapshot, facts)?;
         if matched.kind == MatchKind::Preflight {
-            return Ok(permit(head, &matched, None));
+            return Ok(self.permit(head, &matched, None));
         }
         let request = RequestFacts {
             now: self.clock.now(),
@@ -114,7 +119,7 @@ impl Gate {
         };
         let identity = self.who(head, &snapshot, &matched, &request, facts).await?;
         self.may(&snapshot, &matched, &request, identity.as_deref(), facts)?;
-        Ok(permit(head, &matched, identity.as_deref()))
+        Ok(self.permit(head, &matched, identity.as_ref()))
     }
 
     /// Who it is: the one credential, verified, mapped to a principal. `None`: anonymous.
@@ -240,6 +245,23 @@ impl Gate {
         };
         Refusal { reason, message }
     }
+
+    fn permit(&self, head: &Head<'_>, matched: &Match<'_>, who: Option<&Arc<Identity>>) -> Permit {
+        let path = matched.path.as_str();
+        let target = match head.parts.uri.query() {
+            Some(query) => format!("{path}?{query}"),
+            None => path.to_owned(),
+        };
+        let upstream = &matched.service.upstream().name;
+        Permit {
+            target: target.into(),
+            identity: who.map(|identity| self.assertions.of(identity, upstream)),
+            upstream: upstream.clone(),
+            expires_at: who.and_then(|identity| identity.expires_at),
+            preflight: matched.kind == MatchKind::Preflight,
+            upgrade: upgrade(head, matched),
+        }
+    }
 }
 
 /// Which route: action, resources and context keys.
@@ -324,40 +346,6 @@ fn chosen_role(headers: &HeaderMap) -> Result<Option<&str>, Reason> {
         (Some(Ok(arn)), None) => Ok(Some(arn)),
         (Some(_), _) => Err(Reason::RoleNotOffered),
     }
-}
-
-fn permit(head: &Head<'_>, matched: &Match<'_>, identity: Option<&Identity>) -> Permit {
-    let path = matched.path.as_str();
-    let target = match head.parts.uri.query() {
-        Some(query) => format!("{path}?{query}"),
-        None => path.to_owned(),
-    };
-    Permit {
-        target: target.into(),
-        upstream: matched.service.upstream().name.clone(),
-        identity: identity.map(identity_headers).unwrap_or_default(),
-        expires_at: identity.and_then(|identity| identity.expires_at),
-        preflight: matched.kind == MatchKind::Preflight,
-        upgrade: upgrade(head, matched),
-    }
-}
-
-fn identity_headers(identity: &Identity) -> Vec<(HeaderName, HeaderValue)> {
-    [
-        ("x-sidegate-principal-arn", Some(identity.principal.name())),
-        ("x-sidegate-principal-account", identity.principal.account()),
-        ("x-sidegate-session-name", identity.session_name.as_deref()),
-        (
-            "x-sidegate-source-identity",
-            identity.source_identity.as_deref(),
-        ),
-    ]
-    .into_iter()
-    .filter_map(|(name, value)| {
-        let value = HeaderValue::from_str(value?).ok()?;
-        Some((HeaderName::from_static(name), value))
-    })
-    .collect()
 }
 
 /// Whether the route allows the protocol that `Upgrade` asks for.

@@ -79,6 +79,11 @@ impl Identity {
         }
     }
 
+    /// Whether it rests on its credential and the snapshot alone, so that the very same may be met again.
+    pub fn is_lasting(&self) -> bool {
+        self.lasting
+    }
+
     /// How long ago several factors were used: `aws:MultiFactorAuthAge`, which depends on the time of asking.
     pub fn mfa_age(&self, now: Timestamp) -> Option<Duration> {
         self.mfa_authenticated_at.map(|at| now.since(at))
@@ -123,7 +128,8 @@ impl Identity {
         }
     }
 
-    fn principal_type(&self) -> Option<&'static str> {
+    /// aws:PrincipalType.
+    pub fn principal_type(&self) -> Option<&'static str> {
         match &self.principal {
             Principal::Root { .. } => Some("Account"),
             Principal::User { .. } => Some("User"),

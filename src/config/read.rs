@@ -27,6 +27,9 @@ pub(super) fn settings(root: &mut Section<'_, '_, '_>) -> Settings {
     root.section("health", |section| {
         section.set("address", &mut settings.health.address);
     });
+    root.section("identity", |section| {
+        section.set_optional("key_file", &mut settings.identity.key_file);
+    });
     root.section("state", |section| {
         section.set_optional("path", &mut settings.state.path);
     });

@@ -23,6 +23,8 @@ pub struct Settings {
     pub bundle: Bundle,
     /// The listener for kubelet and Prometheus.
     pub health: Health,
+    /// What upstreams are told of who asks.
+    pub identity: Identity,
     /// What outlives a restart.
     pub state: State,
     /// Where decisions are recorded.
@@ -191,6 +193,13 @@ impl Default for Health {
             address: SocketAddr::from(([0, 0, 0, 0], 9900)),
         }
     }
+}
+
+/// `identity`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Identity {
+    /// PEM file: the private key that `X-Sidegate-Identity` is signed with; `None`: one made at the start.
+    pub key_file: Option<PathBuf>,
 }
 
 /// `state`.

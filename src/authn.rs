@@ -6,7 +6,7 @@
 //! knows nothing of routes, replies, metrics or the audit log: a [`Failure`] says what they need.
 
 mod authenticator;
-mod binding;
+pub mod binding;
 pub mod cache;
 pub mod certificate;
 pub mod claims;

@@ -1,6 +1,5 @@
 //! Certificate authorities for tests, and a client that speaks HTTP/1 over TLS with a certificate of theirs.
 
-use std::io::{self, Read};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 

@@ -18,7 +18,7 @@ use http::header::{
     CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, REFERER, UPGRADE, USER_AGENT,
 };
 
-use crate::authn::{Authenticator, Failure, Identity, Presented};
+use crate::authn::{Authentication, Authenticator, Certificate, Distrust, Failure, Identity, Presented, Verified};
 use crate::bundle::{Snapshot, Store};
 use crate::clock::Clock;
 use crate::directory::Provider;
@@ -26,11 +26,12 @@ use crate::outcome::Reason;
 use crate::policy::{self, Decision, LayerKind, Layers, Principal, Verdict};
 use crate::route::{Asked, Match, MatchKind, is_grpc};
 
+pub use crate::authn::Method;
 use assertion::Assertions;
 use attached::{Attached, Sets};
 use context::{DecisionContext, RequestFacts};
 use facts::DecidedBy;
-pub use facts::{Facts, Method};
+pub use facts::Facts;
 pub use permit::{Permit, Refusal};
 
 /// How much a refusal tells the client.
@@ -52,6 +53,8 @@ pub struct Head<'a> {
     pub peer: IpAddr,
     /// Whether the connection used TLS.
     pub secure: bool,
+    /// The connection's client certificate, or why it is not to be relied on.
+    pub certificate: Option<Result<&'a Certificate, Distrust>>,
     /// The listener's name.
     pub listener: &'a str,
     /// Our id of the request.
@@ -133,32 +136,49 @@ impl Gate {
     ) -> Result<Option<Arc<Identity>>, Refusal> {
         let accepted = accepted(snapshot, matched);
         let presented = Presented {
-            headers: &head.parts.headers,
+            method: head.parts.method.as_str(),
+            path: head.parts.uri.path(),
             query: head.parts.uri.query(),
-            providers: &accepted,
+            authority: head.parts.uri.authority().map(http::uri::Authority::as_str),
+            secure: head.secure,
+            certificate: head.certificate,
             audiences: matched.service.audiences(),
+            ..Presented::of_headers(&head.parts.headers, &accepted)
         };
-        let token = match self.authenticator.authenticate(&presented).await {
-            Ok(token) => token,
+        let found = match self.authenticator.authenticate(&presented).await {
+            Ok(found) => found,
             Err(failure) => return Err(failed(failure, facts)),
         };
         let role = chosen_role(&head.parts.headers).map_err(|reason| {
             facts.detail = "X-Sidegate-Role stands twice or is no text".into();
             Refusal::from(reason)
         })?;
-        let Some(token) = token else {
-            facts.method = Some(Method::Anonymous);
-            if role.is_some() {
-                facts.detail = "X-Sidegate-Role without a credential that maps roles".into();
-                return Err(Reason::RoleNotOffered.into());
+        let verified = match found {
+            Authentication::Verified(verified) => verified,
+            Authentication::Anonymous => {
+                facts.method = Some(Method::Anonymous);
+                if role.is_some() {
+                    facts.detail = "X-Sidegate-Role without a credential that maps roles".into();
+                    return Err(Reason::RoleNotOffered.into());
+                }
+                return Ok(None);
             }
-            return Ok(None);
+            // No signature is accepted, so none is over the body.
+            Authentication::BodyNeeded => return Err(Reason::Internal.into()),
         };
-        facts.method = Some(Method::Jwt);
-        facts.provider = Some(Arc::clone(&token.provider().name));
+        facts.method = Some(verified.method());
+        if let Verified::Token(token) = &verified {
+            facts.provider = Some(Arc::clone(&token.provider().name));
+        }
         let identity = self
             .authenticator
-            .identify(&token, &snapshot.digest, &snapshot.directory, role, request)
+            .identify(
+                &verified,
+                &snapshot.digest,
+                &snapshot.directory,
+                role,
+                request,
+            )
             .map_err(|failure| failed(failure, facts))?;
         facts.identity = Some(Arc::clone(&identity));
         Ok(Some(identity))
@@ -200,6 +220,7 @@ impl Gate {
                 scps: &attached.scps,
                 rcps: &rcps,
                 resource: &resource.policies,
+                session: identity.and_then(|identity| identity.session_policies.as_deref()),
                 ..Layers::default()
             };
             let asked = policy::Request {
@@ -323,7 +344,7 @@ fn accepted<'s>(snapshot: &'s Snapshot, matched: &Match<'_>) -> Cow<'s, [Arc<Pro
 }
 
 fn failed(failure: Failure, facts: &mut Facts) -> Refusal {
-    facts.method = Some(Method::Jwt);
+    facts.method = failure.method;
     facts.provider = failure.provider.or_else(|| facts.provider.take());
     facts.detail = failure.detail;
     failure.reason.into()

@@ -11,14 +11,18 @@ use crate::directory::provider::{Kind, Provider};
 use crate::outcome::Reason;
 use crate::policy::Context;
 
-use super::binding::Evidence;
 use super::cache::{Counts, IdentityCache, Key, TokenCache};
+use super::certificate::{Certificate, Distrust};
+use super::credential::{self, Credential, CredentialError, Token};
+use super::dpop::Replays;
 use super::identity::Identity;
 use super::jwks::KeySet;
 use super::jwt::{self, TokenError, Unverified, VerifiedToken};
 use super::keys::{Follower, Outcome, ProviderKeys};
 use super::mapping::identify;
-use super::{Failure, Presented, ProviderStatus, Settings, credential, sha256};
+use super::possession::{self, Shown};
+use super::verified::{Authentication, KeyOwner, Method, Signature, Verified};
+use super::{Failure, Presented, ProviderStatus, Settings, sha256};
 
 /// Verifies credentials. One for the whole process; cheap to share.
 #[derive(Debug)]
@@ -27,6 +31,7 @@ pub struct Authenticator {
     clock: Clock,
     cache: TokenCache,
     identities: IdentityCache,
+    replays: Replays,
     followed: ArcSwap<Followed>,
     /// The number of the next provider configuration.
     next: AtomicU64,
@@ -52,6 +57,7 @@ impl Authenticator {
         Arc::new(Self {
             cache: TokenCache::new(settings.cache),
             identities: IdentityCache::new(settings.cache),
+            replays: Replays::new(clock.now()),
             settings,
             clock,
             followed: ArcSwap::default(),
@@ -77,12 +83,48 @@ impl Authenticator {
         self.identities.clear();
     }
 
-    /// What [`identify`] makes of a token, or made of it before under the same snapshot (by its digest) and choice, if
-    /// that rested on nothing of the request.
+    /// Who a verified credential stands for in the directory of a snapshot, which is named by its digest.
     ///
     /// # Errors
-    /// As [`identify`]; refusals are not remembered.
+    /// When it stands for nobody there, or a role was chosen with a credential that maps none; a token's as
+    /// [`identify`].
     pub fn identify(
+        &self,
+        verified: &Verified,
+        snapshot: &str,
+        directory: &Directory,
+        chosen_role: Option<&str>,
+        request: &dyn Context,
+    ) -> Result<Arc<Identity>, Failure> {
+        if let Verified::Token(token) = verified {
+            return self.identify_token(token, snapshot, directory, chosen_role, request);
+        }
+        let refused = |reason, why: &str| {
+            Err(Failure {
+                reason,
+                detail: why.to_owned(),
+                provider: None,
+                method: Some(verified.method()),
+            })
+        };
+        if chosen_role.is_some() {
+            return refused(
+                Reason::RoleNotOffered,
+                "X-Sidegate-Role beside a credential that maps no roles",
+            );
+        }
+        match of_directory(verified, directory) {
+            Some(identity) => Ok(Arc::new(identity)),
+            None => refused(
+                Reason::NoPrincipal,
+                "the credential's user, role or account is not in the bundle",
+            ),
+        }
+    }
+
+    /// What [`identify`] makes of a token, or made of it before under the same snapshot and choice, if that rested on
+    /// nothing of the request. Refusals are not remembered.
+    fn identify_token(
         &self,
         token: &Arc<VerifiedToken>,
         snapshot: &str,
@@ -167,19 +209,44 @@ impl Authenticator {
         self.identities.counts()
     }
 
-    /// Verifies the credential of a request; `None`: it has none, and is anonymous.
+    /// Verifies the credential of a request.
     ///
     /// # Errors
     /// See [`Failure`].
-    pub async fn authenticate(
-        &self,
-        presented: &Presented<'_>,
-    ) -> Result<Option<Arc<VerifiedToken>>, Failure> {
-        let token = credential::find(presented.headers, presented.query, &self.settings.places)
+    pub async fn authenticate(&self, presented: &Presented<'_>) -> Result<Authentication, Failure> {
+        let found = credential::find(presented.headers, presented.query, &self.settings.places)
             .map_err(Failure::from)?;
-        let Some(token) = token else {
-            return Ok(None);
+        let now = self.clock.now();
+        let certificate = trusted(presented, now)?;
+        let (token, shown) = match found {
+            None => return by_certificate(certificate, presented, now),
+            Some(Credential::Bearer(token)) => (token, Shown::Bearer),
+            Some(Credential::Proven(token, proof)) => (token, Shown::Proven(proof)),
+            Some(other @ (Credential::Signature | Credential::Presigned)) => {
+                return Err(Failure {
+                    method: Some(other.method()),
+                    ..CredentialError::NotAccepted("a signature").into()
+                });
+            }
+            Some(other @ Credential::ApiKey(_)) => {
+                return Err(Failure {
+                    method: Some(other.method()),
+                    ..CredentialError::NotAccepted("an API key").into()
+                });
+            }
         };
+        let token = self.token(token, presented).await?;
+        let now = self.clock.now();
+        possession::check(&token, shown, certificate, presented, &self.replays, now)?;
+        Ok(Authentication::Verified(Verified::Token(token)))
+    }
+
+    /// Verifies a provider's token.
+    async fn token(
+        &self,
+        token: Token<'_>,
+        presented: &Presented<'_>,
+    ) -> Result<Arc<VerifiedToken>, Failure> {
         if token.bytes().len() > jwt::MAX_BYTES {
             return Err(Failure::of(&TokenError::TooLong, None));
         }
@@ -200,15 +267,7 @@ impl Authenticator {
                 Some(verified.provider()),
             ));
         }
-        verified
-            .bound()
-            .check(verified.provider().binding, Evidence::default())
-            .map_err(|error| Failure {
-                reason: Reason::UnboundCredential,
-                detail: error.to_string(),
-                provider: Some(Arc::clone(&verified.provider().name)),
-            })?;
-        Ok(Some(verified))
+        Ok(verified)
     }
 
     /// A token that was verified before, if nothing that it rests on has changed.
@@ -264,6 +323,7 @@ impl Authenticator {
                 reason: Reason::UnknownIssuer,
                 detail: "the token's issuer is none that is accepted here".to_owned(),
                 provider: None,
+                method: Some(Method::Jwt),
             })?;
         let (number, keys) = {
             let followed = self.followed.load();
@@ -310,6 +370,64 @@ impl Authenticator {
             return Err(Failure::unavailable(provider));
         }
         Ok(set)
+    }
+}
+
+/// The connection's certificate. Beside another credential it is none itself, and must be good all the same.
+fn trusted<'a>(
+    presented: &Presented<'a>,
+    now: Timestamp,
+) -> Result<Option<&'a Certificate>, Failure> {
+    let Some(certificate) = presented.certificate else {
+        return Ok(None);
+    };
+    let certificate = certificate.map_err(distrusted)?;
+    certificate.in_time(now).map_err(distrusted)?;
+    Ok(Some(certificate))
+}
+
+/// Who a request without another credential is. Where no provider takes certificates, they say nothing of that.
+fn by_certificate(
+    certificate: Option<&Certificate>,
+    presented: &Presented<'_>,
+    now: Timestamp,
+) -> Result<Authentication, Failure> {
+    let Some(certificate) = certificate else {
+        return Ok(Authentication::Anonymous);
+    };
+    let token = certificate.vouched(presented.providers, now);
+    Ok(match token.map_err(distrusted)? {
+        None => Authentication::Anonymous,
+        Some(token) => Authentication::Verified(Verified::Token(token)),
+    })
+}
+
+fn distrusted(distrust: Distrust) -> Failure {
+    Failure {
+        reason: distrust.reason(),
+        detail: distrust.to_string(),
+        provider: None,
+        method: Some(Method::Certificate),
+    }
+}
+
+/// Who a credential that is no token stands for.
+fn of_directory(verified: &Verified, directory: &Directory) -> Option<Identity> {
+    match verified {
+        Verified::Token(_) => None,
+        Verified::Session(session) => Identity::of_session(directory, session),
+        Verified::Signature(Signature { by, .. }) => match by {
+            KeyOwner::User(arn) => Some(Identity::of_user(directory, directory.user(arn)?)),
+            KeyOwner::Root(account) => Identity::of_root(directory, *account),
+            KeyOwner::Session(session) => Identity::of_session(directory, session),
+        },
+        Verified::ApiKey(key) => {
+            let user = directory.user(&key.user)?;
+            Some(Identity {
+                expires_at: key.expires_at,
+                ..Identity::of_user(directory, user)
+            })
+        }
     }
 }
 

@@ -1,12 +1,14 @@
 //! Who a request comes from, with everything that policies may ask about it.
 
+mod made;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::Timestamp;
 use crate::directory::{Group, Role, User};
-use crate::policy::Principal;
 use crate::policy::context::Value;
+use crate::policy::{PolicySet, Principal};
 
 use super::jwt::VerifiedToken;
 
@@ -21,12 +23,16 @@ pub struct Identity {
     pub groups: Vec<Arc<Group>>,
     /// The role whose session it is.
     pub role: Option<Arc<Role>>,
+    /// The session policies. `None`: none was passed.
+    pub session_policies: Option<Arc<PolicySet>>,
     /// What the session is called.
     pub session_name: Option<Box<str>>,
     /// The source identity.
     pub source_identity: Option<Box<str>>,
     /// aws:PrincipalTag: those of the user or role, overridden by the session's.
     pub tags: Vec<(Box<str>, Box<str>)>,
+    /// The keys of session tags that the next role in a chain inherits.
+    pub transitive_tags: Vec<Box<str>>,
     /// aws:userid.
     pub user_id: Box<str>,
     /// aws:username: of IAM users only.
@@ -61,9 +67,11 @@ impl Identity {
             user: None,
             groups: Vec::new(),
             role: None,
+            session_policies: None,
             session_name: None,
             source_identity: None,
             tags: Vec::new(),
+            transitive_tags: Vec::new(),
             user_id: "".into(),
             user_name: None,
             federated_provider: None,
@@ -102,7 +110,13 @@ impl Identity {
             "principalarn" => self.principal_arn().map(Value::Text),
             "principalaccount" => self.principal.account().map(Value::Text),
             "principaltype" => self.principal_type().map(Value::Text),
-            "principalisawsservice" => Some(Value::Bool(false)),
+            "principalisawsservice" => {
+                Some(Value::Bool(matches!(self.principal, Principal::Service { .. })))
+            }
+            "principalservicename" => match &self.principal {
+                Principal::Service { name } => Some(Value::Text(name)),
+                _ => None,
+            },
             "principalorgid" => self.organization_id.as_deref().map(Value::Text),
             "principalorgpaths" => (!self.organization_paths.is_empty())
                 .then_some(Value::List(&self.organization_paths)),

@@ -18,6 +18,7 @@ use crate::policy::{Context, Principal};
 use super::Failure;
 use super::identity::Identity;
 use super::jwt::VerifiedToken;
+use super::verified::Method;
 use session::Session;
 use trust::{Trust, Trusted};
 
@@ -99,6 +100,7 @@ fn refused(provider: &Provider, reason: Reason, why: &str) -> Failure {
         reason,
         detail: format!("provider {}: {why}", provider.name),
         provider: Some(Arc::clone(&provider.name)),
+        method: Some(Method::of(provider)),
     }
 }
 
@@ -301,18 +303,9 @@ fn common(
         issued_at: Some(session::issued_at(token)),
         mfa_present,
         mfa_authenticated_at,
-        organization_id: directory
-            .organization_path(account)
-            .and(directory.organization_id())
-            .map(Into::into),
-        organization_paths: directory
-            .organization_path(account)
-            .into_iter()
-            .map(Into::into)
-            .collect(),
         token: Some(Arc::clone(token)),
         expires_at: Some(token.expires_at()),
-        ..Identity::anonymous()
+        ..Identity::in_account(directory, account)
     }
 }
 

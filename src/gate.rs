@@ -18,7 +18,9 @@ use http::header::{
     CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, REFERER, UPGRADE, USER_AGENT,
 };
 
-use crate::authn::{Authentication, Authenticator, Certificate, Distrust, Failure, Identity, Presented, Verified};
+use crate::authn::{
+    Authentication, Authenticator, Certificate, Distrust, Failure, Identity, Presented, Verified,
+};
 use crate::bundle::{Snapshot, Store};
 use crate::clock::Clock;
 use crate::directory::Provider;

@@ -91,7 +91,11 @@ impl Bound {
             Some(Binding::Certificate) => self.certificate.is_some(),
             Some(Binding::Any) => self.key.is_some() || self.certificate.is_some(),
         };
-        if fine { Ok(()) } else { Err(BindingError::Required) }
+        if fine {
+            Ok(())
+        } else {
+            Err(BindingError::Required)
+        }
     }
 }
 
@@ -155,26 +159,105 @@ mod tests {
         for (bound, required, evidence, answer) in [
             (bound(none, none), None, evidence(none, none), Ok(())),
             (bound(none, none), None, evidence(one, none), Ok(())),
-            (bound(none, none), None, evidence(none, one), Err(BindingError::NoKey)),
+            (
+                bound(none, none),
+                None,
+                evidence(none, one),
+                Err(BindingError::NoKey),
+            ),
             (bound(one, none), None, evidence(one, none), Ok(())),
-            (bound(one, none), None, evidence(two, none), Err(BindingError::Certificate)),
-            (bound(one, none), None, evidence(none, none), Err(BindingError::Certificate)),
-            (bound(one, none), None, evidence(none, one), Err(BindingError::Certificate)),
+            (
+                bound(one, none),
+                None,
+                evidence(two, none),
+                Err(BindingError::Certificate),
+            ),
+            (
+                bound(one, none),
+                None,
+                evidence(none, none),
+                Err(BindingError::Certificate),
+            ),
+            (
+                bound(one, none),
+                None,
+                evidence(none, one),
+                Err(BindingError::Certificate),
+            ),
             (bound(none, one), None, evidence(none, one), Ok(())),
-            (bound(none, one), None, evidence(none, two), Err(BindingError::Key)),
-            (bound(none, one), None, evidence(one, none), Err(BindingError::Key)),
+            (
+                bound(none, one),
+                None,
+                evidence(none, two),
+                Err(BindingError::Key),
+            ),
+            (
+                bound(none, one),
+                None,
+                evidence(one, none),
+                Err(BindingError::Key),
+            ),
             (bound(one, two), None, evidence(one, two), Ok(())),
-            (bound(one, two), None, evidence(one, none), Err(BindingError::Key)),
-            (bound(one, two), None, evidence(none, two), Err(BindingError::Certificate)),
-            (bound(none, none), Some(Binding::Any), evidence(one, none), Err(BindingError::Required)),
-            (bound(none, none), Some(Binding::Dpop), evidence(one, none), Err(BindingError::Required)),
-            (bound(one, none), Some(Binding::Dpop), evidence(one, none), Err(BindingError::Required)),
-            (bound(none, one), Some(Binding::Dpop), evidence(none, one), Ok(())),
-            (bound(none, one), Some(Binding::Certificate), evidence(two, one), Err(BindingError::Required)),
-            (bound(one, none), Some(Binding::Certificate), evidence(one, none), Ok(())),
-            (bound(none, one), Some(Binding::Any), evidence(none, one), Ok(())),
+            (
+                bound(one, two),
+                None,
+                evidence(one, none),
+                Err(BindingError::Key),
+            ),
+            (
+                bound(one, two),
+                None,
+                evidence(none, two),
+                Err(BindingError::Certificate),
+            ),
+            (
+                bound(none, none),
+                Some(Binding::Any),
+                evidence(one, none),
+                Err(BindingError::Required),
+            ),
+            (
+                bound(none, none),
+                Some(Binding::Dpop),
+                evidence(one, none),
+                Err(BindingError::Required),
+            ),
+            (
+                bound(one, none),
+                Some(Binding::Dpop),
+                evidence(one, none),
+                Err(BindingError::Required),
+            ),
+            (
+                bound(none, one),
+                Some(Binding::Dpop),
+                evidence(none, one),
+                Ok(()),
+            ),
+            (
+                bound(none, one),
+                Some(Binding::Certificate),
+                evidence(two, one),
+                Err(BindingError::Required),
+            ),
+            (
+                bound(one, none),
+                Some(Binding::Certificate),
+                evidence(one, none),
+                Ok(()),
+            ),
+            (
+                bound(none, one),
+                Some(Binding::Any),
+                evidence(none, one),
+                Ok(()),
+            ),
         ] {
-            assert_eq!(bound.check(required, evidence), answer, "{bound:?} {required:?} {evidence:?}");
+            assert_eq!(
+                bound.check(required, evidence),
+                answer,
+                "{bound:?} {required:?} {evidence:?}"
+            );
         }
     }
 }

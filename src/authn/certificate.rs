@@ -143,7 +143,11 @@ impl Certificate {
     ) -> Result<Option<Arc<VerifiedToken>>, Distrust> {
         self.in_time(now)?;
         let takes = |kind: Kind| providers.iter().filter(move |found| found.kind == kind);
-        if takes(Kind::Spiffe).chain(takes(Kind::X509)).next().is_none() {
+        if takes(Kind::Spiffe)
+            .chain(takes(Kind::X509))
+            .next()
+            .is_none()
+        {
             return Ok(None);
         }
         let id = match &self.spiffe {
@@ -160,7 +164,9 @@ impl Certificate {
             }
             return last.map(Some);
         };
-        let domain = SpiffeId::parse(id).map_err(Distrust::NoSvid)?.trust_domain();
+        let domain = SpiffeId::parse(id)
+            .map_err(Distrust::NoSvid)?
+            .trust_domain();
         let provider = takes(Kind::Spiffe).find(|found| found.host_and_path() == domain);
         let provider = provider.ok_or(Distrust::NoProvider)?;
         self.of(provider, now).map(Some)
@@ -194,7 +200,8 @@ impl Certificate {
             }
             Ok(None) | Err(_) => self.names.clone(),
         };
-        let claims = Claims::of_certificate(&provider.issuer, self.not_before, self.not_after, claims);
+        let claims =
+            Claims::of_certificate(&provider.issuer, self.not_before, self.not_after, claims);
         // Another provider may make somebody else of the same certificate, so what is remembered of it is told apart.
         let mut digest = Context::new(&SHA256);
         for part in ["certificate", &provider.name] {
@@ -246,7 +253,10 @@ impl Alternatives {
             .subject_alternative_name()
             .map_err(|_| Distrust::Unreadable)?;
         let mut found = Self::default();
-        for name in extension.iter().flat_map(|found| &found.value.general_names) {
+        for name in extension
+            .iter()
+            .flat_map(|found| &found.value.general_names)
+        {
             match name {
                 GeneralName::URI(uri) => found.uris.push((*uri).to_owned()),
                 GeneralName::DNSName(name) => found.dns.push(name.to_ascii_lowercase()),
@@ -281,8 +291,12 @@ fn spiffe_id(
     };
     SpiffeId::parse(uri).map_err(Distrust::NoSvid)?;
     let usage = certificate.key_usage().map_err(|_| Distrust::Unreadable)?;
-    if certificate.is_ca() || usage.is_some_and(|usage| usage.value.key_cert_sign() || usage.value.crl_sign()) {
-        return Err(Distrust::NoSvid("it may sign certificates or revocation lists"));
+    if certificate.is_ca()
+        || usage.is_some_and(|usage| usage.value.key_cert_sign() || usage.value.crl_sign())
+    {
+        return Err(Distrust::NoSvid(
+            "it may sign certificates or revocation lists",
+        ));
     }
     Ok(Some(uri.as_str().into()))
 }

@@ -171,10 +171,19 @@ fn check_claims<'p>(
     now: Timestamp,
 ) -> Result<&'p str, ProofError> {
     let text = |name: &str| payload.get(name).and_then(Json::text);
-    let require = |fine: bool, why| if fine { Ok(()) } else { Err(ProofError::Claims(why)) };
+    let require = |fine: bool, why| {
+        if fine {
+            Ok(())
+        } else {
+            Err(ProofError::Claims(why))
+        }
+    };
     let id = text("jti").unwrap_or_default();
     require((1..=MAX_ID).contains(&id.len()), "`jti` is no id")?;
-    require(text("htm") == Some(wanted.method), "`htm` is another method")?;
+    require(
+        text("htm") == Some(wanted.method),
+        "`htm` is another method",
+    )?;
     let address = text("htu").unwrap_or_default();
     require(is_same_address(address, wanted), "`htu` is another address")?;
     let token = URL_SAFE_NO_PAD.encode(wanted.token);
@@ -198,10 +207,7 @@ fn check_claims<'p>(
         issued.seconds() >= began.seconds(),
         "it was made before this process began, which knows not whether it was used",
     )?;
-    require(
-        time("exp")?.is_none_or(|time| now < time),
-        "`exp` is past",
-    )?;
+    require(time("exp")?.is_none_or(|time| now < time), "`exp` is past")?;
     require(
         time("nbf")?.is_none_or(|time| time <= now.plus(MAX_AHEAD)),
         "`nbf` is in the future",
@@ -227,9 +233,9 @@ fn is_same_address(address: &str, wanted: &Wanted<'_>) -> bool {
     let same_path = || {
         let canonical = |path| CanonicalPath::new(path).ok();
         path == wanted.path
-            || canonical(path).zip(canonical(wanted.path)).is_some_and(|(one, other)| {
-                one.as_str() == other.as_str()
-            })
+            || canonical(path)
+                .zip(canonical(wanted.path))
+                .is_some_and(|(one, other)| one.as_str() == other.as_str())
     };
     theirs.eq_ignore_ascii_case(scheme)
         && !authority.is_empty()

@@ -110,9 +110,10 @@ impl Identity {
             "principalarn" => self.principal_arn().map(Value::Text),
             "principalaccount" => self.principal.account().map(Value::Text),
             "principaltype" => self.principal_type().map(Value::Text),
-            "principalisawsservice" => {
-                Some(Value::Bool(matches!(self.principal, Principal::Service { .. })))
-            }
+            "principalisawsservice" => Some(Value::Bool(matches!(
+                self.principal,
+                Principal::Service { .. }
+            ))),
             "principalservicename" => match &self.principal {
                 Principal::Service { name } => Some(Value::Text(name)),
                 _ => None,

@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::section::Section;
-use super::settings::{ClientCertificates, Listener, ListenerTls, Mode, Protocol, Settings, Upstream, UpstreamTimes};
+use super::settings::{
+    ClientCertificates, Listener, ListenerTls, Mode, Protocol, Settings, Upstream, UpstreamTimes,
+};
 use super::value::{HeaderPattern, Name, Size, Token};
 
 /// A time limit that is one.

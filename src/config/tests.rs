@@ -84,7 +84,10 @@ workers: 3
     assert_eq!(tls.client_certificates, ClientCertificates::Required);
     assert_eq!(
         tls.client_ca,
-        [Path::new("/etc/sidegate/a.pem"), Path::new("/etc/sidegate/b.pem")]
+        [
+            Path::new("/etc/sidegate/a.pem"),
+            Path::new("/etc/sidegate/b.pem")
+        ]
     );
     assert_eq!(tls.client_crl, [Path::new("/r.crl")]);
     assert_eq!(

@@ -99,10 +99,7 @@ impl<C: Control> Proxy<C> {
             parts: &parts,
             peer: origin.client,
             secure: origin.secure,
-            certificate: connection
-                .certificate
-                .as_ref()
-                .map(ClientCertificate::get),
+            certificate: connection.certificate.as_ref().map(ClientCertificate::get),
             listener: &connection.listener,
             request_id: record.id.to_str().unwrap_or_default(),
         };

@@ -110,7 +110,10 @@ impl Holder {
             let text = base64::engine::general_purpose::STANDARD.encode(der);
             format!("-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n")
         };
-        (self.chain.iter().map(armour).collect(), self.key.serialize_pem())
+        (
+            self.chain.iter().map(armour).collect(),
+            self.key.serialize_pem(),
+        )
     }
 }
 
@@ -121,7 +124,9 @@ pub(crate) type Connection = Client<StreamOwned<ClientConnection, TcpStream>>;
 /// seen with the first request.
 pub(crate) fn connect(address: SocketAddr, root: &str, client: Option<&Holder>) -> Connection {
     let mut roots = RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_slice(root.as_bytes()).unwrap()).unwrap();
+    roots
+        .add(CertificateDer::from_pem_slice(root.as_bytes()).unwrap())
+        .unwrap();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()

@@ -34,7 +34,11 @@ pub(crate) fn world(asked: &str, lists: bool, more: impl FnOnce(&Site)) -> World
     site.write("tls.key", &key);
     site.write("clients.pem", &root.pem);
     site.write("revoked.pem", &root.revoked(&[]));
-    let crl = if lists { ", client_crl: [revoked.pem]" } else { "" };
+    let crl = if lists {
+        ", client_crl: [revoked.pem]"
+    } else {
+        ""
+    };
     site.write(
         "sidegate.yaml",
         &format!(
@@ -66,7 +70,10 @@ fn bundle(site: &Site) {
         "policies/identity-providers/machines.yaml",
         "type: x509\naccount: \"555566667777\"\nmap: { service: \"{claim:dns}\" }\n",
     );
-    for (role, subject) in [("backend", "spiffe://prod.example/role/*"), ("locked", "spiffe://prod.example/x")] {
+    for (role, subject) in [
+        ("backend", "spiffe://prod.example/role/*"),
+        ("locked", "spiffe://prod.example/x"),
+    ] {
         let trust = json!({"Version": "2012-10-17", "Statement": {
             "Effect": "Allow",
             "Principal": {"Federated": "arn:aws:iam::555566667777:spiffe-provider/prod.example"},
@@ -120,7 +127,9 @@ const BACKEND: &str = "spiffe://prod.example/role/backend";
 fn who_a_certificate_is() {
     let world = world("required", false, |_| {});
     let root = &world.root;
-    let answer = world.get(Some(&root.workload(2, &[BACKEND])), "/b").unwrap();
+    let answer = world
+        .get(Some(&root.workload(2, &[BACKEND])), "/b")
+        .unwrap();
     let heard = answer.text().to_ascii_lowercase();
     assert_eq!(answer.status, 200, "{heard}");
     assert!(
@@ -131,7 +140,10 @@ fn who_a_certificate_is() {
     );
     // The chain goes through an authority that the listener does not know.
     let below = root.below("issuing");
-    assert_eq!(world.status(Some(&below.workload(2, &[BACKEND])), "/b"), Some(200));
+    assert_eq!(
+        world.status(Some(&below.workload(2, &[BACKEND])), "/b"),
+        Some(200)
+    );
     let billing = root.issue(3, |params| {
         params.subject_alt_names = vec![rcgen::SanType::DnsName(
             "billing.internal.example".try_into().unwrap(),
@@ -140,11 +152,17 @@ fn who_a_certificate_is() {
     let answer = world.get(Some(&billing), "/b").unwrap();
     let heard = answer.text().to_ascii_lowercase();
     assert_eq!(answer.status, 200, "{heard}");
-    assert!(heard.contains("x-sidegate-principal-arn: billing.internal.example\r\n"), "{heard}");
+    assert!(
+        heard.contains("x-sidegate-principal-arn: billing.internal.example\r\n"),
+        "{heard}"
+    );
     // It is itself, where anonymous requests may, too.
     assert_eq!(world.status(Some(&billing), "/c"), Some(403));
     let records = world.site.audit();
-    let kinds: Vec<_> = records.iter().map(|record| &record["userIdentity"]["type"]).collect();
+    let kinds: Vec<_> = records
+        .iter()
+        .map(|record| &record["userIdentity"]["type"])
+        .collect();
     assert!(kinds.contains(&&json!("AWSService")), "{kinds:?}");
 }
 
@@ -163,21 +181,40 @@ fn what_is_refused() {
     });
     for (what, client) in [
         ("another authority", other.workload(2, &[BACKEND])),
-        ("an unknown authority between", other.below("x").workload(2, &[BACKEND])),
+        (
+            "an unknown authority between",
+            other.below("x").workload(2, &[BACKEND]),
+        ),
         ("expired", expired),
     ] {
         assert_eq!(world.status(Some(&client), "/a"), None, "{what}");
     }
     // What verifies and is nobody is refused everywhere, also where anybody may.
     for (uris, status, said) in [
-        (&[BACKEND, "spiffe://prod.example/role/locked"][..], 401, "invalid_claims"),
+        (
+            &[BACKEND, "spiffe://prod.example/role/locked"][..],
+            401,
+            "invalid_claims",
+        ),
         (&["https://a.example", BACKEND], 401, "invalid_claims"),
-        (&["spiffe://prod.example/role/%62ackend"], 401, "invalid_claims"),
+        (
+            &["spiffe://prod.example/role/%62ackend"],
+            401,
+            "invalid_claims",
+        ),
         (&["spiffe://prod.example"], 401, "invalid_claims"),
-        (&["spiffe://test.example/role/backend"], 401, "unknown_issuer"),
+        (
+            &["spiffe://test.example/role/backend"],
+            401,
+            "unknown_issuer",
+        ),
         (&["spiffe://prod.example/group/x"], 403, "no_principal"),
         (&["spiffe://prod.example/role/nobody"], 403, "no_principal"),
-        (&["spiffe://prod.example/role/locked"], 403, "role_not_trusted"),
+        (
+            &["spiffe://prod.example/role/locked"],
+            403,
+            "role_not_trusted",
+        ),
         (&["https://a.example/"], 403, "no_principal"),
         (&[], 403, "no_principal"),
     ] {
@@ -186,13 +223,20 @@ fn what_is_refused() {
         let id = answer.header("x-sidegate-request-id").unwrap().to_owned();
         let record = eventually("the record", || {
             let records = world.site.audit();
-            records.into_iter().find(|record| record["requestID"] == *id)
+            records
+                .into_iter()
+                .find(|record| record["requestID"] == *id)
         });
-        assert_eq!(record["additionalEventData"]["reason"], said, "{uris:?}: {record}");
+        assert_eq!(
+            record["additionalEventData"]["reason"], said,
+            "{uris:?}: {record}"
+        );
     }
     let log = world.sidegate.log();
     for provider in ["mesh", "machines"] {
-        let named = |line: &&str| line.contains("no principal") && line.contains(&format!("\"{provider}\""));
+        let named = |line: &&str| {
+            line.contains("no principal") && line.contains(&format!("\"{provider}\""))
+        };
         assert!(log.lines().any(|line| named(&line)), "{provider}: {log}");
     }
 }
@@ -226,9 +270,15 @@ fn a_revocation_reaches_open_connections() {
     assert_eq!(get(&mut connections[1], "/b", &[]).unwrap().status, 200);
     assert_eq!(get(&mut connections[0], "/b", &[]).unwrap().status, 401);
     assert_eq!(world.status(Some(&one), "/b"), None);
-    assert!(world.sidegate.log().contains("revoked.pem"), "{}", world.sidegate.log());
+    assert!(
+        world.sidegate.log().contains("revoked.pem"),
+        "{}",
+        world.sidegate.log()
+    );
     world.site.write("revoked.pem", &next);
-    eventually("the mended list", || (world.failed() == Some(0.0)).then_some(()));
+    eventually("the mended list", || {
+        (world.failed() == Some(0.0)).then_some(())
+    });
     assert_eq!(get(&mut connections[1], "/b", &[]).unwrap().status, 401);
     assert_eq!(get(&mut connections[0], "/b", &[]).unwrap().status, 200);
 }

@@ -49,7 +49,9 @@ pub(super) fn values(name: &X509Name<'_>) -> Vec<(&'static str, Vec<String>)> {
     found
 }
 
-fn known(attribute: &AttributeTypeAndValue<'_>) -> Option<(&'static str, &'static str, &'static str)> {
+fn known(
+    attribute: &AttributeTypeAndValue<'_>,
+) -> Option<(&'static str, &'static str, &'static str)> {
     let oid = attribute.attr_type().to_id_string();
     KNOWN.into_iter().find(|(known, ..)| *known == oid)
 }

@@ -53,7 +53,11 @@ fn provider(name: &str, more: &str) -> Arc<Provider> {
 
 fn provider_of(name: &str, more: &str, authorities: Option<&str>) -> Arc<Provider> {
     let mut report = Report::on("p.yaml");
-    let file = if authorities.is_some() { ", authorities: ca.pem" } else { "" };
+    let file = if authorities.is_some() {
+        ", authorities: ca.pem"
+    } else {
+        ""
+    };
     let text = format!("{{ account: \"555566667777\"{file}, {more} }}");
     let node = yaml::read(&text, &mut report).unwrap();
     let mut provider = Provider::read(&node, name, &mut report).unwrap();
@@ -70,7 +74,10 @@ const ID: &str = "spiffe://prod.example/ns/shop/sa/orders";
 #[test]
 fn the_trust_domain_names_the_provider() {
     let by = authority("a");
-    let certificate = read(&by, &leaf(|params| params.subject_alt_names = vec![uri(ID)]));
+    let certificate = read(
+        &by,
+        &leaf(|params| params.subject_alt_names = vec![uri(ID)]),
+    );
     let prod = provider("prod", PROD);
     let test = provider("test", "type: spiffe, trust_domain: test.example");
     let x509 = provider("machines", "type: x509");
@@ -150,7 +157,13 @@ fn names_become_claims() {
     let provider = provider("machines", "type: x509");
     let token = certificate.vouched(&[Arc::clone(&provider)], now());
     let token = token.unwrap().unwrap();
-    let texts = |name: &str| token.claims().get(name).map(Json::texts).unwrap_or_default();
+    let texts = |name: &str| {
+        token
+            .claims()
+            .get(name)
+            .map(Json::texts)
+            .unwrap_or_default()
+    };
     assert_eq!(texts("sub"), ["CN=orders,O=Shop\\, Inc."]);
     assert_eq!(texts("issuer"), ["CN=The\\, Authority"]);
     assert_eq!(texts("cn"), ["orders"]);
@@ -187,7 +200,10 @@ fn a_provider_with_authorities_takes_no_others_word() {
 #[test]
 fn it_is_good_in_its_time_alone() {
     let by = authority("a");
-    let certificate = read(&by, &leaf(|params| params.subject_alt_names = vec![uri(ID)]));
+    let certificate = read(
+        &by,
+        &leaf(|params| params.subject_alt_names = vec![uri(ID)]),
+    );
     let prod = [provider("prod", PROD)];
     let end = certificate.not_after();
     assert!(end > Timestamp::from_seconds(NOW));
@@ -197,7 +213,11 @@ fn it_is_good_in_its_time_alone() {
     let early = certificate.vouched(&prod, Timestamp::from_seconds(0));
     assert_eq!(early.err(), Some(Distrust::Expired));
     // Also where no provider would ask who it is: what it binds ends with it.
-    assert!(certificate.vouched(&[], end.plus(Duration::from_secs(1))).is_err());
+    assert!(
+        certificate
+            .vouched(&[], end.plus(Duration::from_secs(1)))
+            .is_err()
+    );
 }
 
 #[test]

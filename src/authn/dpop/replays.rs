@@ -97,7 +97,11 @@ mod tests {
             for before in 0..=WINDOW.as_secs() {
                 if let Some(id) = seconds.checked_sub(before) {
                     let id = u128::from(id);
-                    assert_eq!(replays.first(id, now), Err(ProofError::Replayed), "{seconds} {before}");
+                    assert_eq!(
+                        replays.first(id, now),
+                        Err(ProofError::Replayed),
+                        "{seconds} {before}"
+                    );
                 }
             }
         }

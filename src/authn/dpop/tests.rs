@@ -129,7 +129,10 @@ fn headers_that_are_refused() {
         format!(r#"{{"typ":"dpop+jwt","alg":"ES256","b64":false,"jwk":{key}}}"#),
     ] {
         let refused = check(&proof(&header, &payload()));
-        assert!(matches!(refused, Err(ProofError::Header(_))), "{header}: {refused:?}");
+        assert!(
+            matches!(refused, Err(ProofError::Header(_))),
+            "{header}: {refused:?}"
+        );
     }
     // The algorithm of another kind of key, and of another curve.
     for algorithm in ["ES384", "EdDSA", "RS256"] {
@@ -157,13 +160,22 @@ fn claims_that_are_refused() {
         (&*format!("\"iat\":{NOW},"), ""),
         (&*NOW.to_string(), &*(NOW - 61).to_string()),
         (&*NOW.to_string(), &*(NOW + 31).to_string()),
-        (&*format!("\"iat\":{NOW}"), &*format!("\"iat\":{NOW},\"exp\":{NOW}")),
-        (&*format!("\"iat\":{NOW}"), &*format!("\"iat\":{NOW},\"nbf\":{}", NOW + 31)),
+        (
+            &*format!("\"iat\":{NOW}"),
+            &*format!("\"iat\":{NOW},\"exp\":{NOW}"),
+        ),
+        (
+            &*format!("\"iat\":{NOW}"),
+            &*format!("\"iat\":{NOW},\"nbf\":{}", NOW + 31),
+        ),
     ] {
         let changed = payload().replace(from, to);
         assert_ne!(changed, payload(), "{from}");
         let refused = check(&proof(&header(), &changed));
-        assert!(matches!(refused, Err(ProofError::Claims(_))), "{changed}: {refused:?}");
+        assert!(
+            matches!(refused, Err(ProofError::Claims(_))),
+            "{changed}: {refused:?}"
+        );
     }
     for seconds in [-60, 30] {
         let near = payload().replace(&NOW.to_string(), &(NOW + seconds).to_string());

@@ -47,7 +47,12 @@ impl Work<'_> {
     /// of one could issue certificates in the name of another.
     fn provider_authorities(&mut self) {
         for kind in [Kind::Spiffe, Kind::X509] {
-            let all = || self.parts.providers.iter().filter(|found| found.kind == kind);
+            let all = || {
+                self.parts
+                    .providers
+                    .iter()
+                    .filter(|found| found.kind == kind)
+            };
             if all().count() < 2 {
                 continue;
             }

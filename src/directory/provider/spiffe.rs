@@ -85,10 +85,17 @@ mod tests {
                 "/payments/mysql",
             ),
             ("spiffe://a_b-1.c/ns/x/sa/Y..z", "a_b-1.c", "/ns/x/sa/Y..z"),
-            ("spiffe://t/9eebccd2-12bf-40a6-b262-65fe0487d453", "t", "/9eebccd2-12bf-40a6-b262-65fe0487d453"),
+            (
+                "spiffe://t/9eebccd2-12bf-40a6-b262-65fe0487d453",
+                "t",
+                "/9eebccd2-12bf-40a6-b262-65fe0487d453",
+            ),
         ] {
             let id = SpiffeId::parse(text).unwrap();
-            assert_eq!((id.text(), id.trust_domain(), id.path()), (text, trust_domain, path));
+            assert_eq!(
+                (id.text(), id.trust_domain(), id.path()),
+                (text, trust_domain, path)
+            );
         }
         let longest = format!("spiffe://t/{}", "a".repeat(2048 - 11));
         assert!(SpiffeId::parse(&longest).is_ok());

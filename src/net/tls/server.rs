@@ -14,8 +14,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arc_swap::ArcSwap;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateRevocationListDer, PrivateKeyDer};
-use rustls::server::danger::ClientCertVerifier;
 use rustls::server::WebPkiClientVerifier;
+use rustls::server::danger::ClientCertVerifier;
 use rustls::{RootCertStore, ServerConfig};
 use tokio_rustls::TlsAcceptor;
 
@@ -50,7 +50,8 @@ pub struct ClientFiles {
 impl ServerFiles {
     fn paths(&self) -> impl Iterator<Item = &Path> {
         let clients = self.clients.iter();
-        let clients = clients.flat_map(|clients| clients.authorities.iter().chain(&clients.revocations));
+        let clients =
+            clients.flat_map(|clients| clients.authorities.iter().chain(&clients.revocations));
         [&self.certificate, &self.key]
             .into_iter()
             .chain(clients)
@@ -61,7 +62,13 @@ impl ServerFiles {
     fn stamps(&self) -> Vec<Option<Stamp>> {
         let stamp = |path| {
             let data = fs::metadata(path).ok()?;
-            Some((data.dev(), data.ino(), data.size(), data.mtime(), data.mtime_nsec()))
+            Some((
+                data.dev(),
+                data.ino(),
+                data.size(),
+                data.mtime(),
+                data.mtime_nsec(),
+            ))
         };
         self.paths().map(stamp).collect()
     }
@@ -106,7 +113,9 @@ impl Server {
         let mut known = self.lock();
         // Taken before reading: what is written in between is another change.
         let stamps = self.0.files.stamps();
-        self.0.current.store(Arc::new(Current::read(&self.0.files)?));
+        self.0
+            .current
+            .store(Arc::new(Current::read(&self.0.files)?));
         *known = stamps;
         Ok(())
     }

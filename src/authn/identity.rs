@@ -114,10 +114,10 @@ impl Identity {
                 self.principal,
                 Principal::Service { .. }
             ))),
-            "principalservicename" => match &self.principal {
-                Principal::Service { name } => Some(Value::Text(name)),
-                _ => None,
-            },
+            "principalservicename" => {
+                let is_service = matches!(self.principal, Principal::Service { .. });
+                is_service.then(|| Value::Text(self.principal.name()))
+            }
             "principalorgid" => self.organization_id.as_deref().map(Value::Text),
             "principalorgpaths" => (!self.organization_paths.is_empty())
                 .then_some(Value::List(&self.organization_paths)),

@@ -13,6 +13,7 @@ struct Authority {
 
 fn authority(name: &str) -> Authority {
     let mut params = CertificateParams::default();
+    params.distinguished_name = rcgen::DistinguishedName::new();
     params.distinguished_name.push(DnType::CommonName, name);
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
@@ -144,6 +145,7 @@ fn names_become_claims() {
         &by,
         &leaf(|params| {
             let name = &mut params.distinguished_name;
+            *name = rcgen::DistinguishedName::new();
             name.push(DnType::OrganizationName, "Shop, Inc.");
             name.push(DnType::CommonName, "orders");
             params.subject_alt_names = vec![

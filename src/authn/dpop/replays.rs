@@ -108,7 +108,10 @@ mod tests {
         let kept: usize = replays
             .shards
             .iter()
-            .map(|shard| shard.lock().unwrap().young.len() + shard.lock().unwrap().old.len())
+            .map(|shard| {
+                let shard = shard.lock().unwrap();
+                shard.young.len() + shard.old.len()
+            })
             .sum();
         assert!(kept <= 2 * 91 + 32, "{kept}");
     }

@@ -13,6 +13,7 @@ pub mod simulate_jsonl;
 pub mod token;
 pub mod who_can;
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -58,10 +59,12 @@ pub fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => {
             // Help and version are data that was asked for; everything else is unusable input.
-            let code = if error.use_stderr() { 2 } else { 0 };
-            // A closed pipe leaves nobody to tell.
-            let _ = error.print();
-            return ExitCode::from(code);
+            let printed = error.print();
+            if error.use_stderr() {
+                return ExitCode::from(2);
+            }
+            let flushed = printed.and_then(|()| std::io::stdout().flush());
+            return ended(output::written(flushed).map(|()| ExitCode::SUCCESS));
         }
     };
     let result = match arguments.command {
@@ -73,6 +76,10 @@ pub fn main() -> ExitCode {
         Command::WhoCan(arguments) => who_can::run(&arguments),
         Command::Token(arguments) => token::run(&arguments),
     };
+    ended(result)
+}
+
+fn ended(result: output::Outcome) -> ExitCode {
     match result {
         Ok(code) => code,
         Err(Failed(message)) => {

@@ -5,12 +5,14 @@
 //! - [`stories`]: every SecureCart story, as `sidegate demo --smoke` plays it
 //! - [`demo`]: the way that a reader takes: paste, mint a token, end it
 //! - [`reload`]: flipping bundles under load, ConfigMap swaps, broken bundles
+//! - [`printing`]: output that cannot be written
 //! - [`identity`]: the signed token that tells upstreams who asks
 //! - [`findings`]: what `check` finds in policies, and `who-can`
 //! - [`streaming`]: bodies of a gibibyte in constant memory
 //! - [`startup`]: what stops a start, and what its exit code and words are
 //! - [`stopping`]: SIGTERM under load
 //! - [`tokens`]: tokens of every kind, from the socket to the upstream
+//! - [`unread`]: heads that never became a request, refused and recorded like any other
 //! - [`readme`]: every command that the README shows
 
 #![expect(
@@ -30,6 +32,7 @@ mod certificates;
 mod demo;
 mod findings;
 mod identity;
+mod printing;
 mod readme;
 mod reload;
 mod startup;
@@ -38,3 +41,4 @@ mod stories;
 mod streaming;
 mod support;
 mod tokens;
+mod unread;

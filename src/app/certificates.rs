@@ -77,7 +77,12 @@ impl Watched {
         let listener = &*self.listener;
         let mut fault = self.fault.lock().unwrap_or_else(PoisonError::into_inner);
         match result {
-            Ok(false) => {}
+            // The last good files may have come back as they were.
+            Ok(false) => {
+                if fault.take().is_some() {
+                    self.metrics.certificates_fine(listener);
+                }
+            }
             Ok(true) => {
                 *fault = None;
                 self.metrics.certificates_reloaded(listener, true);

@@ -301,12 +301,18 @@ fn authorities_are_replaced_under_open_connections() {
     });
     assert_eq!(get(&mut connection, "/b", &[]).unwrap().status, 200);
 
+    fs::rename(world.site.path("clients.pem"), world.site.path("kept")).unwrap();
     for broken in ["", "-----BEGIN CERTIFICATE-----\nAAAA\n", "no certificate"] {
         world.site.write("clients.pem", broken);
         eventually("the fault", || (world.failed() == Some(1.0)).then_some(()));
         assert_eq!(world.status(Some(&new), "/b"), Some(200));
         assert_eq!(get(&mut connection, "/b", &[]).unwrap().status, 200);
     }
+    // What was there before comes back as it was: nothing to read, and nothing wrong any more.
+    fs::rename(world.site.path("kept"), world.site.path("clients.pem")).unwrap();
+    eventually("the fault's end", || {
+        (world.failed() == Some(0.0)).then_some(())
+    });
     world.replace("clients.pem", &next.pem);
     eventually("the old authority's end", || {
         (get(&mut connection, "/b", &[]).unwrap().status == 401).then_some(())

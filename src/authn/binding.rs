@@ -152,6 +152,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::too_many_lines, reason = "a table")]
     fn what_is_bound_is_asked_for() {
         let evidence = |certificate, key| Evidence { certificate, key };
         let bound = |certificate, key| Bound { certificate, key };

@@ -2,6 +2,7 @@
 //! connections when authorities and revocation lists do.
 
 use std::fs;
+use std::time::{Duration, SystemTime};
 
 use serde_json::json;
 
@@ -281,6 +282,27 @@ fn a_revocation_reaches_open_connections() {
     });
     assert_eq!(get(&mut connections[1], "/b", &[]).unwrap().status, 401);
     assert_eq!(get(&mut connections[0], "/b", &[]).unwrap().status, 200);
+}
+
+#[test]
+fn a_certificate_ends_under_an_open_connection() {
+    let world = world("required", false, |_| {});
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let end = now.unwrap() + Duration::from_secs(5);
+    let short = world.root.issue(7, |params| {
+        params.not_after = rcgen::date_time_ymd(1970, 1, 1) + end;
+        params.subject_alt_names = vec![rcgen::SanType::URI(BACKEND.try_into().unwrap())];
+    });
+    let mut connection = world.connect(Some(&short));
+    // On a machine that is too busy to get so far in time there is nothing to see before the end.
+    if let Some(answer) = get(&mut connection, "/b", &[]) {
+        assert!(matches!(answer.status, 200 | 401), "{}", answer.text());
+        let answer = eventually("the certificate's end", || {
+            get(&mut connection, "/b", &[]).filter(|answer| answer.status == 401)
+        });
+        assert!(answer.text().contains("ExpiredToken"), "{}", answer.text());
+    }
+    assert_eq!(world.status(Some(&short), "/a"), None);
 }
 
 #[test]

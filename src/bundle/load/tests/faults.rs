@@ -251,7 +251,7 @@ fn several_trust_domains_each_have_their_authorities() {
     let named = |text: &str| format!("{text}authorities: ca.pem\n");
     let (named_mesh, named_test) = (named(mesh), named(&test));
     let one = authority("one");
-    let half = &one[..one.len() / 2];
+    let half = one.split_at(one.len() / 2).0;
     for (mesh, test, pem, expected) in [
         (mesh, "", &*one, ""),
         (mesh, &*test, &*one, "missing-key"),

@@ -155,7 +155,7 @@ fn payload(token: &str, id: &str) -> Value {
     })
 }
 
-fn with(mut value: Value, more: Value) -> Value {
+fn with(mut value: Value, more: &Value) -> Value {
     let members = value.as_object_mut().unwrap();
     for (name, value) in more.as_object().unwrap() {
         if value.is_null() {
@@ -196,6 +196,15 @@ impl Plain {
     }
 }
 
+fn refused(what: &str, answer: &Answer, error: &str) {
+    assert_eq!(answer.status, 401, "{what}: {}", answer.text());
+    let challenge = answer.header("www-authenticate").unwrap();
+    assert!(
+        challenge.contains("DPoP") && challenge.contains(error),
+        "{what}: {challenge}"
+    );
+}
+
 #[test]
 fn a_token_bound_to_a_key() {
     let plain = plain("");
@@ -212,14 +221,6 @@ fn a_token_bound_to_a_key() {
         !heard.contains("dpop") && !heard.contains("authorization"),
         "{heard}"
     );
-    let refused = |what: &str, answer: &Answer, error: &str| {
-        assert_eq!(answer.status, 401, "{what}: {}", answer.text());
-        let challenge = answer.header("www-authenticate").unwrap();
-        assert!(
-            challenge.contains("DPoP") && challenge.contains(error),
-            "{what}: {challenge}"
-        );
-    };
     refused(
         "replayed",
         &plain.proven(&token, &first),
@@ -265,7 +266,14 @@ fn a_token_bound_to_a_key() {
         &plain.proven(&unbound, &key.sign(&key.header(), &payload(&unbound, "8"))),
         "invalid_token",
     );
+}
 
+#[test]
+fn proofs_that_are_for_something_else() {
+    let plain = plain("");
+    let key = Key::new();
+    let token = token(&plain.keys, json!({"jkt": key.thumbprint()}));
+    let good = |id: &str| key.sign(&key.header(), &payload(&token, id));
     for (at, change) in [
         json!({"htm": "POST"}),
         json!({"htu": "http://app.example/c"}),
@@ -280,7 +288,7 @@ fn a_token_bound_to_a_key() {
     .into_iter()
     .enumerate()
     {
-        let changed = with(payload(&token, &format!("claims {at}")), change.clone());
+        let changed = with(payload(&token, &format!("claims {at}")), &change);
         let answer = plain.proven(&token, &key.sign(&key.header(), &changed));
         refused(&change.to_string(), &answer, "invalid_dpop_proof");
     }
@@ -298,7 +306,7 @@ fn a_token_bound_to_a_key() {
     .into_iter()
     .enumerate()
     {
-        let header = with(key.header(), change.clone());
+        let header = with(key.header(), &change);
         let proof = key.sign(&header, &payload(&token, &format!("header {at}")));
         let proof = if change["alg"] == "none" {
             format!("{}.", proof.rsplit_once('.').unwrap().0)
@@ -311,6 +319,12 @@ fn a_token_bound_to_a_key() {
             "invalid_dpop_proof",
         );
     }
+    let bearer = format!("Bearer {token}");
+    refused(
+        "as Bearer",
+        &plain.get(&[("Authorization", &bearer)]),
+        "invalid_token",
+    );
     // What was refused has used up nothing.
     assert_eq!(plain.proven(&token, &good("claims 0")).status, 200);
     let reasons: Vec<String> = plain

@@ -36,6 +36,9 @@ use facts::DecidedBy;
 pub use facts::Facts;
 pub use permit::{Permit, Refusal};
 
+/// How a client chooses among roles.
+const ROLE: HeaderName = HeaderName::from_static("x-sidegate-role");
+
 /// How much a refusal tells the client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum RefusalDetail {
@@ -365,7 +368,7 @@ fn host(parts: &http::request::Parts) -> Option<&str> {
 
 /// The role that the client asks for: one ARN in one `X-Sidegate-Role`.
 fn chosen_role(headers: &HeaderMap) -> Result<Option<&str>, Reason> {
-    let mut values = headers.get_all("x-sidegate-role").iter();
+    let mut values = headers.get_all(ROLE).iter();
     let (first, second) = (values.next(), values.next());
     match (first.map(HeaderValue::to_str), second) {
         (None, _) => Ok(None),

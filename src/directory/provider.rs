@@ -69,12 +69,12 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// How ARNs name it.
+    /// How ARNs name it, before `-provider`.
     fn word(self) -> &'static str {
         match self {
-            Self::Oidc => "oidc-provider",
-            Self::Spiffe => "spiffe-provider",
-            Self::X509 => "x509-provider",
+            Self::Oidc => "oidc",
+            Self::Spiffe => "spiffe",
+            Self::X509 => "x509",
         }
     }
 }
@@ -200,7 +200,7 @@ impl Provider {
     /// The provider's ARN in `account`.
     pub fn arn(&self, partition: &str, account: AccountId) -> String {
         format!(
-            "arn:{partition}:iam::{account}:{}/{}",
+            "arn:{partition}:iam::{account}:{}-provider/{}",
             self.kind.word(),
             self.host_and_path()
         )

@@ -77,6 +77,8 @@ pub struct Connection {
     pub listener: Arc<str>,
     /// Whether it has TLS.
     pub secure: bool,
+    /// The client's certificate, if it has shown one.
+    pub certificate: Option<tls::ClientCertificate>,
     /// Which HTTP it speaks.
     pub protocol: Protocol,
     /// The worker's wish that clients go elsewhere soon.
@@ -158,11 +160,12 @@ impl Accepted {
             }
         }
         let secure = tls.is_some();
-        let connection = |protocol| {
+        let connection = |protocol, certificate| {
             Rc::new(Connection {
                 peer,
                 listener,
                 secure,
+                certificate,
                 protocol,
                 leaving,
                 line: Rc::clone(&line),
@@ -172,7 +175,7 @@ impl Accepted {
         };
         if let Err(error) = told {
             if error.kind() == io::ErrorKind::InvalidData && !secure {
-                let connection = connection(Protocol::Http1);
+                let connection = connection(Protocol::Http1, None);
                 let answer = handler.unread(&connection, b"", Unread::Malformed);
                 let wire = Wire::new(socket, Bytes::new(), Rc::clone(&line));
                 Box::pin(say_last(&line, wire, answer)).await;
@@ -184,7 +187,7 @@ impl Accepted {
         let Ok(Ok(opened)) = or_cut(&line, opening).await else {
             return;
         };
-        let connection = connection(opened.protocol);
+        let connection = connection(opened.protocol, opened.certificate);
         if opened.protocol == Protocol::Http2 {
             line.stop_reading_messages();
         }
@@ -342,6 +345,7 @@ async fn or_cut<T>(
 
 struct Opened {
     stream: Stream,
+    certificate: Option<tls::ClientCertificate>,
     protocol: Protocol,
     ahead: Bytes,
 }
@@ -352,11 +356,12 @@ async fn open(socket: Plain, tls: Option<tls::Server>) -> io::Result<Opened> {
         let (protocol, ahead) = sniff(&mut stream).await?;
         return Ok(Opened {
             stream,
+            certificate: None,
             protocol,
             ahead,
         });
     };
-    let stream = tls.accept(socket).await?;
+    let (stream, certificate) = tls.accept(socket).await?;
     let protocol = if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
         Protocol::Http2
     } else {
@@ -364,6 +369,7 @@ async fn open(socket: Plain, tls: Option<tls::Server>) -> io::Result<Opened> {
     };
     Ok(Opened {
         stream: Stream::TlsServer(Box::new(stream)),
+        certificate,
         protocol,
         ahead: Bytes::new(),
     })

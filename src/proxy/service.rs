@@ -18,6 +18,7 @@ use hyper::upgrade::OnUpgrade;
 use crate::clock::{Timestamp, monotonic};
 use crate::gate::{Facts, Head, Judgement};
 use crate::net::cidr::Cidr;
+use crate::net::tls::ClientCertificate;
 use crate::net::{Connection, Fault, Handler, Protocol, Unread};
 use crate::outcome::Reason;
 use crate::proxy::body::{Progress, Relay, RequestBody};
@@ -98,7 +99,7 @@ impl<C: Control> Proxy<C> {
     /// The way of a request: read strictly → judge → refuse, or forward → relay.
     async fn answer(
         &self,
-        connection: &Connection,
+        connection: &Rc<Connection>,
         request: Request<Incoming>,
         reading: Result<(), Fault>,
         form: Form,
@@ -128,6 +129,8 @@ impl<C: Control> Proxy<C> {
             parts: &parts,
             peer: origin.client,
             secure: origin.secure,
+            certificate: connection.certificate.as_ref().map(ClientCertificate::get),
+            again: false,
             listener: &connection.listener,
             request_id: record.id.to_str().unwrap_or_default(),
         };
@@ -278,12 +281,21 @@ impl<C: Control> Handler for Proxy<C> {
 }
 
 /// The head of a request that will last, to decide it by again.
-fn keep(parts: &Parts, origin: &Origin, connection: &Connection, id: &HeaderValue) -> Box<Kept> {
+fn keep(
+    parts: &Parts,
+    origin: &Origin,
+    connection: &Rc<Connection>,
+    id: &HeaderValue,
+) -> Box<Kept> {
     Box::new(Kept {
         parts: parts.clone(),
         peer: origin.client,
         secure: origin.secure,
         listener: Arc::clone(&connection.listener),
+        connection: connection
+            .certificate
+            .is_some()
+            .then(|| Rc::clone(connection)),
         request_id: id.clone(),
     })
 }

@@ -19,6 +19,8 @@ use http::request::Parts;
 
 use crate::clock::{Timestamp, monotonic};
 use crate::gate::{Facts, Head};
+use crate::net::Connection;
+use crate::net::tls::ClientCertificate;
 use crate::outcome::Reason;
 use crate::proxy::{Control, Unjudged};
 
@@ -36,6 +38,8 @@ pub struct Kept {
     pub secure: bool,
     /// The listener's name.
     pub listener: Arc<str>,
+    /// Its connection, where that has a client certificate.
+    pub connection: Option<Rc<Connection>>,
     /// Our id of it.
     pub request_id: HeaderValue,
 }
@@ -46,6 +50,12 @@ impl Kept {
             parts: &self.parts,
             peer: self.peer,
             secure: self.secure,
+            certificate: self
+                .connection
+                .as_ref()
+                .and_then(|connection| connection.certificate.as_ref())
+                .map(ClientCertificate::get),
+            again: true,
             listener: &self.listener,
             request_id: self.request_id.to_str().unwrap_or_default(),
         }

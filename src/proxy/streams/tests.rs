@@ -66,6 +66,7 @@ fn kept() -> Box<Kept> {
         peer: "127.0.0.1".parse().unwrap(),
         secure: false,
         listener: "test".into(),
+        connection: None,
         request_id: HeaderValue::from_static("id"),
     })
 }

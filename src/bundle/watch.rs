@@ -1,8 +1,8 @@
 //! Notices that the bundle changed, and loads it again, on a thread of its own, off the way of requests.
 //!
 //! Any event in the bundle's folder, or of its name in the folder above, is only a hint: what counts is the content's
-//! hash, since a ConfigMap's swap touches no file and editors touch many. Events are awaited until they rest; a slow
-//! poll finds what no event told. A bundle that is broken, missing or half written changes nothing.
+//! hash, since a ConfigMap's swap touches no file and editors touch many. Events are awaited until they rest; where the
+//! path leads is looked up twice a second, and a slow poll finds what no event told. A bundle that is broken, missing or half written changes nothing.
 
 mod events;
 #[cfg(test)]
@@ -24,6 +24,8 @@ use crate::source::Fault;
 const REST: Duration = Duration::from_millis(200);
 /// And are not waited for longer than this: a change shall count within a second.
 const PATIENCE: Duration = Duration::from_millis(500);
+/// Looks whether the path leads to where it led: no event tells of a link or folder on the way that was exchanged.
+const GLANCE: Duration = Duration::from_millis(500);
 /// Looks without being told.
 const POLL: Duration = Duration::from_secs(30);
 /// The same while something is amiss: the folder is missing, or cannot be watched.
@@ -133,10 +135,13 @@ impl Watcher {
         inbox: &Receiver<Order>,
     ) {
         let mut events = events::Events::new(&self.settings.path, told.clone());
+        let mut looked = monotonic();
         loop {
             events.renew();
             let calm = events.watching() && self.seen.faults.is_empty();
-            match inbox.recv_timeout(if calm { POLL } else { ANXIOUS_POLL }) {
+            let poll = if calm { POLL } else { ANXIOUS_POLL };
+            match inbox.recv_timeout(GLANCE) {
+                Err(RecvTimeoutError::Timeout) if since(looked) < poll => continue,
                 Ok(Order::Look) => {
                     let mut waiting = Vec::new();
                     let going_on = rest(inbox, &mut waiting);
@@ -153,6 +158,7 @@ impl Watcher {
                 Err(RecvTimeoutError::Timeout) => self.look(false, prepare),
                 Ok(Order::Stop) | Err(RecvTimeoutError::Disconnected) => return,
             }
+            looked = monotonic();
         }
     }
 

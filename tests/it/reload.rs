@@ -172,3 +172,27 @@ fn a_broken_bundle_changes_nothing_and_is_told() {
         (sidegate.metric("sidegate_reload_failed") == Some(0.0)).then_some(())
     });
 }
+
+#[test]
+fn an_edit_behind_a_link_counts_within_a_second() {
+    let upstream = Upstream::start();
+    for (link, target, path) in [
+        ("live", "policies", "./live"),
+        ("here", ".", "./here/policies"),
+    ] {
+        let site = Site::with_bundle(&upstream, "a");
+        symlink(target, site.path(link)).unwrap();
+        let text = std::fs::read_to_string(site.path("sidegate.yaml")).unwrap();
+        site.write("sidegate.yaml", &text.replace("./policies", path));
+        let sidegate = Sidegate::start(&site);
+        let mut client = Client::connect(sidegate.ingress);
+        assert_eq!(client.request("GET", "app.test", "/b", &[]).status, 401);
+        site.write_bundle("b");
+        let began = Instant::now();
+        eventually(path, || {
+            (client.request("GET", "app.test", "/b", &[]).status == 200).then_some(())
+        });
+        let took = began.elapsed();
+        assert!(took < Duration::from_secs(5), "{path}: {took:?}");
+    }
+}

@@ -1,10 +1,15 @@
 //! The file system's events, as hints to look.
+//!
+//! Events name a path below the one that was watched, so real paths are watched: a path through a link, or a relative
+//! one, would have to be compared with others of the same place.
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
 
-use notify::event::{AccessKind, AccessMode, EventKind};
+use notify::event::{AccessKind, AccessMode, EventKind, ModifyKind};
 use notify::{Event, RecommendedWatcher, RecursiveMode, Watcher};
 
 use super::{Order, above};
@@ -17,6 +22,8 @@ pub(super) struct Events {
     watcher: Option<RecommendedWatcher>,
     /// What is watched: another folder of the same name is another one.
     watched: Option<Identity>,
+    /// The folder was moved or removed: what is there now is not watched, even if it looks the same.
+    moved: Arc<AtomicBool>,
 }
 
 /// Where the path leads, and which file system object that is.
@@ -26,6 +33,14 @@ struct Identity {
     node: (u64, u64),
 }
 
+/// Which events are hints.
+struct Places {
+    /// The bundle.
+    inside: PathBuf,
+    /// Its name in the folder above, which may be a link's.
+    named: Option<PathBuf>,
+}
+
 impl Events {
     pub(super) fn new(path: &Path, told: Sender<Order>) -> Self {
         Self {
@@ -33,6 +48,7 @@ impl Events {
             told,
             watcher: None,
             watched: None,
+            moved: Arc::default(),
         }
     }
 
@@ -43,56 +59,71 @@ impl Events {
 
     /// Watches what is there now, if it is not what was watched before.
     pub(super) fn renew(&mut self) {
+        let moved = self.moved.swap(false, Ordering::AcqRel);
         let found = identity(&self.path);
-        if found.is_some() && found == self.watched && self.watcher.is_some() {
+        if found == self.watched && !moved {
             return;
         }
-        let fresh = found.is_some();
-        self.watched = None;
-        self.watcher = self.watch();
-        if self.watcher.is_some() && fresh {
+        let had = self.watched.take().is_some();
+        self.watcher = found.as_ref().and_then(|found| self.watch(&found.real));
+        if self.watcher.is_some() {
             self.watched = found;
-            // What changed before the watch stood made no event.
+        }
+        if had || self.watching() {
+            // What changed before the watch stood, or by what is above, made no event.
             let _ = self.told.send(Order::Look);
         }
     }
 
-    fn watch(&self) -> Option<RecommendedWatcher> {
+    fn watch(&self, real: &Path) -> Option<RecommendedWatcher> {
+        let above = above(&self.path).and_then(|above| above.canonicalize().ok());
+        let places = Places {
+            inside: real.to_owned(),
+            named: above
+                .as_ref()
+                .zip(self.path.file_name())
+                .map(|(above, name)| above.join(name)),
+        };
         let told = self.told.clone();
-        let name = self.path.file_name().map(ToOwned::to_owned);
-        let inside = self.path.canonicalize().ok();
-        let path = self.path.clone();
+        let moved = Arc::clone(&self.moved);
         let mut watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
-            let hint = match event {
-                Ok(event) => {
-                    changes(event.kind)
-                        && (event.need_rescan()
-                            || event.paths.is_empty()
-                            || event.paths.iter().any(|changed| {
-                                changed.starts_with(&path)
-                                    || inside
-                                        .as_ref()
-                                        .is_some_and(|inside| changed.starts_with(inside))
-                                    || changed.file_name() == name.as_deref()
-                            }))
-                }
-                // Events were lost, or a watch was.
-                Err(_) => true,
-            };
-            if hint {
+            // After an error events were lost, or a watch was.
+            if event.as_ref().map_or(true, |event| places.moves(event)) {
+                moved.store(true, Ordering::Release);
+            }
+            if event.map_or(true, |event| places.hints(&event)) {
                 // The thread may have ended.
                 let _ = told.send(Order::Look);
             }
         })
         .ok()?;
-        if let Some(above) = above(&self.path) {
+        if let Some(above) = above {
             // Where this is not allowed, the poll does it.
-            let _ = watcher.watch(above, RecursiveMode::NonRecursive);
+            let _ = watcher.watch(&above, RecursiveMode::NonRecursive);
         }
-        if self.path.exists() {
-            watcher.watch(&self.path, RecursiveMode::Recursive).ok()?;
-        }
+        watcher.watch(real, RecursiveMode::Recursive).ok()?;
         Some(watcher)
+    }
+}
+
+impl Places {
+    fn hints(&self, event: &Event) -> bool {
+        let of_bundle = |changed: &PathBuf| {
+            changed.starts_with(&self.inside) || self.named.as_ref() == Some(changed)
+        };
+        changes(event.kind)
+            && (event.need_rescan() || event.paths.is_empty() || event.paths.iter().any(of_bundle))
+    }
+
+    /// Whether the bundle's own folder or name came, went or was exchanged, or may have been.
+    fn moves(&self, event: &Event) -> bool {
+        let itself =
+            |changed: &PathBuf| *changed == self.inside || self.named.as_ref() == Some(changed);
+        matches!(
+            event.kind,
+            EventKind::Create(_) | EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(_))
+        ) && event.paths.iter().any(itself)
+            || event.need_rescan()
     }
 }
 

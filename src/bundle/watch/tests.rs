@@ -201,6 +201,92 @@ fn a_folder_that_goes_and_comes_back() {
     until("blue", || team(&store) == "blue");
 }
 
+/// The same place, as somebody writes it who stands in the current folder.
+fn relative(path: &Path) -> PathBuf {
+    let here = std::env::current_dir().unwrap().canonicalize().unwrap();
+    let up = here.components().skip(1).map(|_| "..");
+    up.collect::<PathBuf>()
+        .join(path.strip_prefix("/").unwrap())
+}
+
+/// Edits a bundle in every manner, through a path of its own kind, and awaits each.
+fn edit_in_every_manner(link: &str, is_relative: bool) {
+    let root = tempfile::tempdir().unwrap();
+    let root = root.path().canonicalize().unwrap();
+    let (real, other) = (root.join("real"), root.join("other"));
+    write(&real.join("b"), "first");
+    let (path, target) = match link {
+        "link" => (root.join("live"), "real/b"),
+        "parent" => (root.join("live/b"), "real"),
+        _ => (real.join("b"), ""),
+    };
+    let point = |target: &str| {
+        symlink(target, root.join("tmp")).unwrap();
+        fs::rename(root.join("tmp"), root.join("live")).unwrap();
+    };
+    if !target.is_empty() {
+        point(target);
+    }
+    let path = if is_relative { relative(&path) } else { path };
+    let watcher = open(&path);
+    let store = Arc::clone(watcher.store());
+    let _reloader = started(watcher);
+    let counts = |name: &str| {
+        let what = format!("{name} by {}", path.display());
+        let took = until(&what, || team(&store) == name);
+        assert!(took < Duration::from_secs(5), "{what}: {took:?}");
+    };
+    let in_place = |name: &str| {
+        fs::write(path.join(USER), format!("tags: {{ team: {name} }}\n")).unwrap();
+        counts(name);
+    };
+    in_place("in-place");
+
+    let aside = root.join("aside.yaml");
+    fs::write(&aside, "tags: { team: renamed }\n").unwrap();
+    fs::rename(&aside, path.join(USER)).unwrap();
+    counts("renamed");
+
+    write(&other.join("b"), "retargeted");
+    if target.is_empty() {
+        fs::rename(&real, root.join("former")).unwrap();
+        fs::rename(&other, &real).unwrap();
+    } else {
+        point(&target.replace("real", "other"));
+    }
+    counts("retargeted");
+    in_place("after-that");
+
+    // What comes at once may be the same inode again.
+    let target = path.canonicalize().unwrap();
+    fs::remove_dir_all(&target).unwrap();
+    write(&target, "back");
+    counts("back");
+    in_place("after-return");
+
+    fs::rename(&target, root.join("away")).unwrap();
+    fs::rename(root.join("away"), &target).unwrap();
+    in_place("moved-and-back");
+    in_place("and-once-more");
+
+    fs::remove_dir_all(&target).unwrap();
+    until("a failure", || store.status().failure.is_some());
+    write(&target, "late");
+    counts("late");
+    in_place("after-late");
+}
+
+#[test]
+fn every_edit_counts_however_the_path_is_written() {
+    thread::scope(|scope| {
+        for link in ["none", "link", "parent"] {
+            for is_relative in [false, true] {
+                scope.spawn(move || edit_in_every_manner(link, is_relative));
+            }
+        }
+    });
+}
+
 #[test]
 fn a_broken_bundle_changes_nothing_and_says_so() {
     let folder = tempfile::tempdir().unwrap();

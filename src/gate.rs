@@ -116,8 +116,9 @@ impl Gate {
         let snapshot = self.store.load_full();
         facts.snapshot = Some(Arc::clone(&snapshot));
         let matched = route(head, &snapshot, facts)?;
+        let upgrade = upgrade(head, &matched);
         if matched.kind == MatchKind::Preflight {
-            return Ok(self.permit(head, &matched, None));
+            return self.permit(head, &matched, None, upgrade, facts);
         }
         let request = RequestFacts {
             now: self.clock.now(),
@@ -129,7 +130,7 @@ impl Gate {
         };
         let identity = self.who(head, &snapshot, &matched, &request, facts).await?;
         self.may(&snapshot, &matched, &request, identity.as_deref(), facts)?;
-        Ok(self.permit(head, &matched, identity.as_ref()))
+        self.permit(head, &matched, identity.as_ref(), upgrade, facts)
     }
 
     /// Who it is: the one credential, verified, mapped to a principal. `None`: anonymous.
@@ -279,21 +280,35 @@ impl Gate {
         }
     }
 
-    fn permit(&self, head: &Head<'_>, matched: &Match<'_>, who: Option<&Arc<Identity>>) -> Permit {
+    /// The permit of those who may, unless they ask for a protocol that nobody gets there.
+    fn permit(
+        &self,
+        head: &Head<'_>,
+        matched: &Match<'_>,
+        who: Option<&Arc<Identity>>,
+        upgrade: Upgrade,
+        facts: &mut Facts,
+    ) -> Result<Permit, Refusal> {
+        if upgrade == Upgrade::Refused {
+            // No policy refuses it.
+            facts.decision = None;
+            facts.detail = "the route allows no upgrade to the protocol asked for".into();
+            return Err(Reason::MethodNotSupported.into());
+        }
         let path = matched.path.as_str();
         let target = match head.parts.uri.query() {
             Some(query) => format!("{path}?{query}"),
             None => path.to_owned(),
         };
         let upstream = &matched.service.upstream().name;
-        Permit {
+        Ok(Permit {
             target: target.into(),
             identity: who.map(|identity| self.assertions.of(identity, upstream)),
             upstream: upstream.clone(),
             expires_at: who.and_then(|identity| identity.expires_at),
             preflight: matched.kind == MatchKind::Preflight,
-            upgrade: upgrade(head, matched),
-        }
+            upgrade: upgrade == Upgrade::Granted,
+        })
     }
 }
 
@@ -382,12 +397,38 @@ fn chosen_role(headers: &HeaderMap) -> Result<Option<&str>, Reason> {
     }
 }
 
-/// Whether the route allows the protocol that `Upgrade` asks for.
-fn upgrade(head: &Head<'_>, matched: &Match<'_>) -> bool {
-    let protocol = text(&head.parts.headers, &UPGRADE);
-    protocol
+/// What becomes of `Upgrade`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Upgrade {
+    /// Nothing: it is not there, or asks for what a server may ignore.
+    Ignored,
+    /// The route allows the protocol.
+    Granted,
+    /// It does not.
+    Refused,
+}
+
+fn upgrade(head: &Head<'_>, matched: &Match<'_>) -> Upgrade {
+    let fields = &head.parts.headers;
+    if fields.get_all(UPGRADE).iter().all(only_http2) {
+        return Upgrade::Ignored;
+    }
+    let allowed = text(fields, &UPGRADE)
         .zip(matched.route)
-        .is_some_and(|(protocol, route)| route.allows_upgrade(protocol))
+        .is_some_and(|(protocol, route)| route.allows_upgrade(protocol));
+    if allowed {
+        Upgrade::Granted
+    } else {
+        Upgrade::Refused
+    }
+}
+
+/// Whether an Upgrade field asks only for HTTP/2, which a server may ignore and this one does.
+pub fn only_http2(wanted: &HeaderValue) -> bool {
+    wanted
+        .as_bytes()
+        .split(|&byte| byte == b',')
+        .all(|name| name.trim_ascii().eq_ignore_ascii_case(b"h2c"))
 }
 
 /// A header's text, when it stands there once.

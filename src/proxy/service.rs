@@ -16,7 +16,7 @@ use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 
 use crate::clock::{Timestamp, monotonic};
-use crate::gate::{Facts, Head, Judgement};
+use crate::gate::{Facts, Head, Judgement, only_http2};
 use crate::net::cidr::Cidr;
 use crate::net::tls::ClientCertificate;
 use crate::net::{Connection, Fault, Handler, Protocol, Unread};
@@ -108,7 +108,7 @@ impl<C: Control> Proxy<C> {
         let (mut parts, body) = request.into_parts();
         let stream = parts.extensions.remove::<OnUpgrade>();
         let read = read(&mut parts, reading, self.fields);
-        let hop = match read {
+        let hop = match read.and_then(|hop| without_body(hop, &body)) {
             Ok(hop) => hop,
             Err(reason) => {
                 self.control.refused(&unjudged(&parts, reason, record));
@@ -152,7 +152,7 @@ impl<C: Control> Proxy<C> {
             .iter()
             .find(|upstream| upstream.name() == permit.upstream())
             .ok_or(Reason::Internal)?;
-        let wanted = wanted_upgrade(&hop, permit.upgrade(), &body)?;
+        let wanted = wanted_upgrade(&hop, permit.upgrade())?;
         let places = Places {
             process: Some(self.load.admit().ok_or(Reason::Overloaded)?),
             upstream: upstream.admit()?,
@@ -330,16 +330,21 @@ fn unjudged<'a, C: Control>(
     }
 }
 
-/// Another protocol that the client wants and may have.
-fn wanted_upgrade(
-    hop: &Hop,
-    allowed: bool,
-    body: &Incoming,
-) -> Result<Option<HeaderValue>, Reason> {
+/// Refuses a request for another protocol that has a body: nobody knows in which of the two that would be.
+fn without_body(hop: Hop, body: &Incoming) -> Result<Hop, Reason> {
+    let wanted = hop.upgrade.as_ref().filter(|wanted| !only_http2(wanted));
+    if wanted.is_some() && !http_body::Body::is_end_stream(body) {
+        return Err(Reason::MethodNotSupported);
+    }
+    Ok(hop)
+}
+
+/// Another protocol that the client wants and may have. The gate permits no request for one that it may not.
+fn wanted_upgrade(hop: &Hop, allowed: bool) -> Result<Option<HeaderValue>, Reason> {
     match &hop.upgrade {
         None => Ok(None),
-        Some(wanted) if upgrade::only_http2(wanted) => Ok(None),
-        Some(wanted) if allowed && http_body::Body::is_end_stream(body) => Ok(Some(wanted.clone())),
+        Some(wanted) if only_http2(wanted) => Ok(None),
+        Some(wanted) if allowed => Ok(Some(wanted.clone())),
         Some(_) => Err(Reason::MethodNotSupported),
     }
 }

@@ -28,14 +28,6 @@ use crate::proxy::streams::Watch;
 use crate::proxy::tunnel::{self, Manner};
 use crate::proxy::upstream::Upstream;
 
-/// Whether an Upgrade field asks only for HTTP/2, which a server may ignore and this one does.
-pub fn only_http2(wanted: &HeaderValue) -> bool {
-    wanted
-        .as_bytes()
-        .split(|&byte| byte == b',')
-        .all(|name| name.trim_ascii().eq_ignore_ascii_case(b"h2c"))
-}
-
 /// What an upgraded connection holds and obeys.
 #[derive(Debug)]
 pub struct Tunnel {

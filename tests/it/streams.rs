@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use http_body_util::{BodyExt, Empty};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 
-use crate::support::{PATIENCE, Sidegate, Site, Upstream, eventually};
+use crate::support::{PATIENCE, Sidegate, Site, Upstream, eventually, get};
 
 /// The bound that is promised, and something for a busy machine, the reload (a second more) included.
 const SOON: Duration = Duration::from_secs(8);
@@ -228,4 +228,49 @@ fn a_grpc_call_ends_with_status_7() {
         assert!(body.frame().await.is_none());
     });
     assert_recorded(&site, "/shop.v1.Orders/Watch");
+}
+
+/// Who may, and asks for a protocol that the route does not allow: one refusal, told alike wherever it is told.
+#[test]
+fn an_upgrade_that_the_route_does_not_allow_is_on_record_as_refused() {
+    let (site, sidegate) = world();
+    let ask = |fields: &str, body: &str| {
+        let mut stream = TcpStream::connect(sidegate.ingress).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let head = format!(
+            "{fields}\r\nHost: app.test\r\nConnection: Upgrade\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        stream.write_all(head.as_bytes()).unwrap();
+        let mut got = [0; 12];
+        stream.read_exact(&mut got).unwrap();
+        String::from_utf8_lossy(&got).into_owned()
+    };
+    let refused = [
+        ("GET /events HTTP/1.1\r\nUpgrade: websocket", ""),
+        ("GET /ws HTTP/1.1\r\nUpgrade: tls/1.0", ""),
+        ("GET /ws HTTP/1.1\r\nUpgrade: h2c, websocket", ""),
+        ("GET /ws HTTP/1.1\r\nUpgrade: websocket", "body"),
+    ];
+    for (number, (fields, body)) in refused.into_iter().enumerate() {
+        assert_eq!(ask(fields, body), "HTTP/1.1 400", "{fields}");
+        let record = eventually("its record", || site.audit().get(number).cloned());
+        let data = &record["additionalEventData"];
+        assert_eq!(data["reason"], "method_not_supported", "{record}");
+        assert_ne!(data["decision"], "allowed", "{record}");
+        assert!(record["errorCode"].is_string(), "{record}");
+    }
+    let counted = || get(sidegate.health, "/metrics").text();
+    assert!(!counted().lines().any(|line| {
+        line.starts_with("sidegate_decisions_total{")
+            && line.contains("\"allowed\"")
+            && !line.ends_with(" 0")
+    }));
+    // Only what a server may ignore is ignored.
+    assert_eq!(
+        ask("GET /events HTTP/1.1\r\nUpgrade: h2c", ""),
+        "HTTP/1.1 200"
+    );
+    let record = eventually("its record", || site.audit().get(refused.len()).cloned());
+    assert_eq!(record["additionalEventData"]["decision"], "allowed");
 }

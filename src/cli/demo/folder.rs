@@ -112,23 +112,32 @@ fn without_scheme(url: &str) -> &str {
 /// When it holds something that no demo wrote, or cannot be written.
 pub fn prepare(folder: &Path) -> Result<fs::File> {
     let mark = folder.join(MARK);
-    if folder.exists() && !mark.exists() && fs::read_dir(folder)?.next().is_some() {
-        bail!(
-            "{} is not empty and no demo made it: name another folder with --folder",
-            folder.display()
-        );
+    let shown = folder.display();
+    if folder.exists() && !mark.exists() {
+        let mut entries = fs::read_dir(folder).with_context(|| {
+            format!("{shown} cannot be read as a folder: name another with --folder")
+        })?;
+        if entries.next().is_some() {
+            bail!("{shown} is not empty and no demo made it: name another folder with --folder");
+        }
     }
+    fs::create_dir_all(folder)
+        .with_context(|| format!("{shown} cannot be made: name another folder with --folder"))?;
     // Taken before anything is written: a demo that runs here would take up what another one writes.
-    let lock = || -> std::io::Result<fs::File> {
-        fs::create_dir_all(folder)?;
-        let file = fs::File::create(folder.join(LOCK))?;
-        file.try_lock()?;
-        Ok(file)
-    };
-    let lock = lock().with_context(|| {
-        let folder = folder.display();
-        format!("another demo runs in {folder}: stop it, or name another folder with --folder")
+    let lock = fs::File::create(folder.join(LOCK)).with_context(|| {
+        format!("{shown} cannot be written to: name another folder with --folder")
     })?;
+    match lock.try_lock() {
+        Ok(()) => {}
+        Err(fs::TryLockError::WouldBlock) => {
+            bail!("another demo runs in {shown}: stop it, or name another folder with --folder")
+        }
+        Err(fs::TryLockError::Error(error)) => {
+            return Err(error).with_context(|| {
+                format!("{shown} cannot be locked: name another folder with --folder")
+            });
+        }
+    }
     let made = || -> std::io::Result<()> {
         // Its keys and tokens are nothing to commit.
         fs::write(&mark, "*\n")?;

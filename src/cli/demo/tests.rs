@@ -102,10 +102,34 @@ fn a_folder_serves_one_demo_at_a_time() {
     let first = folder::prepare(folder.path()).unwrap();
     std::fs::create_dir(folder.path().join("policies")).unwrap();
     let error = folder::prepare(folder.path()).unwrap_err();
-    assert!(format!("{error:#}").contains("--folder"), "{error:#}");
+    let told = format!("{error:#}");
+    assert!(told.starts_with("another demo runs in "), "{told}");
+    assert!(told.ends_with(" with --folder"), "{told}");
     assert!(folder.path().join("policies").exists());
     drop(first);
     assert!(folder::prepare(folder.path()).is_ok());
+}
+
+#[test]
+fn a_folder_that_cannot_be_made_is_not_blamed_on_another_demo() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    // A lock that is no file cannot be written.
+    let taken = folder.path().join("taken");
+    drop(folder::prepare(&taken).unwrap());
+    std::fs::remove_file(taken.join("lock")).unwrap();
+    std::fs::create_dir(taken.join("lock")).unwrap();
+    for (path, cause) in [
+        (file.join("below"), "below cannot be made: "),
+        (file, "file cannot be read as a folder: "),
+        (taken, "taken cannot be written to: "),
+    ] {
+        let error = folder::prepare(&path).unwrap_err();
+        let told = format!("{error:#}");
+        assert!(told.contains(cause), "{told}");
+        assert!(told.contains("--folder"), "{told}");
+    }
 }
 
 #[test]

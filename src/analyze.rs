@@ -106,11 +106,14 @@ pub fn who_can(directory: &Directory, asked: &Asked<'_>) -> Vec<Who> {
         scene.policies = vec![&role.trust];
         scene.kind = ResourceKind::Trust;
     }
+    // IAM lets no root user assume a role, whatever policies say.
+    let asks_role = asked.action.eq_ignore_ascii_case("sts:AssumeRole");
     let everything = everything();
     let named = possible::named(&scene.policies, directory.partition()).into_iter();
     let named = named.filter_map(|name| candidates::of_name(directory, name, &everything));
     let mut found: Vec<Who> = candidates::of_directory(directory)
         .chain(named)
+        .filter(|candidate| !(asks_role && candidate.is_own_root()))
         .filter_map(|candidate| scene.judge(asked, candidate))
         .collect();
     found.sort_by(|a, b| a.principal.cmp(&b.principal));

@@ -3,6 +3,7 @@
 //! Data goes to stdout, all else to stderr. Exit codes: 0 fine, 1 the answer is no (denied, findings), 2 unusable
 //! input. Knows no HTTP: commands put the parts together and print.
 
+pub mod asked;
 pub mod check;
 pub mod demo;
 pub mod findings;

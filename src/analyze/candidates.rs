@@ -24,6 +24,11 @@ pub(super) struct Candidate<'d> {
 }
 
 impl Candidate<'_> {
+    /// A root user of the bundle. Another account's root stands for whom that account lets.
+    pub(super) fn is_own_root(&self) -> bool {
+        !self.is_outside && matches!(self.principal, Principal::Root { .. })
+    }
+
     /// Whether only a request settles the key, which is in lower case.
     pub(super) fn is_open(&self, key: &str) -> bool {
         const SETTLED: [&str; 13] = [

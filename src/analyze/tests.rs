@@ -293,6 +293,30 @@ fn whom_a_resource_names_besides() {
     assert!(found[0].is_outside);
 }
 
+#[test]
+fn a_root_user_assumes_no_role() {
+    let everyone = trusting("\"*\"");
+    let directory = directory(
+        vec![user("ann", EVERYTHING)],
+        vec![role("app", &everyone, EVERYTHING)],
+        EVERYTHING,
+        None,
+    );
+    let names = |action: &str, resource: &str| -> Vec<String> {
+        let found = who_can(&directory, &asked(action, resource));
+        found.into_iter().map(|who| who.principal).collect()
+    };
+    let root = format!("arn:aws:iam::{HOME}:root");
+    for resource in [format!("arn:aws:iam::{HOME}:role/team/app"), "*".to_owned()] {
+        for action in ["sts:AssumeRole", "STS:assumerole"] {
+            let names = names(action, &resource);
+            assert!(!names.contains(&root), "{names:?}");
+            assert!(names.iter().any(|name| name.ends_with("user/ann")));
+        }
+        assert!(names("sts:GetCallerIdentity", "*").contains(&root));
+    }
+}
+
 /// Statements without conditions.
 fn statements() -> impl Strategy<Value = String> {
     let one = (

@@ -8,6 +8,7 @@ use clap::Args;
 
 use crate::arn::AccountId;
 use crate::authn::named;
+use crate::cli::asked;
 use crate::cli::output::{self, Failed, Format, Outcome};
 use crate::cli::simulate_jsonl;
 use crate::clock::Clock;
@@ -77,17 +78,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
                 .ok_or_else(|| Failed(format!("`{id}` is no account id: twelve digits")))?,
         ),
     };
-    let is_action = |(service, name): (&str, &str)| !service.is_empty() && !name.is_empty();
-    if action.contains(['*', '?']) || !action.split_once(':').is_some_and(is_action) {
-        return Err(Failed(format!(
-            "`{action}` is no action: write SERVICE:NAME, like orders:GetOrder"
-        )));
-    }
-    if resource != "*" && !resource.starts_with("arn:") {
-        return Err(Failed(format!(
-            "`{resource}` is no resource: write its ARN, or *"
-        )));
-    }
+    asked::check(action, resource)?;
     let snapshot = output::load(&arguments.bundle)?;
     let identity =
         named(principal, &snapshot.directory).map_err(|error| Failed(error.to_string()))?;

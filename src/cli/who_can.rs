@@ -9,6 +9,7 @@ use serde_json::json;
 
 use crate::analyze::{self, Answer, Asked, Who};
 use crate::bundle::Snapshot;
+use crate::cli::asked;
 use crate::cli::output::{self, Format, Outcome};
 use crate::policy::possible::Clause;
 
@@ -17,7 +18,7 @@ use crate::policy::possible::Clause;
 pub struct Arguments {
     /// The action: orders:GetOrder
     action: String,
-    /// The resource's ARN. A role's ARN is asked of its trust policy when the action is one of sts.
+    /// The resource's ARN, or *. A role's ARN is asked of its trust policy when the action is one of sts.
     resource: String,
     /// The bundle: a folder, a bundle.yaml or a .tar.gz.
     #[arg(short, long, value_name = "PATH", default_value = "policies")]
@@ -29,6 +30,7 @@ pub struct Arguments {
 
 /// Runs `who-can`: 0 when anyone may, be it under conditions; 1 when nobody may.
 pub fn run(arguments: &Arguments) -> Outcome {
+    asked::check(&arguments.action, &arguments.resource)?;
     let snapshot = output::load(&arguments.bundle)?;
     let asked = Asked {
         action: &arguments.action,

@@ -115,6 +115,28 @@ fn who_can_names_them_and_says_so_in_its_exit_code() {
     }
 }
 
+#[test]
+fn who_can_answers_no_nonsense() {
+    let order = "arn:aws:orders:us-east-1:555566667777:order/7";
+    for (action, resource, told) in [
+        ("nope", order, "`nope` is no action"),
+        ("orders:", order, "`orders:` is no action"),
+        (":GetOrder", order, "`:GetOrder` is no action"),
+        ("orders:*", order, "`orders:*` is no action"),
+        ("orders:Get?rder", order, "`orders:Get?rder` is no action"),
+        ("orders:GetOrder", "x", "`x` is no resource"),
+        ("orders:GetOrder", "arn:x", "`arn:x` is no resource"),
+        ("orders:GetOrder", "", "`` is no resource"),
+    ] {
+        let (code, out, err) = support::run(&["who-can", action, resource], root());
+        assert_eq!((code, &*out), (2, ""), "{action} {resource}: {err}");
+        assert!(err.contains(told), "{err}");
+        let simulated = ["simulate", "--principal", "anonymous", "--action", action];
+        let simulated = [&simulated[..], &["--resource", resource]].concat();
+        assert_eq!(support::run(&simulated, root()), (code, out, err));
+    }
+}
+
 fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap() {

@@ -5,6 +5,7 @@
 
 pub mod check;
 pub mod demo;
+pub mod keyring;
 pub mod output;
 pub mod routes;
 pub mod run;
@@ -48,6 +49,8 @@ enum Command {
     Routes(routes::Arguments),
     /// List who may do an action to a resource, and whom one layer alone keeps out.
     WhoCan(who_can::Arguments),
+    /// Make, rotate, list and export the keys that session tokens are sealed with.
+    Keyring(keyring::Arguments),
     /// Mint a test JWT of the demo's issuer.
     Token(token::Arguments),
 }
@@ -71,6 +74,7 @@ pub fn main() -> ExitCode {
         Command::Simulate(arguments) => simulate::run(&arguments),
         Command::Routes(arguments) => routes::run(&arguments),
         Command::WhoCan(arguments) => who_can::run(&arguments),
+        Command::Keyring(arguments) => keyring::run(&arguments),
         Command::Token(arguments) => token::run(&arguments),
     };
     match result {

@@ -12,7 +12,7 @@ const ROWS: &[&[&str]] = &[
     &["main", "cli", "app", "config"],
     &["proxy", "admin", "net"],
     &["gate", "analyze"],
-    &["authn", "bundle", "audit", "metrics"],
+    &["authn", "sts", "bundle", "audit", "metrics"],
     &["directory", "policy", "route"],
     &["arn", "outcome", "clock", "secret", "source"],
 ];
@@ -25,6 +25,7 @@ const ASIDE: &[(&str, &str)] = &[
     ("app", "config"),
     ("proxy", "net"),
     ("admin", "net"),
+    ("authn", "sts"),
     ("directory", "policy"),
 ];
 

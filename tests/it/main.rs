@@ -8,6 +8,7 @@
 //! - [`startup`]: what stops a start, and what its exit code and words are
 //! - [`stopping`]: SIGTERM under load
 //! - [`tokens`]: tokens of every kind, from the socket to the upstream
+//! - [`keyring`]: the command, and what its files look like to others
 //! - [`readme`]: every command that the README shows
 
 #![expect(
@@ -23,6 +24,7 @@
 
 mod demo;
 mod findings;
+mod keyring;
 mod readme;
 mod reload;
 mod startup;

@@ -82,12 +82,7 @@ async fn warm(case: &Case, provider: &Arc<Provider>, clock: &Clock) -> u128 {
     let mut headers = HeaderMap::new();
     let value = HeaderValue::from_str(&format!("Bearer {}", case.token)).unwrap();
     headers.insert(http::header::AUTHORIZATION, value);
-    let presented = Presented {
-        headers: &headers,
-        query: None,
-        providers: &providers,
-        audiences: None,
-    };
+    let presented = Presented::of_headers(&headers, &providers);
     let mut batches = Vec::new();
     for _ in 0..=BATCHES {
         let begun = monotonic();

@@ -5,7 +5,9 @@
 
 mod control;
 mod health;
+mod identity;
 mod reload;
+mod sts;
 mod translate;
 
 use std::sync::Arc;
@@ -14,14 +16,16 @@ use arc_swap::ArcSwap;
 use tokio::sync::watch;
 
 use crate::audit::sink::Sink;
-use crate::authn::Authenticator;
+use crate::authn::{Authenticator, Opener};
 use crate::bundle::{self, Options, Reloader, Watcher};
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::gate::Gate;
+use crate::gate::assertion::Assertions;
 use crate::metrics::Metrics;
 use crate::net::{self, workers::Workers};
 use crate::proxy;
+use crate::sts::Keys;
 
 /// Why it does not start: everything that is wrong, ready to be printed.
 #[derive(Debug, thiserror::Error)]
@@ -52,8 +56,10 @@ pub struct Running {
     /// Where it listens, by name; `health` is among them.
     pub addresses: Vec<(Box<str>, String)>,
     workers: Workers,
+    sts: Option<Workers>,
     reloader: Reloader,
     certificates: Vec<(Box<str>, net::tls::Server)>,
+    identity: identity::Renewal,
     audit: Arc<Sink>,
     state: watch::Sender<health::Phase>,
     drain: net::drain::Times,
@@ -66,7 +72,10 @@ struct Core {
     audit: Arc<Sink>,
     metrics: Arc<Metrics>,
     authenticator: Arc<Authenticator>,
+    keys: Arc<Keys>,
+    sessions: Arc<Opener>,
     counted: Arc<ArcSwap<control::Counted>>,
+    assertions: Arc<Assertions>,
     gate: Arc<Gate>,
 }
 
@@ -92,10 +101,15 @@ impl Core {
         let metrics = Metrics::new().map_err(|error| StartError::cannot("metrics", error))?;
         let authenticator = Authenticator::new(translate::authn(settings), clock.clone());
         authenticator.follow(store.load().directory.providers());
+        let keys = sts::keys(settings)?;
+        let sessions = Arc::new(Opener::new(Arc::clone(&keys)));
         let counted = reload::counted(&metrics, store.load_full(), clock.now());
+        let key = identity::key(settings.identity.key_file.as_deref())?;
+        let assertions = Arc::new(Assertions::new(key, clock.clone()));
         let gate = Gate::new(
             Arc::clone(store),
             Arc::clone(&authenticator),
+            Arc::clone(&assertions),
             clock.clone(),
             translate::refusal_detail(settings.refusal_detail),
         );
@@ -105,7 +119,10 @@ impl Core {
             audit: Arc::new(audit),
             metrics: Arc::new(metrics),
             authenticator,
+            keys,
+            sessions,
             counted: Arc::new(ArcSwap::from_pointee(counted)),
+            assertions,
             gate: Arc::new(gate),
         })
     }
@@ -136,14 +153,18 @@ pub async fn start(settings: &Settings) -> Result<Running, StartError> {
         .filter_map(|listening| Some(((*listening.name).into(), listening.tls.clone()?)))
         .collect();
     let limits = translate::limits(&settings.limits).within_descriptors();
-    let ready = net::workers::bind(listening, translate::workers(settings), limits)
+    let ready = net::workers::bind(listening, translate::workers(settings), limits.clone())
         .map_err(|error| StartError::cannot("a listener cannot be bound", error))?;
+    let sts = sts::bind(settings, &limits)?;
     let health = health::bind(settings.health.address).await?;
     let mut addresses: Vec<(Box<str>, String)> = ready
         .addresses()
         .map(|(name, address)| (name.into(), address.to_string()))
         .collect();
     let listeners = addresses.iter().map(|(name, _)| name.clone()).collect();
+    for (name, address) in sts.iter().flat_map(net::workers::Ready::addresses) {
+        addresses.push((name.into(), address.to_string()));
+    }
     let bound = health.local_addr();
     let bound = bound.map_err(|error| StartError::cannot("the health listener", error))?;
     addresses.push(("health".into(), bound.to_string()));
@@ -151,18 +172,30 @@ pub async fn start(settings: &Settings) -> Result<Running, StartError> {
     let workers = ready
         .serve(move || proxy::Proxy::new(&plan, control::Worker::new(shared.clone())))
         .map_err(|error| StartError::cannot("the worker threads cannot be started", error))?;
+    let sts = match sts {
+        Some(ready) => sts::serve(ready, settings, &core)?,
+        None => None,
+    };
+    if let Some(file) = &settings.keyring {
+        sts::follow(file.clone(), Arc::clone(&core.keys));
+    }
     let (state, phase) = watch::channel(health::Phase::Serving);
     let told = health::Told {
         store: Arc::clone(core.watcher.store()),
         authenticator: Arc::clone(&core.authenticator),
         audit: Arc::clone(&core.audit),
         metrics: Arc::clone(&core.metrics),
+        assertions: Arc::clone(&core.assertions),
         listeners,
         capacity: workers.capacity().clone(),
         keeps_state: settings.state.path.is_some(),
         phase: phase.clone(),
     };
     let audit = Arc::clone(&core.audit);
+    let identity = identity::Renewal {
+        file: settings.identity.key_file.clone(),
+        assertions: Arc::clone(&core.assertions),
+    };
     let reloader = reload::start(core)?;
     tokio::spawn(health::serve(health, told, phase));
     for (name, address) in &addresses {
@@ -171,8 +204,10 @@ pub async fn start(settings: &Settings) -> Result<Running, StartError> {
     Ok(Running {
         addresses,
         workers,
+        sts,
         reloader,
         certificates,
+        identity,
         audit,
         state,
         drain: net::drain::Times {
@@ -183,10 +218,11 @@ pub async fn start(settings: &Settings) -> Result<Running, StartError> {
 }
 
 impl Running {
-    /// What SIGHUP asks for: the bundle, the certificates and the audit file anew.
+    /// What SIGHUP asks for: the bundle, the certificates, the identity key and the audit file anew.
     pub fn reload(&self) {
         self.reloader.request();
         self.audit.reopen();
+        self.identity.renew();
         for (listener, tls) in &self.certificates {
             if let Err(error) = tls.reload() {
                 tracing::error!(listener = &**listener, %error, "the certificate in use stays");
@@ -205,7 +241,13 @@ impl Running {
     /// Stops gracefully; at once when `hurry` completes. Returns how many connections had to be cut.
     pub async fn stop(self, hurry: impl Future<Output = ()>) -> usize {
         self.state.send_replace(health::Phase::Draining);
-        let report = self.workers.stop(self.drain, hurry).await;
+        let stop_sts = async {
+            // Its calls are short: they end while the proxy drains.
+            if let Some(sts) = self.sts {
+                sts.stop(self.drain, std::future::ready(())).await;
+            }
+        };
+        let (report, ()) = tokio::join!(self.workers.stop(self.drain, hurry), stop_sts);
         drop(self.reloader);
         self.state.send_replace(health::Phase::Ended);
         if !self.audit.close(std::time::Duration::from_secs(2)) {

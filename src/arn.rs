@@ -141,6 +141,13 @@ impl Arn {
         ))
     }
 
+    /// `arn:PARTITION:sts::ACCOUNT:federated-user/NAME`.
+    pub fn federated_user(partition: &str, account: AccountId, name: &str) -> Self {
+        Self::made(format!(
+            "arn:{partition}:sts::{account}:federated-user/{name}"
+        ))
+    }
+
     /// `arn:PARTITION:iam::ACCOUNT:root`.
     pub fn root(partition: &str, account: AccountId) -> Self {
         Self::made(format!("arn:{partition}:iam::{account}:root"))

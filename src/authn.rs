@@ -1,8 +1,8 @@
 //! Who a request is: finds its one credential, verifies it, and makes the principal.
 //!
-//! [`Authenticator::authenticate`] turns what a request presents into a [`VerifiedToken`], waiting for a key server
-//! only when a key is unknown; [`identify`] turns that into an [`Identity`] by the provider's mapping and the role's
-//! trust policy, without I/O. Time, settings and providers are handed in. Uses the directory and the policy engine;
+//! [`Authenticator::authenticate`] turns what a request presents into a [`Verified`] credential, waiting for a key server
+//! only when a key is unknown; [`Authenticator::identify`] turns that into an [`Identity`] of the directory: a token's by
+//! the provider's mapping and the role's trust policy ([`identify`]), without I/O. Time, settings and providers are handed in. Uses the directory and the policy engine;
 //! knows nothing of routes, replies, metrics or the audit log: a [`Failure`] says what they need.
 
 mod authenticator;
@@ -18,8 +18,11 @@ pub mod jwt;
 pub mod keys;
 pub mod mapping;
 mod named;
+pub mod opener;
 mod percent;
+pub mod session;
 pub mod sigv4;
+mod verified;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -38,6 +41,9 @@ pub use jwt::VerifiedToken;
 pub use keys::State;
 pub use mapping::identify;
 pub use named::{NameError, named};
+pub use opener::Opener;
+pub use session::{Session, SessionOf, Sessions};
+pub use verified::{ApiKey, Authentication, KeyOwner, Method, Signature, Verified};
 
 use credential::{CredentialError, TokenPlaces};
 use jwt::TokenError;
@@ -59,14 +65,54 @@ pub struct Settings {
 /// What a request presents, and whose tokens its route accepts.
 #[derive(Debug, Clone, Copy)]
 pub struct Presented<'a> {
-    /// Its headers.
-    pub headers: &'a HeaderMap,
+    /// Its method.
+    pub method: &'a str,
+    /// Its path as it came, escapes and dot segments included: what a signature is over.
+    pub path: &'a str,
     /// Its query, as it came.
     pub query: Option<&'a str>,
+    /// Its headers.
+    pub headers: &'a HeaderMap,
+    /// HTTP/2's `:authority`, which stands for a missing `Host`.
+    pub authority: Option<&'a str>,
+    /// The SHA-256 of its body, if that was read.
+    pub body: Option<&'a [u8; 32]>,
+    /// Whom a signature must be for; `None`: signatures are not accepted here.
+    pub signing: Option<Signing<'a>>,
     /// The providers that are accepted here.
     pub providers: &'a [Arc<Provider>],
     /// Which of their audiences are; `None`: all.
     pub audiences: Option<&'a [Box<str>]>,
+}
+
+/// What a signature must be for.
+#[derive(Debug, Clone, Copy)]
+pub struct Signing<'a> {
+    /// The only region.
+    pub region: &'a str,
+    /// The only service name.
+    pub service: &'a str,
+    /// May bodies be left unsigned.
+    pub unsigned_payload: bool,
+    /// Are root users' keys accepted: of the STS alone.
+    pub root: bool,
+}
+
+impl<'a> Presented<'a> {
+    /// A request of which only headers matter: no signature is accepted.
+    pub fn of_headers(headers: &'a HeaderMap, providers: &'a [Arc<Provider>]) -> Self {
+        Self {
+            method: "GET",
+            path: "/",
+            query: None,
+            headers,
+            authority: None,
+            body: None,
+            signing: None,
+            providers,
+            audiences: None,
+        }
+    }
 }
 
 /// Why nobody was identified.
@@ -78,6 +124,8 @@ pub struct Failure {
     pub detail: String,
     /// Whose token it was, where that is known.
     pub provider: Option<Arc<str>>,
+    /// What kind of credential it was, where there was one.
+    pub method: Option<Method>,
 }
 
 /// How a provider's keys are.
@@ -97,6 +145,7 @@ impl Failure {
             reason: error.reason(),
             detail: error.to_string(),
             provider: provider.map(|provider| Arc::clone(&provider.name)),
+            method: Some(Method::Jwt),
         }
     }
 
@@ -109,6 +158,7 @@ impl Failure {
                 provider.name
             ),
             provider: Some(Arc::clone(&provider.name)),
+            method: Some(Method::Jwt),
         }
     }
 }
@@ -119,6 +169,8 @@ impl From<CredentialError> for Failure {
             reason: error.reason(),
             detail: error.to_string(),
             provider: None,
+            // Which one was meant cannot be said; tokens are what most clients send.
+            method: Some(Method::Jwt),
         }
     }
 }

@@ -3,6 +3,7 @@
 //! Everything is read from ONE snapshot, taken at the start. Opens no sockets, spawns nothing, records nothing:
 //! the proxy records the facts, once. May use every lower layer but `audit` and `metrics`.
 
+pub mod assertion;
 pub mod attached;
 pub mod context;
 pub mod facts;
@@ -17,7 +18,7 @@ use http::header::{
     CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, REFERER, UPGRADE, USER_AGENT,
 };
 
-use crate::authn::{Authenticator, Failure, Identity, Presented};
+use crate::authn::{Authentication, Authenticator, Failure, Identity, Presented, Verified};
 use crate::bundle::{Snapshot, Store};
 use crate::clock::Clock;
 use crate::directory::Provider;
@@ -25,10 +26,12 @@ use crate::outcome::Reason;
 use crate::policy::{self, Decision, LayerKind, Layers, Principal, Verdict};
 use crate::route::{Asked, Match, MatchKind, is_grpc};
 
+pub use crate::authn::Method;
+use assertion::Assertions;
 use attached::{Attached, Sets};
 use context::{DecisionContext, RequestFacts};
 use facts::DecidedBy;
-pub use facts::{Facts, Method};
+pub use facts::Facts;
 pub use permit::{Permit, Refusal};
 
 /// How much a refusal tells the client.
@@ -70,6 +73,7 @@ pub struct Judgement {
 pub struct Gate {
     store: Arc<Store>,
     authenticator: Arc<Authenticator>,
+    assertions: Arc<Assertions>,
     clock: Clock,
     detail: RefusalDetail,
 }
@@ -79,12 +83,14 @@ impl Gate {
     pub fn new(
         store: Arc<Store>,
         authenticator: Arc<Authenticator>,
+        assertions: Arc<Assertions>,
         clock: Clock,
         detail: RefusalDetail,
     ) -> Self {
         Self {
             store,
             authenticator,
+            assertions,
             clock,
             detail,
         }
@@ -102,7 +108,7 @@ impl Gate {
         facts.snapshot = Some(Arc::clone(&snapshot));
         let matched = route(head, &snapshot, facts)?;
         if matched.kind == MatchKind::Preflight {
-            return Ok(permit(head, &matched, None));
+            return Ok(self.permit(head, &matched, None));
         }
         let request = RequestFacts {
             now: self.clock.now(),
@@ -114,7 +120,7 @@ impl Gate {
         };
         let identity = self.who(head, &snapshot, &matched, &request, facts).await?;
         self.may(&snapshot, &matched, &request, identity.as_deref(), facts)?;
-        Ok(permit(head, &matched, identity.as_deref()))
+        Ok(self.permit(head, &matched, identity.as_ref()))
     }
 
     /// Who it is: the one credential, verified, mapped to a principal. `None`: anonymous.
@@ -128,32 +134,47 @@ impl Gate {
     ) -> Result<Option<Arc<Identity>>, Refusal> {
         let accepted = accepted(snapshot, matched);
         let presented = Presented {
-            headers: &head.parts.headers,
+            method: head.parts.method.as_str(),
+            path: head.parts.uri.path(),
             query: head.parts.uri.query(),
-            providers: &accepted,
+            authority: head.parts.uri.authority().map(http::uri::Authority::as_str),
             audiences: matched.service.audiences(),
+            ..Presented::of_headers(&head.parts.headers, &accepted)
         };
-        let token = match self.authenticator.authenticate(&presented).await {
-            Ok(token) => token,
+        let found = match self.authenticator.authenticate(&presented).await {
+            Ok(found) => found,
             Err(failure) => return Err(failed(failure, facts)),
         };
         let role = chosen_role(&head.parts.headers).map_err(|reason| {
             facts.detail = "X-Sidegate-Role stands twice or is no text".into();
             Refusal::from(reason)
         })?;
-        let Some(token) = token else {
-            facts.method = Some(Method::Anonymous);
-            if role.is_some() {
-                facts.detail = "X-Sidegate-Role without a credential that maps roles".into();
-                return Err(Reason::RoleNotOffered.into());
+        let verified = match found {
+            Authentication::Verified(verified) => verified,
+            Authentication::Anonymous => {
+                facts.method = Some(Method::Anonymous);
+                if role.is_some() {
+                    facts.detail = "X-Sidegate-Role without a credential that maps roles".into();
+                    return Err(Reason::RoleNotOffered.into());
+                }
+                return Ok(None);
             }
-            return Ok(None);
+            // No signature is accepted, so none is over the body.
+            Authentication::BodyNeeded => return Err(Reason::Internal.into()),
         };
-        facts.method = Some(Method::Jwt);
-        facts.provider = Some(Arc::clone(&token.provider().name));
+        facts.method = Some(verified.method());
+        if let Verified::Token(token) = &verified {
+            facts.provider = Some(Arc::clone(&token.provider().name));
+        }
         let identity = self
             .authenticator
-            .identify(&token, &snapshot.digest, &snapshot.directory, role, request)
+            .identify(
+                &verified,
+                &snapshot.digest,
+                &snapshot.directory,
+                role,
+                request,
+            )
             .map_err(|failure| failed(failure, facts))?;
         facts.identity = Some(Arc::clone(&identity));
         Ok(Some(identity))
@@ -195,6 +216,7 @@ impl Gate {
                 scps: &attached.scps,
                 rcps: &rcps,
                 resource: &resource.policies,
+                session: identity.and_then(|identity| identity.session_policies.as_deref()),
                 ..Layers::default()
             };
             let asked = policy::Request {
@@ -239,6 +261,23 @@ impl Gate {
             RefusalDetail::PolicyType => Some(facts.detail.clone()),
         };
         Refusal { reason, message }
+    }
+
+    fn permit(&self, head: &Head<'_>, matched: &Match<'_>, who: Option<&Arc<Identity>>) -> Permit {
+        let path = matched.path.as_str();
+        let target = match head.parts.uri.query() {
+            Some(query) => format!("{path}?{query}"),
+            None => path.to_owned(),
+        };
+        let upstream = &matched.service.upstream().name;
+        Permit {
+            target: target.into(),
+            identity: who.map(|identity| self.assertions.of(identity, upstream)),
+            upstream: upstream.clone(),
+            expires_at: who.and_then(|identity| identity.expires_at),
+            preflight: matched.kind == MatchKind::Preflight,
+            upgrade: upgrade(head, matched),
+        }
     }
 }
 
@@ -301,7 +340,7 @@ fn accepted<'s>(snapshot: &'s Snapshot, matched: &Match<'_>) -> Cow<'s, [Arc<Pro
 }
 
 fn failed(failure: Failure, facts: &mut Facts) -> Refusal {
-    facts.method = Some(Method::Jwt);
+    facts.method = failure.method;
     facts.provider = failure.provider.or_else(|| facts.provider.take());
     facts.detail = failure.detail;
     failure.reason.into()
@@ -324,40 +363,6 @@ fn chosen_role(headers: &HeaderMap) -> Result<Option<&str>, Reason> {
         (Some(Ok(arn)), None) => Ok(Some(arn)),
         (Some(_), _) => Err(Reason::RoleNotOffered),
     }
-}
-
-fn permit(head: &Head<'_>, matched: &Match<'_>, identity: Option<&Identity>) -> Permit {
-    let path = matched.path.as_str();
-    let target = match head.parts.uri.query() {
-        Some(query) => format!("{path}?{query}"),
-        None => path.to_owned(),
-    };
-    Permit {
-        target: target.into(),
-        upstream: matched.service.upstream().name.clone(),
-        identity: identity.map(identity_headers).unwrap_or_default(),
-        expires_at: identity.and_then(|identity| identity.expires_at),
-        preflight: matched.kind == MatchKind::Preflight,
-        upgrade: upgrade(head, matched),
-    }
-}
-
-fn identity_headers(identity: &Identity) -> Vec<(HeaderName, HeaderValue)> {
-    [
-        ("x-sidegate-principal-arn", Some(identity.principal.name())),
-        ("x-sidegate-principal-account", identity.principal.account()),
-        ("x-sidegate-session-name", identity.session_name.as_deref()),
-        (
-            "x-sidegate-source-identity",
-            identity.source_identity.as_deref(),
-        ),
-    ]
-    .into_iter()
-    .filter_map(|(name, value)| {
-        let value = HeaderValue::from_str(value?).ok()?;
-        Some((HeaderName::from_static(name), value))
-    })
-    .collect()
 }
 
 /// Whether the route allows the protocol that `Upgrade` asks for.

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 /// From the top: a module may use any that stands in a lower row.
 const ROWS: &[&[&str]] = &[
     &["main", "cli", "app", "config"],
-    &["proxy", "admin", "net"],
+    &["proxy", "sts_api", "admin", "net"],
     &["gate", "analyze"],
     &["authn", "sts", "bundle", "audit", "metrics"],
     &["directory", "policy", "route"],
@@ -24,6 +24,7 @@ const ASIDE: &[(&str, &str)] = &[
     ("cli", "config"),
     ("app", "config"),
     ("proxy", "net"),
+    ("sts_api", "net"),
     ("admin", "net"),
     ("authn", "sts"),
     ("directory", "policy"),

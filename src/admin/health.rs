@@ -1,4 +1,4 @@
-//! `/livez`, `/readyz` and `/metrics`, and nothing else: for kubelet and Prometheus.
+//! `/livez`, `/readyz`, `/metrics` and `/.well-known/jwks.json`, and nothing else: for kubelet, Prometheus and upstreams.
 //!
 //! Open to whoever reaches the port, so it tells names and one-word states, never a URL, a path or an error's text,
 //! and it is bounded: few connections, one request each, a few seconds. What it tells comes from a [`Source`]; it
@@ -36,6 +36,8 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(2);
 const LIFETIME: Duration = Duration::from_secs(10);
 /// Size of a request's head: the least that hyper takes.
 const HEAD_SIZE: usize = 8 * 1024;
+/// Where the keys of identity tokens are.
+const JWKS: &str = "/.well-known/jwks.json";
 /// After a connection could not be accepted (no file descriptor left), so that no core is burnt on trying.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -46,6 +48,9 @@ pub trait Source: Send + Sync + 'static {
 
     /// All metrics as text; `None` when they cannot be written.
     fn metrics(&self) -> Option<String>;
+
+    /// The keys that identity tokens are signed with, as a JWK set.
+    fn jwks(&self) -> String;
 }
 
 struct Server<S> {
@@ -149,7 +154,7 @@ async fn connection<S: Source>(stream: TcpStream, server: Arc<Server<S>>, place:
 impl<S: Source> Server<S> {
     async fn answer<B>(&self, request: &Request<B>) -> Response<Full<Bytes>> {
         let path = request.uri().path();
-        if !matches!(path, "/livez" | "/readyz" | "/metrics") {
+        if !matches!(path, "/livez" | "/readyz" | "/metrics" | JWKS) {
             return text(StatusCode::NOT_FOUND, "not found\n".to_owned());
         }
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
@@ -162,6 +167,16 @@ impl<S: Source> Server<S> {
             return response;
         }
         match path {
+            JWKS => {
+                let mut response = text(StatusCode::OK, self.source.jwks());
+                let headers = response.headers_mut();
+                let json = HeaderValue::from_static("application/json");
+                headers.insert(CONTENT_TYPE, json);
+                // Less than a replaced key stays published.
+                let minute = HeaderValue::from_static("public, max-age=60");
+                headers.insert(CACHE_CONTROL, minute);
+                response
+            }
             "/livez" => text(StatusCode::OK, "ok\n".to_owned()),
             "/readyz" => {
                 let verbose = request

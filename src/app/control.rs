@@ -144,7 +144,7 @@ impl Control for Worker {
             self.shared.metrics.upstream_answered(after);
         }
         if let Some(facts) = facts
-            && facts.method == Some(Method::Jwt)
+            && let Some(method) = facts.method.and_then(counted_as)
         {
             let result = if facts.identity.is_some() {
                 Ok(())
@@ -152,7 +152,7 @@ impl Control for Worker {
                 Err(outcome.reason)
             };
             let provider = counted.series.provider(facts.provider.as_deref());
-            provider.authenticated(metrics::Method::Jwt, result);
+            provider.authenticated(method, result);
         }
     }
 }
@@ -182,6 +182,18 @@ fn log(judgement: &Judgement, request_id: &str) {
     }
 }
 
+/// Anonymous requests prove nothing.
+fn counted_as(method: Method) -> Option<metrics::Method> {
+    Some(match method {
+        Method::Anonymous => return None,
+        Method::Jwt => metrics::Method::Jwt,
+        Method::Session => metrics::Method::Session,
+        Method::SigV4 => metrics::Method::SigV4,
+        Method::Certificate => metrics::Method::Certificate,
+        Method::ApiKey => metrics::Method::ApiKey,
+    })
+}
+
 fn present(text: &str) -> Option<&str> {
     (!text.is_empty()).then_some(text)
 }
@@ -190,11 +202,11 @@ fn who(facts: &Facts) -> UserIdentity<'_> {
     match (&facts.identity, facts.method) {
         (Some(identity), _) => of_identity(identity),
         (None, Some(Method::Anonymous)) => UserIdentity::of(&crate::policy::Principal::Anonymous),
-        (None, Some(Method::Jwt) | None) => UserIdentity::unknown(),
+        (None, _) => UserIdentity::unknown(),
     }
 }
 
-fn of_identity(identity: &Identity) -> UserIdentity<'_> {
+pub(super) fn of_identity(identity: &Identity) -> UserIdentity<'_> {
     let mut who = UserIdentity::of(&identity.principal);
     who.principal_id = present(&identity.user_id);
     who.user_name = identity

@@ -11,6 +11,7 @@ use crate::app::StartError;
 use crate::audit::sink::Sink;
 use crate::authn::{Authenticator, Counts, State};
 use crate::bundle::Store;
+use crate::gate::assertion::Assertions;
 use crate::metrics::{AuditCounts, CacheCounts, Metrics};
 use crate::net::limits::Capacity;
 
@@ -27,6 +28,7 @@ pub(super) struct Told {
     pub(super) authenticator: Arc<Authenticator>,
     pub(super) audit: Arc<Sink>,
     pub(super) metrics: Arc<Metrics>,
+    pub(super) assertions: Arc<Assertions>,
     pub(super) listeners: Vec<Box<str>>,
     pub(super) capacity: Capacity,
     pub(super) keeps_state: bool,
@@ -83,6 +85,10 @@ impl Source for Told {
             self.metrics.connections(name).set(open);
         }
         self.metrics.render().ok()
+    }
+
+    fn jwks(&self) -> String {
+        self.assertions.jwks()
     }
 }
 

@@ -12,12 +12,14 @@ use crate::outcome::Reason;
 use crate::policy::Context;
 
 use super::cache::{Counts, IdentityCache, Key, TokenCache};
+use super::credential::{self, Credential, CredentialError, Token};
 use super::identity::Identity;
 use super::jwks::KeySet;
 use super::jwt::{self, TokenError, Unverified, VerifiedToken};
 use super::keys::{Follower, Outcome, ProviderKeys};
 use super::mapping::identify;
-use super::{Failure, Presented, ProviderStatus, Settings, credential, sha256};
+use super::verified::{Authentication, KeyOwner, Method, Signature, Verified};
+use super::{Failure, Presented, ProviderStatus, Settings, sha256};
 
 /// Verifies credentials. One for the whole process; cheap to share.
 #[derive(Debug)]
@@ -74,12 +76,48 @@ impl Authenticator {
         self.identities.clear();
     }
 
-    /// What [`identify`] makes of a token, or made of it before under the same snapshot (by its digest) and choice, if
-    /// that rested on nothing of the request.
+    /// Who a verified credential stands for in the directory of a snapshot, which is named by its digest.
     ///
     /// # Errors
-    /// As [`identify`]; refusals are not remembered.
+    /// When it stands for nobody there, or a role was chosen with a credential that maps none; a token's as
+    /// [`identify`].
     pub fn identify(
+        &self,
+        verified: &Verified,
+        snapshot: &str,
+        directory: &Directory,
+        chosen_role: Option<&str>,
+        request: &dyn Context,
+    ) -> Result<Arc<Identity>, Failure> {
+        if let Verified::Token(token) = verified {
+            return self.identify_token(token, snapshot, directory, chosen_role, request);
+        }
+        let refused = |reason, why: &str| {
+            Err(Failure {
+                reason,
+                detail: why.to_owned(),
+                provider: None,
+                method: Some(verified.method()),
+            })
+        };
+        if chosen_role.is_some() {
+            return refused(
+                Reason::RoleNotOffered,
+                "X-Sidegate-Role beside a credential that maps no roles",
+            );
+        }
+        match of_directory(verified, directory) {
+            Some(identity) => Ok(Arc::new(identity)),
+            None => refused(
+                Reason::NoPrincipal,
+                "the credential's user, role or account is not in the bundle",
+            ),
+        }
+    }
+
+    /// What [`identify`] makes of a token, or made of it before under the same snapshot and choice, if that rested on
+    /// nothing of the request. Refusals are not remembered.
+    fn identify_token(
         &self,
         token: &Arc<VerifiedToken>,
         snapshot: &str,
@@ -164,19 +202,36 @@ impl Authenticator {
         self.identities.counts()
     }
 
-    /// Verifies the credential of a request; `None`: it has none, and is anonymous.
+    /// Verifies the credential of a request.
     ///
     /// # Errors
     /// See [`Failure`].
-    pub async fn authenticate(
-        &self,
-        presented: &Presented<'_>,
-    ) -> Result<Option<Arc<VerifiedToken>>, Failure> {
-        let token = credential::find(presented.headers, presented.query, &self.settings.places)
+    pub async fn authenticate(&self, presented: &Presented<'_>) -> Result<Authentication, Failure> {
+        let found = credential::find(presented.headers, presented.query, &self.settings.places)
             .map_err(Failure::from)?;
-        let Some(token) = token else {
-            return Ok(None);
-        };
+        match found {
+            None => Ok(Authentication::Anonymous),
+            Some(Credential::Bearer(token)) => {
+                let token = self.token(token, presented).await?;
+                Ok(Authentication::Verified(Verified::Token(token)))
+            }
+            Some(other @ (Credential::Signature | Credential::Presigned)) => Err(Failure {
+                method: Some(other.method()),
+                ..CredentialError::NotAccepted("a signature").into()
+            }),
+            Some(other @ Credential::ApiKey(_)) => Err(Failure {
+                method: Some(other.method()),
+                ..CredentialError::NotAccepted("an API key").into()
+            }),
+        }
+    }
+
+    /// Verifies a provider's token.
+    async fn token(
+        &self,
+        token: Token<'_>,
+        presented: &Presented<'_>,
+    ) -> Result<Arc<VerifiedToken>, Failure> {
         if token.bytes().len() > jwt::MAX_BYTES {
             return Err(Failure::of(&TokenError::TooLong, None));
         }
@@ -197,7 +252,7 @@ impl Authenticator {
                 Some(verified.provider()),
             ));
         }
-        Ok(Some(verified))
+        Ok(verified)
     }
 
     /// A token that was verified before, if nothing that it rests on has changed.
@@ -251,6 +306,7 @@ impl Authenticator {
                 reason: Reason::UnknownIssuer,
                 detail: "the token's issuer is none that is accepted here".to_owned(),
                 provider: None,
+                method: Some(Method::Jwt),
             })?;
         let (number, keys) = {
             let followed = self.followed.load();
@@ -297,6 +353,26 @@ impl Authenticator {
             return Err(Failure::unavailable(provider));
         }
         Ok(set)
+    }
+}
+
+/// Who a credential that is no token stands for.
+fn of_directory(verified: &Verified, directory: &Directory) -> Option<Identity> {
+    match verified {
+        Verified::Token(_) => None,
+        Verified::Session(session) => Identity::of_session(directory, session),
+        Verified::Signature(Signature { by, .. }) => match by {
+            KeyOwner::User(arn) => Some(Identity::of_user(directory, directory.user(arn)?)),
+            KeyOwner::Root(account) => Identity::of_root(directory, *account),
+            KeyOwner::Session(session) => Identity::of_session(directory, session),
+        },
+        Verified::ApiKey(key) => {
+            let user = directory.user(&key.user)?;
+            Some(Identity {
+                expires_at: key.expires_at,
+                ..Identity::of_user(directory, user)
+            })
+        }
     }
 }
 

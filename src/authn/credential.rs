@@ -10,10 +10,12 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use crate::outcome::Reason;
 
 use super::percent::decode;
+use super::verified::Method;
 
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 const API_KEY_PREFIX: &[u8] = b"sgk_";
 const SECURITY_TOKEN: HeaderName = HeaderName::from_static("x-amz-security-token");
+const SIGNATURE: &[u8] = b"AWS4-HMAC-SHA256";
 const DPOP: HeaderName = HeaderName::from_static("dpop");
 
 /// Where else than in `Authorization` a token may stand.
@@ -23,6 +25,19 @@ pub struct TokenPlaces {
     pub header: Option<HeaderName>,
     /// A cookie that holds a bare token.
     pub cookie: Option<Box<str>>,
+}
+
+/// The one credential of a request, as it came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Credential<'a> {
+    /// A bearer token.
+    Bearer(Token<'a>),
+    /// A signature in `Authorization`.
+    Signature,
+    /// A signature in the query.
+    Presigned,
+    /// An API key, behind its `sgk_`.
+    ApiKey(&'a [u8]),
 }
 
 /// A bearer token as it came: one word or not, which [`Token::text`] tells. Kept apart because a token that was verified
@@ -75,7 +90,18 @@ impl CredentialError {
     }
 }
 
-/// The bearer token of a request; `None` when it has no credential of any kind.
+impl Credential<'_> {
+    /// How it shows who the client is.
+    pub fn method(self) -> Method {
+        match self {
+            Self::Bearer(_) => Method::Jwt,
+            Self::Signature | Self::Presigned => Method::SigV4,
+            Self::ApiKey(_) => Method::ApiKey,
+        }
+    }
+}
+
+/// The credential of a request; `None` when it has none of any kind.
 ///
 /// # Errors
 /// See [`CredentialError`].
@@ -83,7 +109,7 @@ pub fn find<'a>(
     headers: &'a HeaderMap,
     query: Option<&str>,
     places: &TokenPlaces,
-) -> Result<Option<Token<'a>>, CredentialError> {
+) -> Result<Option<Credential<'a>>, CredentialError> {
     let mut authorizations = headers.get_all(AUTHORIZATION).iter();
     let authorization = authorizations.next();
     if authorizations.next().is_some() {
@@ -97,52 +123,59 @@ pub fn find<'a>(
         Some(name) => cookie(headers, name)?,
         None => None,
     };
-    let api_key = headers
+    let mut api_keys = headers
         .get_all(API_KEY)
         .iter()
-        .filter(|value| value.as_bytes().starts_with(API_KEY_PREFIX))
-        .count();
+        .filter_map(|value| value.as_bytes().strip_prefix(API_KEY_PREFIX));
+    let api_key = api_keys.next();
     let presigned = presigned(query);
     let found = [
         authorization.is_some(),
         header.is_some(),
         cookie.is_some(),
         presigned.signature,
-        api_key > 0,
-        api_key > 1,
+        api_key.is_some(),
+        api_keys.next().is_some(),
     ];
     if found.into_iter().filter(|found| *found).count() > 1 {
         return Err(CredentialError::Several);
     }
-    if presigned.signature {
-        return Err(CredentialError::NotAccepted("a presigned query"));
-    }
-    if api_key > 0 {
-        return Err(CredentialError::NotAccepted("an API key"));
-    }
-    // Both belong to a signature or a proof, which is a credential of its own; alone they are half of one.
-    if headers.contains_key(SECURITY_TOKEN) || presigned.security_token {
+    let signed = authorization.is_some_and(is_signature);
+    // A security token belongs to a signature and stands where that stands; elsewhere it is half a credential.
+    if headers.contains_key(SECURITY_TOKEN) && !signed
+        || presigned.security_token && !presigned.signature
+    {
         return Err(CredentialError::Malformed(
             "X-Amz-Security-Token without a signature",
         ));
     }
-    if let Some(value) = authorization {
-        return bearer(value).map(Some);
+    if signed {
+        return Ok(Some(Credential::Signature));
     }
-    if let Some(value) = header {
-        return if value.as_bytes().contains(&b' ') {
-            bearer(value).map(Some)
-        } else {
-            Ok(Some(Token(value.as_bytes())))
-        };
+    if presigned.signature {
+        return Ok(Some(Credential::Presigned));
     }
-    if let Some(text) = cookie {
-        return Ok(Some(Token(text.as_bytes())));
+    if let Some(key) = api_key {
+        return Ok(Some(Credential::ApiKey(key)));
     }
-    if headers.contains_key(DPOP) {
+    let token = match (authorization, header, cookie) {
+        (Some(value), _, _) => Some(bearer(value)?),
+        (_, Some(value), _) if value.as_bytes().contains(&b' ') => Some(bearer(value)?),
+        (_, Some(value), _) => Some(Token(value.as_bytes())),
+        (_, _, Some(text)) => Some(Token(text.as_bytes())),
+        (None, None, None) => None,
+    };
+    if token.is_none() && headers.contains_key(DPOP) {
         return Err(CredentialError::Malformed("a DPoP proof without a token"));
     }
-    Ok(None)
+    Ok(token.map(Credential::Bearer))
+}
+
+fn is_signature(value: &HeaderValue) -> bool {
+    let mut words = value.as_bytes().split(|byte| *byte == b' ');
+    words
+        .next()
+        .is_some_and(|scheme| scheme.eq_ignore_ascii_case(SIGNATURE))
 }
 
 /// `Bearer TOKEN` (RFC 6750, section 2.1); the scheme in any case.
@@ -153,8 +186,6 @@ fn bearer(value: &HeaderValue) -> Result<Token<'_>, CredentialError> {
     if scheme.eq_ignore_ascii_case(b"Bearer") {
         let spaces = rest.iter().take_while(|byte| **byte == b' ').count();
         Ok(Token(rest.get(spaces..).unwrap_or_default()))
-    } else if scheme.eq_ignore_ascii_case(b"AWS4-HMAC-SHA256") {
-        Err(CredentialError::NotAccepted("AWS4-HMAC-SHA256"))
     } else if scheme.eq_ignore_ascii_case(b"DPoP") {
         Err(CredentialError::NotAccepted("DPoP"))
     } else {
@@ -238,10 +269,19 @@ mod tests {
             header: Some(HeaderName::from_static("x-token")),
             cookie: Some("session".into()),
         };
-        find(&headers, query, &places)
-            .and_then(|token| token.map(Token::text).transpose())
-            .map(|token| token.map(str::to_owned))
-            .map_err(CredentialError::reason)
+        let found = find(&headers, query, &places).map_err(CredentialError::reason)?;
+        match found {
+            None => Ok(None),
+            Some(Credential::Bearer(token)) => match token.text() {
+                Ok(text) => Ok(Some(text.to_owned())),
+                Err(error) => Err(error.reason()),
+            },
+            Some(Credential::Signature) => Ok(Some("(signature)".to_owned())),
+            Some(Credential::Presigned) => Ok(Some("(presigned)".to_owned())),
+            Some(Credential::ApiKey(key)) => {
+                Ok(Some(format!("(key {})", String::from_utf8_lossy(key))))
+            }
+        }
     }
 
     #[test]
@@ -290,14 +330,13 @@ mod tests {
             ("authorization", "a.b.c"),
             ("authorization", "Basic dXNlcjpwYXNz"),
             ("authorization", "DPoP a.b.c"),
-            ("authorization", "AWS4-HMAC-SHA256 Credential=x"),
+            ("authorization", "AWS4-HMAC-SHA256-X Credential=x"),
             ("authorization", "Negotiate x"),
             ("x-token", ""),
             ("x-token", "Basic x"),
             ("cookie", "session="),
             ("cookie", "session=a b"),
             ("x-amz-security-token", "x"),
-            ("x-api-key", "sgk_id_secret"),
             ("dpop", "a.b.c"),
         ] {
             assert_eq!(
@@ -306,27 +345,46 @@ mod tests {
                 "{name}: {value}"
             );
         }
+        let token = ("x-amz-security-token", "x");
+        let signature = ("authorization", "AWS4-HMAC-SHA256 x");
+        for (lines, query) in [
+            (&[][..], "X-Amz-Security-Token=x"),
+            (&[("authorization", "Bearer a"), token], "a=b"),
+            (&[token], "X-Amz-Signature=x"),
+            (&[signature], "X-Amz-Security-Token=x"),
+            (&[("x-api-key", "sgk_a_b"), token], "a=b"),
+        ] {
+            assert_eq!(
+                found(lines, Some(query)),
+                Err(Reason::MalformedCredential),
+                "{lines:?} {query}"
+            );
+        }
+    }
+
+    #[test]
+    fn other_kinds() {
+        let kind = |lines: &[_], query| found(lines, Some(query)).unwrap().unwrap();
+        for scheme in ["AWS4-HMAC-SHA256 Credential=x", "aws4-hmac-sha256"] {
+            let token = ("x-amz-security-token", "x");
+            let signature = ("authorization", scheme);
+            assert_eq!(kind(&[signature], ""), "(signature)");
+            assert_eq!(kind(&[signature, token], "a=b"), "(signature)");
+        }
         for query in [
             "X-Amz-Signature=x",
             "a=1&x-amz-signature",
+            "a=1;x-amz-signature",
             "X%2DAmz%2dSignature=x",
             "%58-Amz-Credential=x",
             "X-Amz-Algorithm=AWS4-HMAC-SHA256",
-            "X-Amz-Security-Token=x",
+            "X-Amz-Algorithm=x&X-Amz-Security-Token=x",
         ] {
-            assert_eq!(
-                found(&[], Some(query)),
-                Err(Reason::MalformedCredential),
-                "{query}"
-            );
+            assert_eq!(kind(&[], query), "(presigned)", "{query}");
         }
-        assert_eq!(
-            found(
-                &[("authorization", "Bearer a"), ("x-amz-security-token", "x")],
-                None
-            ),
-            Err(Reason::MalformedCredential)
-        );
+        assert_eq!(kind(&[("x-api-key", "sgk_a_b")], ""), "(key a_b)");
+        let other = ("x-api-key", "another");
+        assert_eq!(kind(&[other, ("x-api-key", "sgk_")], ""), "(key )");
     }
 
     #[test]
@@ -339,6 +397,14 @@ mod tests {
             (&[bearer, ("cookie", "session=a")], None),
             (&[bearer, ("x-api-key", "sgk_a_b")], None),
             (&[bearer], Some("X-Amz-Signature=x")),
+            (
+                &[("authorization", "AWS4-HMAC-SHA256 x")],
+                Some("X-Amz-Signature=x"),
+            ),
+            (
+                &[("authorization", "AWS4-HMAC-SHA256 x"), ("x-token", "a")],
+                None,
+            ),
             (&[("x-api-key", "sgk_a_b")], Some("X-Amz-Signature=x")),
             (&[("x-api-key", "sgk_a_b"), ("x-api-key", "sgk_c_d")], None),
             (&[("x-token", "a"), ("x-token", "a")], None),

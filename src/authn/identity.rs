@@ -1,14 +1,17 @@
 //! Who a request comes from, with everything that policies may ask about it.
 
+mod made;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::Timestamp;
 use crate::directory::{Group, Role, User};
-use crate::policy::Principal;
 use crate::policy::context::Value;
+use crate::policy::{PolicySet, Principal};
 
 use super::jwt::VerifiedToken;
+use super::session::Claims;
 
 /// Who a request comes from.
 #[derive(Debug)]
@@ -21,18 +24,24 @@ pub struct Identity {
     pub groups: Vec<Arc<Group>>,
     /// The role whose session it is.
     pub role: Option<Arc<Role>>,
+    /// The session policies. `None`: none was passed.
+    pub session_policies: Option<Arc<PolicySet>>,
     /// What the session is called.
     pub session_name: Option<Box<str>>,
     /// The source identity.
     pub source_identity: Option<Box<str>>,
     /// aws:PrincipalTag: those of the user or role, overridden by the session's.
     pub tags: Vec<(Box<str>, Box<str>)>,
+    /// The keys of session tags that the next role in a chain inherits.
+    pub transitive_tags: Vec<Box<str>>,
     /// aws:userid.
     pub user_id: Box<str>,
     /// aws:username: of IAM users only.
     pub user_name: Option<Box<str>>,
     /// The ARN of the provider that vouches for it.
     pub federated_provider: Option<Arc<str>>,
+    /// What the provider said of a session, by the context keys that ask for it.
+    pub claims: Option<Arc<Claims>>,
     /// When the credential was issued. A token that does not say counts as issued at time 0.
     pub issued_at: Option<Timestamp>,
     /// When several factors were used.
@@ -61,12 +70,15 @@ impl Identity {
             user: None,
             groups: Vec::new(),
             role: None,
+            session_policies: None,
             session_name: None,
             source_identity: None,
             tags: Vec::new(),
+            transitive_tags: Vec::new(),
             user_id: "".into(),
             user_name: None,
             federated_provider: None,
+            claims: None,
             issued_at: None,
             mfa_authenticated_at: None,
             mfa_present: None,
@@ -79,6 +91,11 @@ impl Identity {
         }
     }
 
+    /// Whether it rests on its credential and the snapshot alone, so that the very same may be met again.
+    pub fn is_lasting(&self) -> bool {
+        self.lasting
+    }
+
     /// How long ago several factors were used: `aws:MultiFactorAuthAge`, which depends on the time of asking.
     pub fn mfa_age(&self, now: Timestamp) -> Option<Duration> {
         self.mfa_authenticated_at.map(|at| now.since(at))
@@ -87,8 +104,10 @@ impl Identity {
     /// The context keys that say who asks; `key` is in lower case. `None`: the key is absent, or says something else.
     pub fn context_value(&self, key: &str) -> Option<Value<'_>> {
         let Some(name) = key.strip_prefix("aws:") else {
-            let token = self.token.as_ref()?;
-            return claim(token, key);
+            return match &self.token {
+                Some(token) => claim(token, key),
+                None => kept(self.claims.as_deref()?, key),
+            };
         };
         if let Some(tag) = name.strip_prefix("principaltag/") {
             return find_tag(&self.tags, tag).map(Value::Text);
@@ -123,7 +142,8 @@ impl Identity {
         }
     }
 
-    fn principal_type(&self) -> Option<&'static str> {
+    /// aws:PrincipalType.
+    pub fn principal_type(&self) -> Option<&'static str> {
         match &self.principal {
             Principal::Root { .. } => Some("Account"),
             Principal::User { .. } => Some("User"),
@@ -154,6 +174,15 @@ impl Identity {
             .chain(tags)
             .sum::<usize>()
             .saturating_add(size_of::<Self>())
+    }
+}
+
+/// What a session keeps of a token's claims; several values are a list.
+fn kept<'c>(claims: &'c Claims, key: &str) -> Option<Value<'c>> {
+    let (name, values) = claims.iter().find(|(name, _)| **name == *key)?;
+    match values.as_slice() {
+        [one] if !name.ends_with(":amr") => Some(Value::Text(one)),
+        several => Some(Value::List(several)),
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod session;
 mod trust;
+mod web_identity;
 
 use std::sync::Arc;
 
@@ -17,8 +18,11 @@ use crate::policy::{Context, Principal};
 use super::Failure;
 use super::identity::Identity;
 use super::jwt::VerifiedToken;
+use super::verified::Method;
 use session::Session;
 use trust::{Trust, Trusted};
+
+pub use web_identity::{WebIdentity, web_identity};
 
 /// Makes the principal of a token. `chosen_role` is what `X-Sidegate-Role` asks for, `request` what the request itself
 /// says (time, source address, transport): never anything about who asks.
@@ -80,6 +84,7 @@ fn refused(provider: &Provider, reason: Reason, why: &str) -> Failure {
         reason,
         detail: format!("provider {}: {why}", provider.name),
         provider: Some(Arc::clone(&provider.name)),
+        method: Some(Method::Jwt),
     }
 }
 
@@ -271,18 +276,9 @@ fn common(
         issued_at: Some(session::issued_at(token)),
         mfa_present,
         mfa_authenticated_at,
-        organization_id: directory
-            .organization_path(account)
-            .and(directory.organization_id())
-            .map(Into::into),
-        organization_paths: directory
-            .organization_path(account)
-            .into_iter()
-            .map(Into::into)
-            .collect(),
         token: Some(Arc::clone(token)),
         expires_at: Some(token.expires_at()),
-        ..Identity::anonymous()
+        ..Identity::in_account(directory, account)
     }
 }
 

@@ -76,14 +76,10 @@ async fn try_token(
     token: &str,
 ) -> Result<Arc<VerifiedToken>, Reason> {
     let headers = bearer(token);
-    let presented = Presented {
-        headers: &headers,
-        query: None,
-        providers,
-        audiences: None,
-    };
+    let presented = Presented::of_headers(&headers, providers);
     match authenticator.authenticate(&presented).await {
-        Ok(token) => Ok(token.unwrap()),
+        Ok(Authentication::Verified(Verified::Token(token))) => Ok(token),
+        Ok(other) => panic!("{other:?}"),
         Err(failure) => Err(failure.reason),
     }
 }

@@ -6,7 +6,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::section::Section;
-use super::settings::{Listener, ListenerTls, Mode, Protocol, Settings, Upstream, UpstreamTimes};
+use super::settings::{
+    Listener, ListenerTls, Mode, Protocol, Settings, Sts, Upstream, UpstreamTimes,
+};
+use crate::net::Address;
+
 use super::value::{HeaderPattern, Name, Size, Token};
 
 /// A time limit that is one.
@@ -27,6 +31,11 @@ pub(super) fn settings(root: &mut Section<'_, '_, '_>) -> Settings {
     root.section("health", |section| {
         section.set("address", &mut settings.health.address);
     });
+    root.section("identity", |section| {
+        section.set_optional("key_file", &mut settings.identity.key_file);
+    });
+    root.set_optional("keyring", &mut settings.keyring);
+    sts(root, &mut settings);
     root.section("state", |section| {
         section.set_optional("path", &mut settings.state.path);
     });
@@ -74,14 +83,7 @@ fn listeners(root: &mut Section<'_, '_, '_>, listeners: &mut Vec<Listener>) {
         let address = section.required("address");
         let mut mode = Mode::default();
         section.set("mode", &mut mode);
-        let tls = section.optional_section("tls", |section| {
-            let certificate = section.required("certificate");
-            let key = section.required("key");
-            Some(ListenerTls {
-                certificate: certificate?,
-                key: key?,
-            })
-        });
+        let tls = section.optional_section("tls", tls);
         if let (Some(Name(name)), Some(address), Ok(tls)) = (name, address, tls) {
             for other in listeners.iter() {
                 let same = if other.name == name {
@@ -115,6 +117,48 @@ fn listeners(root: &mut Section<'_, '_, '_>, listeners: &mut Vec<Listener>) {
             "add `listeners: [{ name: ingress, address: 0.0.0.0:8080 }]`",
         );
     }
+}
+
+fn sts(root: &mut Section<'_, '_, '_>, settings: &mut Settings) {
+    let read = root.optional_section("sts", |section| {
+        let address = section.required::<Address>("address");
+        let mut region = Name("us-east-1".into());
+        section.set("region", &mut region);
+        let tls = section.optional_section("tls", tls);
+        let span = section.span();
+        let (Some(address), Ok(tls)) = (address, tls) else {
+            return None;
+        };
+        let local = match &address {
+            Address::Tcp(socket) => socket.ip().is_loopback(),
+            Address::Unix(_) => true,
+        };
+        if !local && tls.is_none() {
+            section.reading.report.error(
+                "missing-key",
+                span,
+                "outside of loopback the STS needs `tls`: it hands out secrets",
+                "add `tls: { certificate: …, key: … }`, or listen on 127.0.0.1",
+            );
+        }
+        Some(Sts {
+            address,
+            region: region.0,
+            tls,
+        })
+    });
+    if let Ok(sts) = read {
+        settings.sts = sts;
+    }
+}
+
+fn tls(section: &mut Section<'_, '_, '_>) -> Option<ListenerTls> {
+    let certificate = section.required("certificate");
+    let key = section.required("key");
+    Some(ListenerTls {
+        certificate: certificate?,
+        key: key?,
+    })
 }
 
 fn upstreams(root: &mut Section<'_, '_, '_>, upstreams: &mut Vec<Upstream>) {

@@ -23,6 +23,12 @@ pub struct Settings {
     pub bundle: Bundle,
     /// The listener for kubelet and Prometheus.
     pub health: Health,
+    /// What upstreams are told of who asks.
+    pub identity: Identity,
+    /// The keys of session tokens; `None`: no session token is accepted.
+    pub keyring: Option<PathBuf>,
+    /// The Security Token Service; `None`: it is not served.
+    pub sts: Option<Sts>,
     /// What outlives a restart.
     pub state: State,
     /// Where decisions are recorded.
@@ -173,6 +179,24 @@ impl Default for Health {
             address: SocketAddr::from(([0, 0, 0, 0], 9900)),
         }
     }
+}
+
+/// `identity`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Identity {
+    /// PEM file: the private key that `X-Sidegate-Identity` is signed with; `None`: one made at the start.
+    pub key_file: Option<PathBuf>,
+}
+
+/// `sts`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sts {
+    /// Where it listens.
+    pub address: Address,
+    /// The only region that signatures may be for.
+    pub region: Box<str>,
+    /// TLS; required outside of loopback.
+    pub tls: Option<ListenerTls>,
 }
 
 /// `state`.

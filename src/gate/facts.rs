@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use crate::authn::Identity;
+use crate::authn::{Identity, Method};
 use crate::bundle::Snapshot;
 use crate::policy::{Decision, LayerKind, Verdict};
 
@@ -23,32 +23,14 @@ pub struct DecidedBy {
 }
 
 impl DecidedBy {
-    pub(super) fn of(decision: &Decision<'_>) -> Self {
+    /// Of a decision.
+    pub fn of(decision: &Decision<'_>) -> Self {
         Self {
             verdict: decision.verdict,
             layer: decision.layer,
             policy: decision.policy.map(Into::into),
             statement: decision.statement,
             sid: decision.sid.map(Into::into),
-        }
-    }
-}
-
-/// How the client showed who it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Method {
-    /// No credential.
-    Anonymous,
-    /// A JWT.
-    Jwt,
-}
-
-impl Method {
-    /// The label in metrics and audit.
-    pub fn label(self) -> &'static str {
-        match self {
-            Self::Anonymous => "anonymous",
-            Self::Jwt => "jwt",
         }
     }
 }

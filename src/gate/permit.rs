@@ -5,6 +5,8 @@ use http::header::{HeaderName, HeaderValue};
 use crate::clock::Timestamp;
 use crate::outcome::Reason;
 
+use super::assertion::Headers;
+
 /// The proof that a request was judged and may go upstream, with what exactly may go.
 ///
 /// INVARIANT: made by the gate alone, after a decision; the proxy cannot forward without one.
@@ -12,7 +14,7 @@ use crate::outcome::Reason;
 pub struct Permit {
     pub(super) target: Box<str>,
     pub(super) upstream: Box<str>,
-    pub(super) identity: Vec<(HeaderName, HeaderValue)>,
+    pub(super) identity: Option<Headers>,
     pub(super) expires_at: Option<Timestamp>,
     pub(super) preflight: bool,
     pub(super) upgrade: bool,
@@ -31,7 +33,7 @@ impl Permit {
 
     /// The `X-Sidegate-*` headers that tell the upstream who it is; empty for anonymous requests.
     pub fn identity(&self) -> &[(HeaderName, HeaderValue)] {
-        &self.identity
+        self.identity.as_deref().unwrap_or_default()
     }
 
     /// When the credential expires: open streams end then.
@@ -75,7 +77,7 @@ impl Permit {
         Self {
             target: target.into(),
             upstream: upstream.into(),
-            identity: Vec::new(),
+            identity: None,
             expires_at: None,
             preflight: false,
             upgrade: false,
@@ -83,10 +85,12 @@ impl Permit {
     }
 
     pub(crate) fn with_identity(mut self, name: &'static str, value: &'static str) -> Self {
-        self.identity.push((
+        let added = (
             HeaderName::from_static(name),
             HeaderValue::from_static(value),
-        ));
+        );
+        let before = self.identity().iter().cloned();
+        self.identity = Some(before.chain([added]).collect());
         self
     }
 

@@ -21,14 +21,32 @@ const NONE: &str = "-";
 pub enum Method {
     /// A JSON Web Token.
     Jwt,
+    /// A session token as a bearer.
+    Session,
+    /// A signature by an access key.
+    SigV4,
+    /// A client certificate.
+    Certificate,
+    /// An API key.
+    ApiKey,
 }
 
 impl Method {
-    const ALL: [Self; 1] = [Self::Jwt];
+    const ALL: [Self; 5] = [
+        Self::Jwt,
+        Self::Session,
+        Self::SigV4,
+        Self::Certificate,
+        Self::ApiKey,
+    ];
 
     fn label(self) -> &'static str {
         match self {
             Self::Jwt => "jwt",
+            Self::Session => "session",
+            Self::SigV4 => "sigv4",
+            Self::Certificate => "certificate",
+            Self::ApiKey => "api_key",
         }
     }
 }

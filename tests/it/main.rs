@@ -3,6 +3,7 @@
 //! - [`stories`]: every SecureCart story, as `sidegate demo --smoke` plays it
 //! - [`demo`]: the way that a reader takes: paste, mint a token, end it
 //! - [`reload`]: flipping bundles under load, ConfigMap swaps, broken bundles
+//! - [`identity`]: the signed token that tells upstreams who asks
 //! - [`findings`]: what `check` finds in policies, and `who-can`
 //! - [`streaming`]: bodies of a gibibyte in constant memory
 //! - [`startup`]: what stops a start, and what its exit code and words are
@@ -24,6 +25,7 @@
 
 mod demo;
 mod findings;
+mod identity;
 mod keyring;
 mod readme;
 mod reload;

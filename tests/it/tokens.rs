@@ -12,37 +12,42 @@ use tokio::runtime::Runtime;
 
 use crate::support::{Answer, Sidegate, Site, Upstream, request};
 
-const USER: &str = "arn:aws:iam::555566667777:user/alice";
+pub(crate) const USER: &str = "arn:aws:iam::555566667777:user/alice";
 const AUDIENCE: &str = "app";
 
 /// One issuer: its keys are its own.
-struct Issuer {
+pub(crate) struct Issuer {
     name: &'static str,
     url: String,
     keys: Keys,
 }
 
 impl Issuer {
-    fn claims(&self, subject: &str) -> Map<String, Value> {
+    pub(crate) fn claims(&self, subject: &str) -> Map<String, Value> {
         let now = Clock::machine().now();
         claims(&self.url, AUDIENCE, subject, now, 600)
     }
 
-    fn sign(&self, algorithm: &str, claims: &Map<String, Value>) -> String {
+    pub(crate) fn sign(&self, algorithm: &str, claims: &Map<String, Value>) -> String {
         self.keys.sign(algorithm, claims).unwrap()
     }
 }
 
 /// A sidecar with three issuers: keys in a file of the bundle, by URL, and by discovery.
-struct World {
-    issuers: [Issuer; 3],
-    sidegate: Sidegate,
-    _site: Site,
+pub(crate) struct World {
+    pub(crate) issuers: [Issuer; 3],
+    pub(crate) sidegate: Sidegate,
+    pub(crate) site: Site,
     _servers: [Server; 2],
     _runtime: Runtime,
 }
 
-fn world() -> World {
+pub(crate) fn world() -> World {
+    world_with("", &[])
+}
+
+/// The same, with more in `sidegate.yaml`, and more files beside it.
+pub(crate) fn world_with(more: &str, files: &[(&str, &str)]) -> World {
     let runtime = Runtime::new().unwrap();
     let keys = || Keys::make().unwrap();
     let [file, url, found] = [keys(), keys(), keys()];
@@ -110,18 +115,24 @@ fn world() -> World {
                 .to_string(),
         );
     }
+    let mut settings = std::fs::read_to_string(site.path("sidegate.yaml")).unwrap();
+    settings.push_str(more);
+    site.write("sidegate.yaml", &settings);
+    for (name, content) in files {
+        site.write(name, content);
+    }
     let sidegate = Sidegate::start(&site);
     World {
         issuers,
         sidegate,
-        _site: site,
+        site,
         _servers: servers,
         _runtime: runtime,
     }
 }
 
 impl World {
-    fn get(&self, target: &str, token: &str) -> Answer {
+    pub(crate) fn get(&self, target: &str, token: &str) -> Answer {
         let bearer = format!("Bearer {token}");
         let headers = [
             ("Authorization", &*bearer),
@@ -168,7 +179,7 @@ impl World {
     }
 }
 
-fn with(mut claims: Map<String, Value>, more: Value) -> Map<String, Value> {
+pub(crate) fn with(mut claims: Map<String, Value>, more: Value) -> Map<String, Value> {
     claims.extend(serde_json::from_value::<Map<_, _>>(more).unwrap());
     claims
 }

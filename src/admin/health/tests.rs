@@ -25,6 +25,10 @@ impl Source for Fake {
     fn metrics(&self) -> Option<String> {
         Some("sidegate_x 1\n".to_owned())
     }
+
+    fn jwks(&self) -> String {
+        "{\"keys\":[]}".to_owned()
+    }
 }
 
 struct Running {

@@ -4,7 +4,7 @@ use super::*;
 use crate::authn::jwks::KeySet;
 use crate::authn::jwt::Unverified;
 use crate::authn::testing::{NOW, header, idp, now, signers};
-use crate::authn::{Authenticator, Settings};
+use crate::authn::{Authenticator, Settings, Verified};
 use crate::clock::{Clock, Timestamp};
 use crate::directory::PermissionSetOf;
 use crate::directory::provider::Algorithm;
@@ -418,12 +418,12 @@ fn principals_are_remembered_by_snapshot_and_choice() {
         None,
     );
     let authenticator = Authenticator::new(Settings::default(), Clock::fixed(now()));
-    let token = token(r#"{"role":["dev","ops"]}"#, "");
+    let verified = Verified::Token(token(r#"{"role":["dev","ops"]}"#, ""));
     let mut near = Map::new();
     near.set("aws:SourceIp", "10.0.0.1");
     let far = Map::new();
     let ask = |snapshot, role: &str, request: &Map| {
-        authenticator.identify(&token, snapshot, &directory, Some(&arn(role)), request)
+        authenticator.identify(&verified, snapshot, &directory, Some(&arn(role)), request)
     };
     let first = ask("a", "dev", &near).unwrap();
     assert!(Arc::ptr_eq(&first, &ask("a", "dev", &far).unwrap()));

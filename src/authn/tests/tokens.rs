@@ -73,10 +73,8 @@ async fn the_route_narrows_the_audiences() {
         (Some(&[][..]), Some(Reason::WrongAudience)),
     ] {
         let presented = Presented {
-            headers: &headers,
-            query: None,
-            providers: &providers,
             audiences,
+            ..Presented::of_headers(&headers, &providers)
         };
         let found = authenticator.authenticate(&presented).await;
         assert_eq!(found.err().map(|failure| failure.reason), answer);
@@ -88,19 +86,11 @@ async fn nobody_and_unreadable() {
     let providers = [local("corp", CORP, "")];
     let (authenticator, _) = ready(&providers);
     let none = HeaderMap::new();
-    let presented = Presented {
-        headers: &none,
-        query: None,
-        providers: &providers,
-        audiences: None,
-    };
-    assert!(
-        authenticator
-            .authenticate(&presented)
-            .await
-            .unwrap()
-            .is_none()
-    );
+    let presented = Presented::of_headers(&none, &providers);
+    assert!(matches!(
+        authenticator.authenticate(&presented).await,
+        Ok(Authentication::Anonymous)
+    ));
     for (token, answer) in [
         ("x", Reason::MalformedCredential),
         ("a.b.c", Reason::MalformedCredential),

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
-use crate::authn::{Authenticator, Presented, Settings};
+use crate::authn::{Authentication, Authenticator, Presented, Settings};
 use crate::directory::provider::Provider;
 use crate::source::{Report, yaml};
 
@@ -66,16 +66,11 @@ async fn tokens_of_every_algorithm_are_accepted_by_discovery_also_from_kept_keys
     let authenticate = async |token: String| {
         let mut headers = HeaderMap::new();
         headers.insert("authorization", format!("Bearer {token}").parse().unwrap());
-        let presented = Presented {
-            headers: &headers,
-            query: None,
-            providers: &providers,
-            audiences: None,
-        };
+        let presented = Presented::of_headers(&headers, &providers);
         authenticator
             .authenticate(&presented)
             .await
-            .map(|token| token.is_some())
+            .map(|found| matches!(found, Authentication::Verified(_)))
             .map_err(|failure| failure.detail)
     };
     for algorithm in keys::ALGORITHMS {

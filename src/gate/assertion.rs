@@ -1,0 +1,207 @@
+//! What the upstream is told of who asks: the `X-Sidegate-*` headers, a signed JWT among them.
+//!
+//! The JWT (`X-Sidegate-Identity`) lets an upstream check for itself that its caller came by Sidegate. It is signed with
+//! a key of its own, never one of the STS; its public half is published as a JWKS. Signing costs tens of microseconds,
+//! so the headers of a session are kept and made anew at half of the token's life. Decides nothing; reads no files.
+
+mod claims;
+mod key;
+
+use std::hash::Hash;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use http::header::{HeaderName, HeaderValue};
+use quick_cache::{Equivalent, sync::Cache};
+
+use crate::authn::Identity;
+use crate::clock::{Clock, Timestamp};
+
+use claims::Claims;
+pub use key::{KeyError, SigningKey};
+
+/// How long a token is good for.
+const LIFE: Duration = Duration::from_secs(5 * 60);
+/// When it is renewed.
+const HALF: Duration = Duration::from_secs(150);
+/// How long a replaced key stays published: tokens that it signed may still be on their way.
+const RETIRED: Duration = Duration::from_secs(10 * 60);
+/// Sessions whose headers are kept.
+const KEPT: usize = 10_000;
+
+const IDENTITY: HeaderName = HeaderName::from_static("x-sidegate-identity");
+
+/// The headers of one identity for one upstream.
+pub type Headers = Arc<[(HeaderName, HeaderValue)]>;
+
+/// Makes the headers, and keeps them. One for the whole process.
+#[derive(Debug)]
+pub struct Assertions {
+    clock: Clock,
+    keys: ArcSwap<Keys>,
+    /// By the very identity, which lives in the authenticator's cache: what most requests find.
+    seen: Cache<Seen, Kept>,
+    /// By what is said, so that neither a reload nor an identity made anew for each request costs a signature.
+    said: Cache<Box<[u8]>, Made>,
+}
+
+#[derive(Debug)]
+struct Keys {
+    current: SigningKey,
+    retired: Vec<(SigningKey, Timestamp)>,
+}
+
+/// INVARIANT: the entry holds the identity that stands at this address, so that no other can come to stand there.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Seen {
+    address: usize,
+    upstream: Box<str>,
+}
+
+#[derive(Hash)]
+struct Asked<'a> {
+    address: usize,
+    upstream: &'a str,
+}
+
+impl Equivalent<Seen> for Asked<'_> {
+    fn equivalent(&self, key: &Seen) -> bool {
+        self.address == key.address && *self.upstream == *key.upstream
+    }
+}
+
+#[derive(Debug, Clone)]
+struct Kept {
+    made: Made,
+    /// Keeps its address taken.
+    _identity: Arc<Identity>,
+}
+
+#[derive(Debug, Clone)]
+struct Made {
+    headers: Headers,
+    renew_at: Timestamp,
+}
+
+impl Assertions {
+    /// Signs with `key`.
+    pub fn new(key: SigningKey, clock: Clock) -> Self {
+        Self {
+            clock,
+            keys: ArcSwap::from_pointee(Keys {
+                current: key,
+                retired: Vec::new(),
+            }),
+            seen: Cache::new(KEPT),
+            said: Cache::new(KEPT),
+        }
+    }
+
+    /// Signs with another key from now on; the one before stays published for a while. Does nothing if it is the same.
+    pub fn replace(&self, key: SigningKey) {
+        let now = self.clock.now();
+        let before = self.keys.load_full();
+        if before.current.id() == key.id() {
+            return;
+        }
+        let mut retired: Vec<_> = before
+            .retired
+            .iter()
+            .filter(|(old, until)| *until > now && old.id() != key.id())
+            .cloned()
+            .collect();
+        retired.push((before.current.clone(), now.plus(RETIRED)));
+        self.keys.store(Arc::new(Keys {
+            current: key,
+            retired,
+        }));
+        self.seen.clear();
+        self.said.clear();
+    }
+
+    /// The public keys, as RFC 7517 has them.
+    pub fn jwks(&self) -> String {
+        let now = self.clock.now();
+        let keys = self.keys.load();
+        let retired = keys.retired.iter().filter(|(_, until)| *until > now);
+        let all: Vec<_> = std::iter::once(&keys.current)
+            .chain(retired.map(|(key, _)| key))
+            .map(SigningKey::public)
+            .collect();
+        serde_json::json!({ "keys": all }).to_string()
+    }
+
+    /// The headers that tell `upstream` who asks. Without a token only if it cannot be signed, which the key's check at
+    /// the start rules out.
+    pub fn of(&self, identity: &Arc<Identity>, upstream: &str) -> Headers {
+        let now = self.clock.now();
+        let address = Arc::as_ptr(identity).addr();
+        let asked = Asked { address, upstream };
+        if let Some(kept) = self.seen.get(&asked)
+            && now < kept.made.renew_at
+        {
+            return kept.made.headers;
+        }
+        let made = self.made(identity, upstream, now);
+        if identity.is_lasting() {
+            let seen = Seen {
+                address,
+                upstream: upstream.into(),
+            };
+            let kept = Kept {
+                made: made.clone(),
+                _identity: Arc::clone(identity),
+            };
+            self.seen.insert(seen, kept);
+        }
+        made.headers
+    }
+
+    fn made(&self, identity: &Identity, upstream: &str, now: Timestamp) -> Made {
+        let claims = Claims::of(identity, upstream);
+        let content = claims.content(identity.expires_at);
+        if let Some(made) = self.said.get(&content)
+            && now < made.renew_at
+        {
+            return made;
+        }
+        let full = now.plus(LIFE);
+        let (expires, renew_at) = match identity.expires_at {
+            Some(end) if end < full => (end, end),
+            _ => (full, now.plus(HALF)),
+        };
+        let token = self.keys.load().current.sign(&claims.timed(now, expires));
+        let headers = plain(identity)
+            .chain(token.and_then(|token| {
+                let mut value = HeaderValue::try_from(token).ok()?;
+                value.set_sensitive(true);
+                Some((IDENTITY, value))
+            }))
+            .collect();
+        let made = Made { headers, renew_at };
+        self.said.insert(content, made.clone());
+        made
+    }
+}
+
+/// The headers that are no token.
+fn plain(identity: &Identity) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
+    [
+        ("x-sidegate-principal-arn", Some(identity.principal.name())),
+        ("x-sidegate-principal-account", identity.principal.account()),
+        ("x-sidegate-session-name", identity.session_name.as_deref()),
+        (
+            "x-sidegate-source-identity",
+            identity.source_identity.as_deref(),
+        ),
+    ]
+    .into_iter()
+    .filter_map(|(name, value)| {
+        let value = HeaderValue::from_str(value?).ok()?;
+        Some((HeaderName::from_static(name), value))
+    })
+}
+
+#[cfg(test)]
+mod tests;

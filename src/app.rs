@@ -16,7 +16,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::watch;
 
 use crate::audit::sink::Sink;
-use crate::authn::{Authenticator, Opener};
+use crate::authn::{self, Authenticator, Opener};
 use crate::bundle::{self, Options, Reloader, Watcher};
 use crate::clock::Clock;
 use crate::config::Settings;
@@ -99,10 +99,17 @@ impl Core {
         let audit = Sink::start(&settings.audit, clock.clone())
             .map_err(|error| StartError::cannot("the audit log cannot be opened", error))?;
         let metrics = Metrics::new().map_err(|error| StartError::cannot("metrics", error))?;
-        let authenticator = Authenticator::new(translate::authn(settings), clock.clone());
-        authenticator.follow(store.load().directory.providers());
         let keys = sts::keys(settings)?;
         let sessions = Arc::new(Opener::new(Arc::clone(&keys)));
+        let accepted = authn::Settings {
+            sessions: settings
+                .keyring
+                .as_ref()
+                .map(|_| Arc::clone(&sessions) as _),
+            ..translate::authn(settings)
+        };
+        let authenticator = Authenticator::new(accepted, clock.clone());
+        authenticator.follow(store.load().directory.providers());
         let counted = reload::counted(&metrics, store.load_full(), clock.now());
         let key = identity::key(settings.identity.key_file.as_deref())?;
         let assertions = Arc::new(Assertions::new(key, clock.clone()));

@@ -60,6 +60,8 @@ pub struct Settings {
     pub cache: cache::Size,
     /// How long fetching keys may take.
     pub timing: Timing,
+    /// What opens session tokens; `None`: none is accepted.
+    pub sessions: Option<Arc<dyn Sessions>>,
 }
 
 /// What a request presents, and whose tokens its route accepts.

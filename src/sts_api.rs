@@ -141,3 +141,6 @@ pub struct Recorded<'a> {
     /// What it was judged by.
     pub snapshot: &'a Snapshot,
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,6 +10,7 @@ use crate::directory::Directory;
 use crate::directory::provider::Provider;
 use crate::outcome::Reason;
 use crate::policy::Context;
+use crate::sts::seal::is_session_token;
 
 use super::cache::{Counts, IdentityCache, Key, TokenCache};
 use super::credential::{self, Credential, CredentialError, Token};
@@ -211,6 +212,9 @@ impl Authenticator {
             .map_err(Failure::from)?;
         match found {
             None => Ok(Authentication::Anonymous),
+            Some(Credential::Bearer(token)) if is_session_token(token.bytes()) => {
+                self.session(token).map(Authentication::Verified)
+            }
             Some(Credential::Bearer(token)) => {
                 let token = self.token(token, presented).await?;
                 Ok(Authentication::Verified(Verified::Token(token)))
@@ -224,6 +228,30 @@ impl Authenticator {
                 ..CredentialError::NotAccepted("an API key").into()
             }),
         }
+    }
+
+    /// Opens a session token that came alone: good for sessions that may be used so.
+    fn session(&self, token: Token<'_>) -> Result<Verified, Failure> {
+        let refused = |why: &str| Failure {
+            reason: Reason::BadSignature,
+            detail: why.to_owned(),
+            provider: None,
+            method: Some(Method::Session),
+        };
+        let Some(sessions) = &self.settings.sessions else {
+            return Err(refused("session tokens need a `keyring`"));
+        };
+        let text = token.text().map_err(|error| Failure {
+            method: Some(Method::Session),
+            ..Failure::from(error)
+        })?;
+        let session = sessions.open(text, self.clock.now())?;
+        if !session.bearer {
+            return Err(refused(
+                "the session's token is no credential alone: its role or user has `bearer: false`",
+            ));
+        }
+        Ok(Verified::Session(session))
     }
 
     /// Verifies a provider's token.
@@ -360,7 +388,16 @@ impl Authenticator {
 fn of_directory(verified: &Verified, directory: &Directory) -> Option<Identity> {
     match verified {
         Verified::Token(_) => None,
-        Verified::Session(session) => Identity::of_session(directory, session),
+        Verified::Session(session) => {
+            let identity = Identity::of_session(directory, session)?;
+            // What was withdrawn since the session was made holds for it too.
+            let still = match (&identity.role, &identity.user) {
+                (Some(role), _) => role.bearer,
+                (None, Some(user)) => user.bearer,
+                (None, None) => true,
+            };
+            still.then_some(identity)
+        }
         Verified::Signature(Signature { by, .. }) => match by {
             KeyOwner::User(arn) => Some(Identity::of_user(directory, directory.user(arn)?)),
             KeyOwner::Root(account) => Identity::of_root(directory, *account),

@@ -174,3 +174,6 @@ fn session(of: sts::Session) -> Result<Session, Failure> {
         expires_at: of.expires_at,
     })
 }
+
+#[cfg(test)]
+mod tests;

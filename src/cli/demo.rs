@@ -13,7 +13,9 @@ pub mod private;
 pub mod question;
 pub mod script;
 pub mod server;
+pub mod sessions;
 pub mod sidecar;
+pub mod signer;
 pub mod smoke;
 pub mod stories;
 pub mod story;
@@ -135,11 +137,15 @@ impl Demo {
         let bundle = folder::write_bundle(folder, &files)?;
         let configuration = folder::write_configuration(folder, &urls)?;
         let sidecar = Sidecar::start(&configuration).await?;
-        let tokens = tokens(&issuer)?;
+        let mut tokens = tokens(&issuer)?;
+        let pipeline = tokens.get("PIPELINE").context("there is no pipeline")?;
+        let deploy = sessions::deploy(sidecar.sts(), pipeline).await?;
+        tokens.insert("DEPLOY", deploy);
         let mut variables = vec![
             ("GATE".to_owned(), sidecar.proxy_url()),
             ("GATE_HEALTH".to_owned(), sidecar.health_url()),
             ("GATE_ISSUER".to_owned(), base),
+            ("GATE_STS".to_owned(), sidecar.sts_url()),
         ];
         for (name, token) in &tokens {
             variables.push(((*name).to_owned(), token.clone()));
@@ -161,6 +167,7 @@ impl Demo {
             proxy: &self.sidecar.proxy_url(),
             health: &self.sidecar.health_url(),
             issuer: &format!("http://{}", self.issuer.address()),
+            sts: &self.sidecar.sts_url(),
             folder,
         }));
         let mut terminate =

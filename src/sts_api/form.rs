@@ -145,6 +145,15 @@ mod tests {
         );
     }
 
+    proptest::proptest! {
+        #[test]
+        fn reading_is_total(text in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..300)) {
+            if let Ok(form) = Form::parse(&text, false) {
+                let _ = (form.list("Tags"), form.structures("Tags", ["Key", "Value"]), form.unknown(&[]));
+            }
+        }
+    }
+
     #[test]
     fn a_signature_in_a_query_is_no_parameter() {
         let form = Form::parse(b"Action=x&X-Amz-Signature=1&x-amz-date=2", true).unwrap();

@@ -84,17 +84,22 @@ impl Action {
 }
 
 /// What is known of a request, however it ends.
-struct Origin<'a> {
-    peer: IpAddr,
-    secure: bool,
-    head: &'a Head,
-    request_id: &'a str,
+pub(super) struct Origin<'a> {
+    pub(super) peer: IpAddr,
+    pub(super) secure: bool,
+    pub(super) head: &'a Head,
+    pub(super) request_id: &'a str,
 }
 
 impl<L: Log + 'static> Service<L> {
     /// A service that hands each call to `log`.
     pub fn new(parts: Parts, log: L) -> Self {
         Self { parts, log }
+    }
+
+    #[cfg(test)]
+    pub(super) fn log(&self) -> &L {
+        &self.log
     }
 
     async fn answer(
@@ -140,7 +145,7 @@ impl<L: Log + 'static> Service<L> {
     }
 
     /// Runs one call, and puts it on record.
-    async fn call(
+    pub(super) async fn call(
         &self,
         origin: &Origin<'_>,
         form: &Form,

@@ -10,6 +10,7 @@
 //! - [`stopping`]: SIGTERM under load
 //! - [`tokens`]: tokens of every kind, from the socket to the upstream
 //! - [`keyring`]: the command, and what its files look like to others
+//! - [`sts`]: sessions, from the call that makes one to the request that uses it
 //! - [`readme`]: every command that the README shows
 
 #![expect(
@@ -33,5 +34,6 @@ mod startup;
 mod stopping;
 mod stories;
 mod streaming;
+mod sts;
 mod support;
 mod tokens;

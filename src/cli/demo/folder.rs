@@ -11,7 +11,9 @@ use include_dir::{Dir, include_dir};
 
 use crate::cli::demo::issuer::Provider;
 use crate::cli::demo::private;
+use crate::clock::Clock;
 use crate::source::{Node, Report, yaml};
+use crate::sts::Keyring;
 
 /// The example bundle, as it was when the program was built.
 static POLICIES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/policies");
@@ -165,7 +167,7 @@ pub fn write_bundle(folder: &Path, files: &Files) -> Result<PathBuf> {
     Ok(root)
 }
 
-/// Writes a file with the text of `sidegate.yaml`.
+/// Writes a file with the text of `sidegate.yaml`, and the keyring that it names.
 ///
 /// # Errors
 /// When it cannot be written.
@@ -182,6 +184,9 @@ pub fn write_configuration(folder: &Path, upstreams: &[(String, String)]) -> Res
         "bundle: { path: ./policies }\nhealth: { address: \"127.0.0.1:0\" }\n\
          audit: { file: ./audit/ }\nlog: { level: warn }\n",
     );
+    text.push_str("keyring: ./keyring.yaml\nsts: { address: \"127.0.0.1:0\" }\n");
+    let keyring = Keyring::new(Clock::machine().now())?;
+    private::write(&folder.join("keyring.yaml"), keyring.text().expose())?;
     let path = folder.join("sidegate.yaml");
     fs::write(&path, text).with_context(|| format!("{} cannot be written", path.display()))?;
     Ok(path)

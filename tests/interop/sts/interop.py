@@ -110,7 +110,7 @@ def with_boto3(world):
     check("  what the role may not", get(world, "x", deploy["SessionToken"])[0] == 403)
     check("  a changed token", get(world, "a", deploy["SessionToken"][:-1])[0] == 401)
 
-    only_a = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "app:*", "Resource": "*:a"}]})
+    only_a = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "app:*", "Resource": "arn:aws:app::555566667777:a"}]})
     answer = assume(Policy=only_a)
     narrowed = answer["Credentials"]["SessionToken"]
     check("a session policy", (get(world, "a", narrowed)[0], get(world, "b", narrowed)[0]) == (200, 403))

@@ -14,6 +14,7 @@ pub mod simulate_jsonl;
 pub mod token;
 pub mod who_can;
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -61,10 +62,12 @@ pub fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => {
             // Help and version are data that was asked for; everything else is unusable input.
-            let code = if error.use_stderr() { 2 } else { 0 };
-            // A closed pipe leaves nobody to tell.
-            let _ = error.print();
-            return ExitCode::from(code);
+            let printed = error.print();
+            if error.use_stderr() {
+                return ExitCode::from(2);
+            }
+            let flushed = printed.and_then(|()| std::io::stdout().flush());
+            return ended(output::written(flushed).map(|()| ExitCode::SUCCESS));
         }
     };
     let result = match arguments.command {
@@ -77,6 +80,10 @@ pub fn main() -> ExitCode {
         Command::Keyring(arguments) => keyring::run(&arguments),
         Command::Token(arguments) => token::run(&arguments),
     };
+    ended(result)
+}
+
+fn ended(result: output::Outcome) -> ExitCode {
     match result {
         Ok(code) => code,
         Err(Failed(message)) => {

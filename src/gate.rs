@@ -24,7 +24,7 @@ use crate::clock::Clock;
 use crate::directory::Provider;
 use crate::outcome::Reason;
 use crate::policy::{self, Decision, LayerKind, Layers, Principal, Verdict};
-use crate::route::{Asked, Match, MatchKind, is_grpc};
+use crate::route::{Asked, CanonicalPath, Match, MatchKind, is_grpc};
 
 pub use crate::authn::Method;
 use assertion::Assertions;
@@ -300,6 +300,9 @@ fn route<'s>(
     };
     let matched = snapshot.routes.resolve(&asked).map_err(|refused| {
         facts.detail = refused.to_string();
+        if let Ok(path) = CanonicalPath::new(asked.path) {
+            facts.path = path.as_str().into();
+        }
         Refusal::from(refused.reason())
     })?;
     facts.path = matched.path.as_str().into();

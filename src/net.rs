@@ -17,6 +17,7 @@ pub mod listener;
 pub mod pulse;
 pub mod stream;
 pub mod tls;
+pub mod unread;
 pub mod wire;
 pub mod workers;
 
@@ -24,6 +25,7 @@ pub use address::Address;
 pub use connection::{Connection, Handler, Protocol};
 pub use framing::Fault;
 pub use limits::Limits;
+pub use unread::Unread;
 
 #[cfg(test)]
 mod tests;

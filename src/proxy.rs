@@ -13,6 +13,7 @@ pub mod identifier;
 pub mod reply;
 pub mod service;
 pub mod strict;
+pub mod unread;
 pub mod upgrade;
 pub mod upstream;
 
@@ -34,9 +35,31 @@ pub trait Control: 'static {
     /// Decides whether a request may be forwarded, and keeps the record of it.
     fn judge(&self, head: &Head<'_>) -> impl Future<Output = Judgement>;
 
+    /// Keeps the record of a request that was refused before it could be judged.
+    fn refused(&self, unjudged: &Unjudged<'_>);
+
     /// Counts how a request ended: called exactly once for each, when its answer begins or it was given up. Without
     /// facts it was refused before it could be judged.
     fn finish(&self, facts: Option<&Facts>, outcome: &Outcome<'_>);
+}
+
+/// What is known of a request that could not be judged.
+#[derive(Debug, Clone, Copy)]
+pub struct Unjudged<'a> {
+    /// Why it is refused.
+    pub reason: Reason,
+    /// Its method; `-` when it has none.
+    pub method: &'a str,
+    /// Its path as it came, which may have no canonical form.
+    pub path: &'a str,
+    /// With which program it was sent, as it says.
+    pub user_agent: Option<&'a [u8]>,
+    /// The client's own id of it.
+    pub client_request_id: Option<&'a [u8]>,
+    /// Our id of it.
+    pub request_id: &'a str,
+    /// The peer.
+    pub peer: IpAddr,
 }
 
 /// How a request ended.

@@ -17,7 +17,8 @@ use crate::gate::{Facts, Gate, Head, Judgement, Method};
 use crate::metrics::{self, Metrics, RouteMetrics, Series};
 use crate::outcome::Reason;
 use crate::policy::LayerKind;
-use crate::proxy::{Control, Outcome};
+use crate::proxy::{Control, Outcome, Unjudged};
+use crate::route::CanonicalPath;
 
 /// A snapshot with what its requests count with.
 #[derive(Debug)]
@@ -64,6 +65,17 @@ impl Worker {
         result.map_err(|_| Reason::AuditUnavailable)
     }
 
+    fn event_id(&self) -> std::cell::RefMut<'_, String> {
+        let mut event_id = self.event_ids.borrow_mut();
+        event_id.clear();
+        event_id.push_str(
+            uuid::Uuid::new_v4()
+                .hyphenated()
+                .encode_lower(&mut uuid::Uuid::encode_buffer()),
+        );
+        event_id
+    }
+
     fn write(&self, head: &Head<'_>, judgement: &Judgement, line: &mut Vec<u8>) {
         let Judgement { facts, verdict } = judgement;
         let reason = match verdict {
@@ -79,13 +91,7 @@ impl Worker {
             .map(|arn| record::Resource { arn, account })
             .collect();
         let decided = facts.decision.as_ref();
-        let mut event_id = self.event_ids.borrow_mut();
-        event_id.clear();
-        event_id.push_str(
-            uuid::Uuid::new_v4()
-                .hyphenated()
-                .encode_lower(&mut uuid::Uuid::encode_buffer()),
-        );
+        let event_id = self.event_id();
         let route = facts.route();
         let record = Record {
             time: self.shared.clock.now(),
@@ -131,6 +137,45 @@ impl Control for Worker {
             judgement.verdict = Err(reason.into());
         }
         judgement
+    }
+
+    fn refused(&self, unjudged: &Unjudged<'_>) {
+        let path = CanonicalPath::new(unjudged.path).ok();
+        let event_id = self.event_id();
+        let record = Record {
+            time: self.shared.clock.now(),
+            request_id: unjudged.request_id,
+            event_id: &event_id,
+            identity: UserIdentity::unknown(),
+            source_ip: unjudged.peer,
+            user_agent: unjudged.user_agent,
+            action: None,
+            region: None,
+            resources: &[],
+            recipient_account: None,
+            method: unjudged.method,
+            path: path.as_ref().map(CanonicalPath::as_str),
+            client_request_id: unjudged.client_request_id,
+            snapshot: None,
+            service: None,
+            route: None,
+            status: Some(unjudged.reason.status()),
+            error_message: None,
+            decision: record::Decision {
+                reason: unjudged.reason,
+                layer: None,
+                policy: None,
+                statement: None,
+                sid: None,
+                provider: None,
+            },
+        };
+        let mut line = self.line.take();
+        line.clear();
+        record.write(&mut line);
+        // It is refused already; a record that finds no room is counted by the log itself.
+        let _ = self.shared.audit.record(&line);
+        self.line.replace(line);
     }
 
     fn finish(&self, facts: Option<&Facts>, outcome: &Outcome<'_>) {

@@ -52,7 +52,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
             Ok(settings) => Some(settings),
             Err(faults) => {
                 let text = faults.to_string();
-                report(arguments.format, faults.faults(), &text, "");
+                report(arguments.format, faults.faults(), &text, "")?;
                 return Ok(ExitCode::from(1));
             }
         },
@@ -104,7 +104,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
         Err(faults) => (faults, format!("{} is not valid", path.display()), true),
     };
     let drawn: Vec<String> = faults.iter().map(|fault| files.render(fault)).collect();
-    report(arguments.format, &faults, &drawn.join("\n"), &summary);
+    report(arguments.format, &faults, &drawn.join("\n"), &summary)?;
     Ok(if refused {
         ExitCode::from(1)
     } else {
@@ -112,7 +112,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
     })
 }
 
-fn report(format: Format, faults: &[Fault], drawn: &str, summary: &str) {
+fn report(format: Format, faults: &[Fault], drawn: &str, summary: &str) -> Result<(), Failed> {
     let text = match format {
         Format::Text => {
             let space = if faults.is_empty() { "" } else { "\n" };
@@ -121,7 +121,7 @@ fn report(format: Format, faults: &[Fault], drawn: &str, summary: &str) {
         Format::Json => format!("{:#}\n", json!({ "summary": summary, "findings": faults })),
         Format::Sarif => format!("{:#}\n", sarif(faults)),
     };
-    output::print(&text);
+    output::print(&text)
 }
 
 fn sarif(faults: &[Fault]) -> serde_json::Value {

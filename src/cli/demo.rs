@@ -5,6 +5,7 @@
 //! writes nothing outside its folder.
 
 pub mod client;
+pub mod edits;
 pub mod folder;
 pub mod issuer;
 pub mod keys;
@@ -29,7 +30,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -38,6 +39,7 @@ use crate::cli::run;
 use crate::clock::Clock;
 use crate::config::{Level, Log, LogFormat};
 
+use edits::{Edits, Made};
 use issuer::{Issuer, Wanted};
 use keys::Keys;
 use people::PEOPLE;
@@ -63,6 +65,9 @@ pub struct Arguments {
     /// Where bundle, configuration and tokens go [default: .sidegate-demo, or a passing one with --smoke].
     #[arg(long, value_name = "PATH")]
     folder: Option<PathBuf>,
+    /// Start over from the example: what was changed in the folder since an earlier demo is dropped.
+    #[arg(long)]
+    fresh: bool,
 }
 
 /// Runs `demo`.
@@ -86,7 +91,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
         format: LogFormat::Text,
     });
     let result = runtime.block_on(async {
-        let demo = Demo::start(&folder).await?;
+        let demo = Demo::start(&folder, arguments.fresh).await?;
         if arguments.smoke {
             demo.smoke().await
         } else {
@@ -113,30 +118,56 @@ struct Demo {
 }
 
 impl Demo {
-    async fn start(folder: &Path) -> Result<Self> {
+    async fn start(folder: &Path, fresh: bool) -> Result<Self> {
         let lock = folder::prepare(folder)?;
+        let edits = if fresh {
+            Edits::default()
+        } else {
+            Edits::of(folder)?
+        };
         let mut issuer = Issuer::new(Keys::make()?);
         let server = issuer::serve(issuer.keys()).await?;
-        let mut files = folder::example();
         let base = format!("http://{}", server.address());
-        for (name, provider) in folder::rewrite(&mut files, &base) {
+        let mut made = Made::default();
+        made.addresses
+            .insert("issuer".to_owned(), server.address().to_string());
+        made.files = folder::example();
+        folder::rewrite(&mut made.files, &base);
+        let mut files = made.files.clone();
+        edits.apply(&mut files, &made.addresses);
+        for (name, provider) in folder::providers(&files) {
             issuer.add(&name, provider);
         }
         issuer.keep(folder)?;
         let mut upstreams = Vec::new();
+        let mut urls = Vec::new();
         for name in folder::upstreams(&files) {
-            upstreams.push(Upstream::start(&name).await?);
+            let upstream = Upstream::start(&name).await?;
+            let address = upstream.server.address();
+            urls.push((name.clone(), format!("http://{address}")));
+            made.addresses
+                .insert(format!("upstream {name}"), address.to_string());
+            upstreams.push(upstream);
         }
-        let urls: Vec<_> = upstreams
-            .iter()
-            .map(|upstream| {
-                let url = format!("http://{}", upstream.server.address());
-                (upstream.name.clone(), url)
-            })
-            .collect();
-        let bundle = folder::write_bundle(folder, &files)?;
-        let configuration = folder::write_configuration(folder, &urls)?;
-        let sidecar = Sidecar::start(&configuration).await?;
+        made.configuration = folder::configuration(&urls);
+        let own = edits.configuration.as_ref();
+        let own = own.map(|text| edits.moved(text, &made.addresses));
+        let bundle = folder::write_bundle(folder, &files, &made.write())?;
+        folder::write_keyring(folder)?;
+        let configuration =
+            folder::write_configuration(folder, own.as_ref().unwrap_or(&made.configuration))?;
+        if !edits.is_empty() {
+            output::complain(&format!(
+                "sidegate: changed since an earlier demo, and kept: {} (--fresh starts over)",
+                edits.words()
+            ));
+        }
+        let sidecar = Sidecar::start(&configuration).await;
+        let sidecar = if edits.is_empty() {
+            sidecar
+        } else {
+            sidecar.context("what was changed in the folder stops the demo: mend it, or start over with --fresh")
+        }?;
         let mut tokens = tokens(&issuer)?;
         let pipeline = tokens.get("PIPELINE").context("there is no pipeline")?;
         let deploy = sessions::deploy(sidecar.sts(), pipeline).await?;
@@ -163,13 +194,13 @@ impl Demo {
 
     /// Prints the script and waits for Ctrl-C or SIGTERM.
     async fn tell(self, folder: &Path) -> Result<ExitCode> {
-        output::print(&script::script(&Places {
+        print(&script::script(&Places {
             proxy: &self.sidecar.proxy_url(),
             health: &self.sidecar.health_url(),
             issuer: &format!("http://{}", self.issuer.address()),
             sts: &self.sidecar.sts_url(),
             folder,
-        }));
+        }))?;
         let mut terminate =
             signal(SignalKind::terminate()).context("signals cannot be received")?;
         tokio::select! {
@@ -186,7 +217,7 @@ impl Demo {
         for story in stories::stories() {
             total = total.saturating_add(1);
             let played = self.play(story).await;
-            output::print(&line(story, &played));
+            print(&line(story, &played))?;
             failed = failed.saturating_add(usize::from(played.is_err()));
         }
         self.sidecar.stop().await;
@@ -210,18 +241,24 @@ impl Demo {
     }
 }
 
+/// Writes to stdout.
+fn print(text: &str) -> Result<()> {
+    output::print(text).map_err(|Failed(message)| anyhow!(message))
+}
+
 /// A token for everyone.
 fn tokens(issuer: &Issuer) -> Result<BTreeMap<&'static str, String>> {
     let clock = Clock::machine();
     let now = clock.now().seconds().to_string();
     PEOPLE
         .iter()
+        .filter(|person| issuer.providers().contains_key(person.provider))
         .map(|person| {
             let wanted = Wanted {
                 provider: Some(person.provider),
                 subject: person.subject,
                 audience: person.audience,
-                algorithm: person.algorithm,
+                algorithm: Some(person.algorithm),
                 seconds: person.seconds,
                 claims: serde_json::from_str(&person.claims.replace(people::NOW, &now))
                     .with_context(|| format!("the claims of {}", person.variable))?,

@@ -82,7 +82,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
             let from = from.rfc3339();
             output::complain(&format!("the key {id} seals new tokens from {from} on"));
         }
-        Command::List { format } => list(&read(file)?, now, *format),
+        Command::List { format } => list(&read(file)?, now, *format)?,
         Command::Retire { id } => {
             let mut keyring = read(file)?;
             let id = changed(file, keyring.retire(id, now))?;
@@ -139,7 +139,7 @@ fn replace(file: &Path, keyring: &Keyring) -> Result<(), Failed> {
     private::write(file, keyring.text().expose()).map_err(|error| Failed(format!("{error:#}")))
 }
 
-fn list(keyring: &Keyring, now: Timestamp, format: Format) {
+fn list(keyring: &Keyring, now: Timestamp, format: Format) -> Result<(), Failed> {
     let rows = keyring.entries.iter().map(|entry| {
         let state = keyring.state(entry, now).word();
         let retired = entry.retired.map(Timestamp::rfc3339);
@@ -162,7 +162,7 @@ fn list(keyring: &Keyring, now: Timestamp, format: Format) {
             output::print(&format!(
                 "{:#}\n",
                 json!({ "verify_only": verify_only, "keys": keys })
-            ));
+            ))
         }
         Format::Table => {
             let mut text = format!("{:<10} {:<8} {:<21} SEALS FROM\n", "ID", "STATE", "CREATED");
@@ -176,7 +176,7 @@ fn list(keyring: &Keyring, now: Timestamp, format: Format) {
                     until.unwrap_or_default()
                 ));
             }
-            output::print(&text);
+            output::print(&text)
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Printing: data on stdout, everything else on stderr, colour only on a terminal.
 
-use std::io::{IsTerminal, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -33,11 +33,26 @@ impl Failed {
 /// What a command comes to.
 pub type Outcome = Result<ExitCode, Failed>;
 
-/// Writes data. A closed pipe (`sidegate … | head`) is no fault.
-pub fn print(text: &str) {
+/// Writes data. A closed pipe (`sidegate … | head`) is no fault: whoever reads has enough of it.
+///
+/// # Errors
+/// When the data is lost otherwise, to a full device for one: that is no success, whatever the answer was.
+pub fn print(text: &str) -> Result<(), Failed> {
     let mut out = std::io::stdout().lock();
-    let _ = out.write_all(text.as_bytes());
-    let _ = out.flush();
+    written(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
+}
+
+/// What became of data written to stdout; see [`print`].
+///
+/// # Errors
+/// When it is lost.
+pub fn written(result: io::Result<()>) -> Result<(), Failed> {
+    match result {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failed(format!("the output cannot be written: {error}")))
+        }
+        Err(_) | Ok(()) => Ok(()),
+    }
 }
 
 /// Writes to people.

@@ -67,7 +67,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
             output::print(&match arguments.format {
                 Format::Table => table(&matched),
                 Format::Json => data(&matched),
-            });
+            })?;
             Ok(ExitCode::SUCCESS)
         }
         Err(refused) => {
@@ -79,7 +79,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
                     let answer = json!({"status": status, "code": code, "reason": reason.label(), "message": refused.to_string()});
                     format!("{answer}\n")
                 }
-            });
+            })?;
             Ok(ExitCode::from(1))
         }
     }
@@ -87,6 +87,11 @@ pub fn run(arguments: &Arguments) -> Outcome {
 
 /// Host, path and query, byte for byte: a URL library would rewrite them.
 fn split(url: &str) -> Result<(Option<&str>, &str, Option<&str>), Failed> {
+    if let Some((before, fragment)) = url.split_once('#') {
+        return Err(Failed(format!(
+            "`#{fragment}` is a fragment, which clients keep to themselves: ask for `{before}` (sent all the same, over HTTP/1, it is refused with 400)"
+        )));
+    }
     let rest = url
         .strip_prefix("https://")
         .or_else(|| url.strip_prefix("http://"));
@@ -177,5 +182,11 @@ mod tests {
         assert_eq!(split("/x").unwrap(), (None, "/x", None));
         assert_eq!(split("http://a").unwrap(), (Some("a"), "/", None));
         assert!(split("ftp://a/b").is_err());
+        for url in ["https://a/b#frag", "https://a#frag", "/b?x=1#frag"] {
+            let Err(Failed(message)) = split(url) else {
+                panic!("{url}");
+            };
+            assert!(message.contains("`#frag` is a fragment"), "{message}");
+        }
     }
 }

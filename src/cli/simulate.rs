@@ -53,7 +53,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
             // Whoever read the answers has enough of them.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
             Err(error) => Err(Failed(format!(
-                "the cases cannot be read or answered: {error}"
+                "the cases cannot be read, or their answers cannot be written: {error}"
             ))),
             Ok(()) => Ok(ExitCode::SUCCESS),
         };
@@ -102,7 +102,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
             let data = serde_json::to_string_pretty(&explanation);
             format!("{}\n", data.map_err(|error| Failed(error.to_string()))?)
         }
-    });
+    })?;
     Ok(match explanation.decision {
         Verdict::Allowed => ExitCode::SUCCESS,
         Verdict::ExplicitDeny | Verdict::ImplicitDeny => ExitCode::from(1),

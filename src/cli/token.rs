@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
+use serde_json::map::Entry;
 use serde_json::{Map, Value};
 
 use crate::cli::demo::issuer::{Issuer, Wanted};
@@ -16,7 +17,7 @@ use crate::clock::Clock;
 Examples, while `sidegate demo` runs in this folder:
   sidegate token --user alice --claim email=alice@securecart.example --claim groups='[\"security-auditors\"]'
   sidegate token --user alice --claim realm_access.roles='[\"admin\"]' --expires-in 5m
-  sidegate token --provider staff --user dan --claim preferred_username=dan --algorithm ES256
+  sidegate token --provider shop --user customer-17 --claim customer='\"17\"'
 The token comes on stdout: -H \"Authorization: Bearer $(sidegate token --user alice)\"")]
 pub struct Arguments {
     /// Whom the token is about: its `sub`.
@@ -35,9 +36,9 @@ pub struct Arguments {
     /// Whom the token is for [default: the provider's first audience].
     #[arg(short, long, value_name = "NAME")]
     audience: Option<String>,
-    /// RS256, PS256, ES256, ES384 or EdDSA.
-    #[arg(long, value_name = "NAME", default_value = "RS256")]
-    algorithm: String,
+    /// RS256, PS256, ES256, ES384 or EdDSA [default: the first that the provider accepts].
+    #[arg(long, value_name = "NAME")]
+    algorithm: Option<String>,
     /// The demo's folder.
     #[arg(long, value_name = "PATH", default_value = crate::cli::demo::FOLDER)]
     folder: PathBuf,
@@ -47,20 +48,33 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments) -> Outcome {
     let mut claims = Map::new();
     for (name, value) in &arguments.claims {
-        insert(&mut claims, name, value.clone());
+        insert(&mut claims, name, value.clone()).map_err(|within| {
+            Failed(format!(
+                "--claim {name}: another --claim gives `{within}` a value already: give each once, and either it or what is inside"
+            ))
+        })?;
     }
     let wanted = Wanted {
         provider: arguments.provider.as_deref(),
         subject: &arguments.user,
         audience: arguments.audience.as_deref(),
-        algorithm: &arguments.algorithm,
+        algorithm: arguments.algorithm.as_deref(),
         seconds: arguments.expires_in,
         claims,
     };
-    let token = Issuer::kept(&arguments.folder)
-        .and_then(|issuer| issuer.token(&wanted, &Clock::machine()))
-        .map_err(|error| Failed::new(format!("{error:#}")))?;
-    output::print(&format!("{token}\n"));
+    let failed = |error: anyhow::Error| Failed(format!("{error:#}"));
+    let issuer = Issuer::kept(&arguments.folder).map_err(failed)?;
+    let token = issuer.token(&wanted, &Clock::machine()).map_err(failed)?;
+    let provider = issuer.provider(wanted.provider).map_err(failed)?;
+    if let Some(algorithm) = wanted.algorithm
+        && !provider.accepts(algorithm)
+    {
+        let accepted = provider.algorithms.join(", ");
+        output::complain(&format!(
+            "sidegate: the provider accepts {accepted} alone: it refuses this token"
+        ));
+    }
+    output::print(&format!("{token}\n"))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -75,18 +89,24 @@ fn claim(text: &str) -> Result<(String, Value), String> {
 }
 
 /// Sets `a.b.c`, making the objects around it. A name that is a URL (`https://example.com/team`) is one name.
-fn insert(claims: &mut Map<String, Value>, name: &str, value: Value) {
-    match name.split_once('.').filter(|_| !name.contains("://")) {
-        None => {
-            claims.insert(name.to_owned(), value);
-        }
-        Some((outer, inner)) => {
-            let mut within = match claims.remove(outer) {
-                Some(Value::Object(within)) => within,
-                _ => Map::new(),
-            };
-            insert(&mut within, inner, value);
-            claims.insert(outer.to_owned(), Value::Object(within));
+///
+/// # Errors
+/// The name, or the first part of it, that has a value already.
+fn insert<'n>(claims: &mut Map<String, Value>, name: &'n str, value: Value) -> Result<(), &'n str> {
+    let Some((outer, inner)) = name.split_once('.').filter(|_| !name.contains("://")) else {
+        return match claims.entry(name) {
+            Entry::Vacant(vacant) => {
+                vacant.insert(value);
+                Ok(())
+            }
+            Entry::Occupied(_) => Err(name),
+        };
+    };
+    let within = claims.entry(outer);
+    match within.or_insert_with(|| Value::Object(Map::new())) {
+        Value::Object(within) => insert(within, inner, value),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+            Err(outer)
         }
     }
 }
@@ -153,10 +173,10 @@ mod tests {
             "note=a=b",
         ] {
             let (name, value) = claim(text).unwrap();
-            insert(&mut claims, &name, value);
+            insert(&mut claims, &name, value).unwrap();
         }
         assert_eq!(
-            Value::Object(claims),
+            Value::Object(claims.clone()),
             serde_json::json!({
                 "team": "images",
                 "groups": ["a", "b"],
@@ -165,6 +185,18 @@ mod tests {
                 "note": "a=b",
             })
         );
+        for (given, within) in [
+            ("team=x", "team"),
+            ("team.lead=ann", "team"),
+            ("realm_access=x", "realm_access"),
+            ("realm_access.level=4", "level"),
+            ("realm_access.level.x=4", "level"),
+        ] {
+            let before = claims.clone();
+            let (name, value) = claim(given).unwrap();
+            assert_eq!(insert(&mut claims, &name, value), Err(within), "{given}");
+            assert_eq!(claims, before, "{given}");
+        }
         for bad in ["x", "=1", "a..b=1", ".a=1"] {
             assert!(claim(bad).is_err(), "{bad}");
         }

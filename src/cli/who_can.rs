@@ -35,7 +35,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
             "{:#}\n",
             json!({ "action": arguments.action, "resource": arguments.resource, "principals": found })
         ),
-    });
+    })?;
     let anyone = (found.iter()).any(|who| who.answer != Answer::RefusedByOneLayer);
     Ok(if anyone {
         ExitCode::SUCCESS

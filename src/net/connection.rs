@@ -27,6 +27,7 @@ use crate::net::limits::Limits;
 use crate::net::pulse::{Line, Order};
 use crate::net::stream::{Plain, Stream};
 use crate::net::tls;
+use crate::net::unread::Unread;
 use crate::net::wire::Wire;
 
 /// What an HTTP/2 client says first.
@@ -48,6 +49,9 @@ pub trait Handler: 'static {
         request: Request<Incoming>,
         reading: Result<(), Fault>,
     ) -> impl Future<Output = Response<Self::Body>> + 'static;
+
+    /// The whole answer, as bytes, to what came of a head that never became a request. The connection closes after it.
+    fn unread(&self, connection: &Connection, head: &[u8], why: Unread) -> Vec<u8>;
 }
 
 /// Which HTTP the client speaks.
@@ -152,7 +156,7 @@ impl Accepted {
         }
         let io = TokioIo::new(Wire::new(opened.stream, opened.ahead, Rc::clone(&line)));
         let service = service_fn({
-            let connection = Rc::clone(&connection);
+            let (handler, connection) = (Rc::clone(&handler), Rc::clone(&connection));
             move |request| answer(Rc::clone(&handler), Rc::clone(&connection), request)
         });
         match opened.protocol {
@@ -164,12 +168,23 @@ impl Accepted {
                     |serving| Pin::new(serving).graceful_shutdown(),
                     |serving, context| Pin::new(serving).poll(context),
                 );
-                let tunnel = if done.await {
-                    connection.tunnel.take()
-                } else {
-                    None
+                let end = done.await;
+                let unread = match end {
+                    End::Late => Some(Unread::TooSlow),
+                    End::Broken => line.unread(),
+                    End::Well | End::Cut => None,
                 };
-                if let Some(tunnel) = tunnel {
+                let tunnel = connection.tunnel.take().filter(|_| end == End::Well);
+                if let Some(why) = unread {
+                    let parts = serving.into_parts();
+                    let answer = handler.unread(&connection, &parts.read_buf, why);
+                    let wire = parts.io.into_inner();
+                    let ending = async move {
+                        // Whether the client takes it is its own affair.
+                        let _ = wire.end_with(&answer).await;
+                    };
+                    pass_through(&line, Box::pin(ending)).await;
+                } else if let Some(tunnel) = tunnel {
                     let parts = serving.into_parts();
                     let mut wire = parts.io.into_inner();
                     wire.put_back(parts.read_buf);
@@ -194,7 +209,7 @@ impl Accepted {
 /// Drives what follows the HTTP messages of a connection until it ends or is cut.
 async fn pass_through(line: &Line, mut tunnel: Pin<Box<dyn Future<Output = ()>>>) {
     poll_fn(|context| match line.order(context) {
-        Order::Serve | Order::Finish => tunnel.as_mut().poll(context),
+        Order::Serve | Order::Finish | Order::Late => tunnel.as_mut().poll(context),
         Order::Cut => Poll::Ready(()),
     })
     .await;
@@ -225,13 +240,26 @@ fn http2(limits: &Limits) -> hyper::server::conn::http2::Builder<Local> {
     builder
 }
 
-/// Drives a connection, obeying orders; whether it came to its end in order.
+/// How driving a connection ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// In order.
+    Well,
+    /// By a fault.
+    Broken,
+    /// By an order.
+    Cut,
+    /// By a head that took too long.
+    Late,
+}
+
+/// Drives a connection, obeying orders.
 async fn drive<C>(
     line: &Line,
     serving: &mut C,
     finish: impl Fn(&mut C),
     step: impl Fn(&mut C, &mut Context<'_>) -> Poll<hyper::Result<()>>,
-) -> bool {
+) -> End {
     let mut finishing = false;
     poll_fn(|context| {
         match line.order(context) {
@@ -241,13 +269,15 @@ async fn drive<C>(
                 finishing = true;
                 finish(serving);
             }
-            Order::Cut => return Poll::Ready(false),
+            Order::Late => return Poll::Ready(End::Late),
+            Order::Cut => return Poll::Ready(End::Cut),
         }
-        step(serving, context).map(|outcome| {
-            if let Err(error) = &outcome {
+        step(serving, context).map(|outcome| match outcome {
+            Ok(()) => End::Well,
+            Err(error) => {
                 tracing::debug!(%error, "a connection ended");
+                End::Broken
             }
-            outcome.is_ok()
         })
     })
     .await

@@ -99,6 +99,11 @@ impl Scanner {
         self.state == State::Head && self.section > 0
     }
 
+    /// Whether more of heads came than `requests` requests were made of.
+    pub fn ahead_of(&self, requests: u64) -> bool {
+        self.heads != requests || self.section > 0 || self.state == State::Off
+    }
+
     /// What is wrong with the head of the request of that number, the first being 1.
     pub fn head_fault(&self, number: u64) -> Result<(), Fault> {
         match self.faulty_head {

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use crate::clock::monotonic;
 use crate::net::framing::{Fault, Scanner};
 use crate::net::limits::Limits;
+use crate::net::unread::Unread;
 
 /// How often deadlines are looked at.
 pub const SWEEP: Duration = Duration::from_millis(500);
@@ -24,6 +25,8 @@ pub enum Order {
     Serve,
     /// Finish what is under way, take nothing new.
     Finish,
+    /// A head was begun and did not come in time: say so and end.
+    Late,
     /// End at once.
     Cut,
 }
@@ -32,6 +35,10 @@ pub enum Order {
 #[derive(Debug)]
 pub struct Line {
     scanner: RefCell<Scanner>,
+    /// Whether the bytes are HTTP/1 messages.
+    messages: Cell<bool>,
+    /// What the parser would have answered to a head that it could not read.
+    unread: Cell<Option<Unread>>,
     /// Requests handed to the handler so far.
     requests: Cell<u64>,
     /// Requests whose answers are not complete.
@@ -52,6 +59,8 @@ impl Line {
     fn new(limits: &Limits, clock: &Rc<Cell<Instant>>) -> Self {
         Self {
             scanner: RefCell::new(Scanner::new(limits.head_size)),
+            messages: Cell::new(true),
+            unread: Cell::new(None),
             requests: Cell::new(0),
             active: Cell::new(0),
             head_since: Cell::new(Some(monotonic())),
@@ -77,6 +86,7 @@ impl Line {
 
     /// From here on the bytes are no HTTP/1 messages.
     pub fn stop_reading_messages(&self) {
+        self.messages.set(false);
         self.scanner.borrow_mut().stop();
         self.head_since.set(None);
         if self.active.get() == 0 {
@@ -104,6 +114,24 @@ impl Line {
                 self.head_since.set(Some(now));
             }
         }
+    }
+
+    /// Whether what is being written may be the parser's own: no answer of the handler is under way, and there is more
+    /// of heads than requests were made of.
+    pub(super) fn parser_may_speak(&self) -> bool {
+        self.messages.get()
+            && self.active.get() == 0
+            && self.scanner.borrow().ahead_of(self.requests.get())
+    }
+
+    /// The parser gave a head up.
+    pub(super) fn give_up(&self, why: Unread) {
+        self.unread.set(Some(why));
+    }
+
+    /// Why the parser gave a head up, if it did.
+    pub(super) fn unread(&self) -> Option<Unread> {
+        self.unread.get()
     }
 
     pub(super) fn stalled(&self) {
@@ -155,7 +183,12 @@ impl Line {
             return Order::Serve;
         }
         if past(&self.head_since, limits.head_timeout) {
-            return Order::Cut;
+            // Who sent nothing at all is not answered either.
+            return if self.scanner.borrow().mid_head() {
+                Order::Late
+            } else {
+                Order::Cut
+            };
         }
         if past(
             &self.idle_since,
@@ -241,7 +274,7 @@ mod tests {
         assert_eq!(line.overdue(later(61), &limits), Order::Finish);
 
         line.received(b"GET").unwrap();
-        assert_eq!(line.overdue(later(11), &limits), Order::Cut);
+        assert_eq!(line.overdue(later(11), &limits), Order::Late);
 
         line.received(b" / HTTP/1.1\r\n\r\n").unwrap();
         line.begin().unwrap();

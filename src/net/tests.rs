@@ -38,6 +38,10 @@ impl Handler for Echo {
         );
         Response::new(Full::new(Bytes::from(text)))
     }
+
+    fn unread(&self, _: &Connection, head: &[u8], why: Unread) -> Vec<u8> {
+        format!("HTTP/1.1 499 {why:?} {}", String::from_utf8_lossy(head)).into_bytes()
+    }
 }
 
 fn start(limits: Limits, workers: usize) -> (Workers, SocketAddr) {
@@ -119,13 +123,13 @@ fn heads_that_are_too_large_or_too_many_are_refused() {
     let head = format!("GET / HTTP/1.1\r\n{}\r\n", fields(100));
     assert_eq!(status(&head).as_deref(), Some("200"));
     let head = format!("GET / HTTP/1.1\r\n{}\r\n", fields(101));
-    assert_eq!(status(&head).as_deref(), Some("431"));
+    assert_eq!(status(&head).as_deref(), Some("499"));
     let head = format!("GET / HTTP/1.1\r\nA: {}\r\n\r\n", "b".repeat(64 * 1024));
-    assert_eq!(status(&head).as_deref(), Some("431"));
+    assert_eq!(status(&head).as_deref(), Some("499"));
     // However much of it comes, the answer is not overtaken by a reset.
     for size in [64, 200, 600] {
         let head = format!("GET /{} HTTP/1.1\r\n\r\n", "b".repeat(size * 1024));
-        assert_eq!(status(&head).as_deref(), Some("431"), "{size} KiB");
+        assert_eq!(status(&head).as_deref(), Some("499"), "{size} KiB");
     }
     assert_eq!(stop(workers, AT_ONCE).0, 0);
 }
@@ -144,9 +148,16 @@ fn slow_heads_silent_and_idle_connections_are_ended() {
         stream.write_all(text.as_bytes()).unwrap();
         (rest(&mut stream), began.elapsed())
     };
-    for text in ["", "PRI * HTTP/2.0\r\n", "GET / HTTP/1.1\r\nHost: "] {
+    for (text, expected) in [
+        ("", ""),
+        ("PRI * HTTP/2.0\r\n", ""),
+        (
+            "GET / HTTP/1.1\r\nHost: ",
+            "HTTP/1.1 499 TooSlow GET / HTTP/1.1\r\nHost: ",
+        ),
+    ] {
         let (answer, after) = ended(text);
-        assert_eq!(answer, "", "{text:?}");
+        assert_eq!(answer, expected, "{text:?}");
         assert!(
             (500..1800).contains(&after.as_millis()),
             "{text:?} {after:?}"

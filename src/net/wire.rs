@@ -8,10 +8,11 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::Sleep;
 
 use crate::net::pulse::Line;
+use crate::net::unread::parsers_own;
 
 /// The error that ends a body in which the framing reader found a fault.
 const FAULT: &str = "malformed message framing";
@@ -28,6 +29,7 @@ pub struct Wire<S> {
     ahead: Bytes,
     line: Rc<Line>,
     faulty: bool,
+    last_word: bool,
     goodbye: Option<Goodbye>,
 }
 
@@ -46,8 +48,19 @@ impl<S> Wire<S> {
             ahead,
             line,
             faulty: false,
+            last_word: false,
             goodbye: None,
         }
+    }
+
+    /// Writes an answer after which nothing comes, and closes.
+    pub(super) async fn end_with(mut self, answer: &[u8]) -> io::Result<()>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        self.last_word = true;
+        self.write_all(answer).await?;
+        self.shutdown().await
     }
 
     /// Bytes that were taken and not used: they come first again.
@@ -91,6 +104,24 @@ impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
 }
 
 impl<S: AsyncWrite + Unpin> Wire<S> {
+    /// Writes one piece, but not what the parser says by itself.
+    fn write_but_own(
+        &mut self,
+        context: &mut Context<'_>,
+        piece: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let to_write = match parsers_own(piece) {
+            Some((0, why)) => {
+                self.line.give_up(why);
+                return Poll::Ready(Ok(piece.len()));
+            }
+            Some((at, _)) => piece.get(..at).unwrap_or(piece),
+            None => piece,
+        };
+        let outcome = Pin::new(&mut self.socket).poll_write(context, to_write);
+        self.wrote(outcome)
+    }
+
     fn wrote<T>(&self, outcome: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if outcome.is_pending() {
             self.line.stalled();
@@ -108,6 +139,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Wire<S> {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
+        if this.line.parser_may_speak() {
+            return this.write_but_own(context, bytes);
+        }
         let outcome = Pin::new(&mut this.socket).poll_write(context, bytes);
         this.wrote(outcome)
     }
@@ -118,6 +152,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Wire<S> {
         pieces: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
+        if this.line.parser_may_speak() {
+            let piece = pieces.iter().find(|piece| !piece.is_empty());
+            return this.write_but_own(context, piece.map_or(&[], |piece| &**piece));
+        }
         let outcome = Pin::new(&mut this.socket).poll_write_vectored(context, pieces);
         this.wrote(outcome)
     }
@@ -137,6 +175,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Wire<S> {
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        if this.line.unread().is_some() && !this.last_word {
+            // The parser is done; what it could not read is still to be answered.
+            return Poll::Ready(Ok(()));
+        }
         let goodbye = match &mut this.goodbye {
             Some(goodbye) => goodbye,
             none => {

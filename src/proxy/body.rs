@@ -202,6 +202,14 @@ impl Relay {
         Self(Answer::Whole(bytes))
     }
 
+    /// Our own text, if it is that.
+    pub fn text(&self) -> &[u8] {
+        match &self.0 {
+            Answer::Whole(bytes) => bytes,
+            Answer::Upstream { .. } => &[],
+        }
+    }
+
     /// The upstream's body. Its connection goes back to the pool when it has ended.
     pub fn upstream(incoming: Incoming, lease: Lease) -> Self {
         if incoming.is_end_stream() {

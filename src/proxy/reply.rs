@@ -23,6 +23,15 @@ pub struct Form {
 }
 
 impl Form {
+    /// Of a head that could not be read, but for its method.
+    pub fn unread(bodiless: bool) -> Self {
+        Self {
+            grpc: false,
+            bodiless,
+            http1: true,
+        }
+    }
+
     /// As the request's head tells.
     pub fn of(method: &Method, fields: &HeaderMap, protocol: Protocol) -> Self {
         Self {
@@ -34,6 +43,23 @@ impl Form {
             http1: protocol == Protocol::Http1,
         }
     }
+}
+
+/// A refusal as it goes over the wire in HTTP/1.1.
+pub fn bytes(response: Response<Relay>) -> Vec<u8> {
+    let (parts, body) = response.into_parts();
+    let status = parts.status;
+    let reason = status.canonical_reason().unwrap_or_default();
+    let mut bytes = format!("HTTP/1.1 {} {reason}\r\n", status.as_str()).into_bytes();
+    for (name, value) in &parts.headers {
+        bytes.extend_from_slice(name.as_str().as_bytes());
+        bytes.extend_from_slice(b": ");
+        bytes.extend_from_slice(value.as_bytes());
+        bytes.extend_from_slice(b"\r\n");
+    }
+    bytes.extend_from_slice(b"\r\n");
+    bytes.extend_from_slice(body.text());
+    bytes
 }
 
 /// The answer to a request that is not forwarded, or whose upstream failed. With `close`, an HTTP/1 connection ends

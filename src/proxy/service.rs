@@ -7,13 +7,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
+use http::request::Parts;
 use http::{HeaderValue, Request, Response};
 use hyper::body::Incoming;
 
 use crate::clock::monotonic;
 use crate::gate::{Facts, Head, Judgement};
 use crate::net::cidr::Cidr;
-use crate::net::{Connection, Fault, Handler};
+use crate::net::{Connection, Fault, Handler, Unread};
 use crate::outcome::Reason;
 use crate::proxy::body::{Progress, Relay, RequestBody};
 use crate::proxy::forward::{self, ForwardError, Outgoing};
@@ -22,7 +23,7 @@ use crate::proxy::headers::{self, Cleaning, Hop, Strip};
 use crate::proxy::identifier::Identifiers;
 use crate::proxy::reply::{self, Form};
 use crate::proxy::upstream::{SettingsError, Target, Upstream};
-use crate::proxy::{Control, Outcome, Settings, strict, upgrade};
+use crate::proxy::{Control, Outcome, Settings, Unjudged, strict, unread, upgrade};
 
 /// What every worker's proxy is made from.
 #[derive(Debug, Clone)]
@@ -84,8 +85,15 @@ impl<C: Control> Proxy<C> {
         record: &mut Record<'_, C>,
     ) -> Result<Response<Relay>, Refused> {
         let (mut parts, body) = request.into_parts();
-        strict::check(&mut parts, reading, self.fields)?;
-        let hop = headers::take_hop(&mut parts.headers, parts.version)?;
+        let read = strict::check(&mut parts, reading, self.fields)
+            .and_then(|()| headers::take_hop(&mut parts.headers, parts.version));
+        let hop = match read {
+            Ok(hop) => hop,
+            Err(reason) => {
+                self.control.refused(&unjudged(&parts, reason, record));
+                return Err(reason.into());
+            }
+        };
         let origin = forwarded::origin(
             connection.peer,
             connection.secure,
@@ -181,6 +189,29 @@ impl<C: Control> Handler for Proxy<C> {
         };
         record.status = Some(response.status().as_u16());
         response
+    }
+
+    fn unread(&self, connection: &Connection, head: &[u8], why: Unread) -> Vec<u8> {
+        let id = self.identifiers.next();
+        unread::refuse(&self.control, &id, connection, head, why)
+    }
+}
+
+/// What is on record of a request that is refused before anybody judges it.
+fn unjudged<'a, C: Control>(
+    parts: &'a Parts,
+    reason: Reason,
+    record: &'a Record<'_, C>,
+) -> Unjudged<'a> {
+    let text = |name| parts.headers.get(name).map(HeaderValue::as_bytes);
+    Unjudged {
+        reason,
+        method: parts.method.as_str(),
+        path: parts.uri.path(),
+        user_agent: text("user-agent"),
+        client_request_id: text("x-request-id"),
+        request_id: record.id.to_str().unwrap_or_default(),
+        peer: record.peer,
     }
 }
 

@@ -4,7 +4,10 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
+
+use crate::support;
 
 fn sidegate(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sidegate"));
@@ -32,43 +35,84 @@ fn every_story_comes_out_as_told() {
     assert!(std::fs::read_dir(folder.path()).unwrap().next().is_none());
 }
 
-/// The process, ended however the test ends.
-struct Demo(Child);
+/// A demo that tells its stories, ended however the test ends.
+struct Demo {
+    child: Child,
+    env: String,
+    log: Arc<Mutex<String>>,
+}
 
 impl Drop for Demo {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Demo {
+    /// Starts it and waits until everything answers.
+    fn start(folder: &Path, arguments: &[&str]) -> Self {
+        let mut child = sidegate(folder)
+            .arg("demo")
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let log = Arc::new(Mutex::new(String::new()));
+        let (sink, stderr) = (Arc::clone(&log), child.stderr.take().unwrap());
+        std::thread::spawn(move || {
+            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                sink.lock().unwrap().push_str(&(line + "\n"));
+            }
+        });
+        let out = BufReader::new(child.stdout.take().unwrap());
+        // The last line of the script: by then everything answers.
+        let started = out
+            .lines()
+            .map_while(Result::ok)
+            .any(|line| line.contains("Ctrl-C"));
+        assert!(started, "{}", log.lock().unwrap());
+        let env = std::fs::read_to_string(folder.join(".sidegate-demo/env")).unwrap();
+        Self { child, env, log }
+    }
+
+    fn variable(&self, name: &str) -> &str {
+        let start = format!("export {name}='");
+        let line = self.env.lines().find_map(|line| line.strip_prefix(&start));
+        line.unwrap().trim_end_matches('\'')
+    }
+
+    fn address(&self) -> &str {
+        self.variable("GATE").trim_start_matches("http://")
+    }
+
+    /// What customer 17 is answered.
+    fn own_order(&self) -> u16 {
+        let path = "/customers/17/orders/1001";
+        ask(self.address(), path, self.variable("CUSTOMER"))
+    }
+
+    fn log(&self) -> String {
+        self.log.lock().unwrap().clone()
+    }
+
+    fn end(&mut self) {
+        let id = self.child.id().to_string();
+        let killed = Command::new("kill").args(["-INT", &id]).status().unwrap();
+        assert!(killed.success());
+        assert!(self.child.wait().unwrap().success(), "{}", self.log());
     }
 }
 
 #[test]
 fn a_reader_pastes_and_mints_and_ends_it() {
     let folder = tempfile::tempdir().unwrap();
-    let child = sidegate(folder.path())
-        .arg("demo")
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let mut demo = Demo(child);
-    let out = BufReader::new(demo.0.stdout.take().unwrap());
-    // The last line of the script: by then everything answers.
-    assert!(
-        out.lines()
-            .map_while(Result::ok)
-            .any(|line| line.contains("Ctrl-C"))
-    );
-    let env = std::fs::read_to_string(folder.path().join(".sidegate-demo/env")).unwrap();
-    let variable = |name: &str| -> String {
-        let start = format!("export {name}='");
-        let line = env.lines().find_map(|line| line.strip_prefix(&start));
-        line.unwrap().trim_end_matches('\'').to_owned()
-    };
-    let address = variable("GATE").replace("http://", "");
+    let mut demo = Demo::start(folder.path(), &[]);
+    let address = demo.address().to_owned();
     let path = "/customers/17/orders/1001";
-    assert_eq!(ask(&address, path, &variable("CUSTOMER")), 200);
-    assert_eq!(ask(&address, path, &variable("EXPIRED")), 401);
+    assert_eq!(demo.own_order(), 200);
+    assert_eq!(ask(&address, path, demo.variable("EXPIRED")), 401);
 
     let mint = |arguments: &[&str]| -> String {
         let output = sidegate(folder.path())
@@ -87,7 +131,8 @@ fn a_reader_pastes_and_mints_and_ends_it() {
         "--claim",
         "customer=\"18\"",
     ];
-    let own = mint(&[&other[..], &["--algorithm", "ES256"]].concat());
+    // Without --algorithm it is one that the provider accepts.
+    let own = mint(&other);
     assert_eq!(ask(&address, path, &own), 403);
     assert_eq!(ask(&address, "/customers/18/orders/1", &own), 200);
     let unaccepted = mint(&[&other[..], &["--algorithm", "RS256"]].concat());
@@ -95,15 +140,40 @@ fn a_reader_pastes_and_mints_and_ends_it() {
     let late = mint(&[&other[..], &["--algorithm", "ES256", "--expires-in", "-1h"]].concat());
     assert_eq!(ask(&address, "/customers/18/orders/1", &late), 401);
 
-    let id = demo.0.id().to_string();
-    assert!(
-        Command::new("kill")
-            .args(["-INT", &id])
-            .status()
-            .unwrap()
-            .success()
-    );
-    assert!(demo.0.wait().unwrap().success());
+    demo.end();
+    // A demo for readers tells what is wrong, and nothing was.
+    assert_eq!(demo.log(), "");
+}
+
+#[test]
+fn what_a_reader_changed_outlives_a_restart_and_what_is_wrong_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = "accounts/555566667777-production/roles/customer.yaml";
+    let path = folder.path().join(".sidegate-demo/policies").join(file);
+    let mut demo = Demo::start(folder.path(), &[]);
+    assert_eq!(demo.own_order(), 200);
+    let example = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, "trust_policy: [").unwrap();
+    support::eventually("the error log", || {
+        let log = demo.log();
+        let told = log.lines().find(|line| line.contains("ERROR"))?;
+        told.contains("roles/customer.").then_some(())
+    });
+    assert_eq!(demo.own_order(), 200, "the last good one serves on");
+    let changed = example.replace("orders:GetOrder", "orders:GetNothing");
+    assert_ne!(changed, example);
+    std::fs::write(&path, &changed).unwrap();
+    support::eventually("the new policy", || (demo.own_order() == 403).then_some(()));
+    demo.end();
+
+    let mut demo = Demo::start(folder.path(), &[]);
+    assert_eq!(demo.own_order(), 403);
+    let log = demo.log();
+    assert!(log.contains(file) && log.contains("--fresh"), "{log}");
+    demo.end();
+    let demo = Demo::start(folder.path(), &["--fresh"]);
+    assert_eq!(demo.own_order(), 200);
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), example);
 }
 
 /// A GET of the orders API, by hand: the status.
@@ -119,6 +189,24 @@ fn ask(address: &str, path: &str, token: &str) -> u16 {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     answer[9..12].parse().unwrap()
+}
+
+#[test]
+fn claims_that_contradict_each_other_mint_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    for claims in [["a=1", "a.b=2"], ["a.b=2", "a=1"], ["a=1", "a=2"]] {
+        let [first, second] = claims.map(|claim| ["--claim", claim]);
+        let output = sidegate(folder.path())
+            .args(["token", "--user", "alice"])
+            .args(first)
+            .args(second)
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(2), "{claims:?}");
+        assert!(output.stdout.is_empty(), "{claims:?}");
+        let complaint = String::from_utf8(output.stderr).unwrap();
+        assert!(complaint.contains("`a` a value already"), "{complaint}");
+    }
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //! - [`stories`]: every SecureCart story, as `sidegate demo --smoke` plays it
 //! - [`demo`]: the way that a reader takes: paste, mint a token, end it
 //! - [`reload`]: flipping bundles under load, ConfigMap swaps, broken bundles
+//! - [`printing`]: output that cannot be written
 //! - [`identity`]: the signed token that tells upstreams who asks
 //! - [`findings`]: what `check` finds in policies, and `who-can`
 //! - [`streaming`]: bodies of a gibibyte in constant memory
@@ -11,6 +12,7 @@
 //! - [`tokens`]: tokens of every kind, from the socket to the upstream
 //! - [`keyring`]: the command, and what its files look like to others
 //! - [`sts`]: sessions, from the call that makes one to the request that uses it
+//! - [`unread`]: heads that never became a request, refused and recorded like any other
 //! - [`readme`]: every command that the README shows
 
 #![expect(
@@ -28,6 +30,7 @@ mod demo;
 mod findings;
 mod identity;
 mod keyring;
+mod printing;
 mod readme;
 mod reload;
 mod startup;
@@ -37,3 +40,4 @@ mod streaming;
 mod sts;
 mod support;
 mod tokens;
+mod unread;

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use include_dir::{Dir, include_dir};
 
+use crate::cli::demo::edits;
 use crate::cli::demo::issuer::Provider;
 use crate::cli::demo::private;
 use crate::clock::Clock;
@@ -52,14 +53,15 @@ pub fn providers(files: &Files) -> BTreeMap<String, Provider> {
         let Some(issuer) = node.get("issuer").and_then(Node::as_str) else {
             continue;
         };
-        let audiences = node.get("audiences").and_then(Node::as_list);
-        let audiences = audiences.unwrap_or_default().iter();
+        let texts = |key: &str| {
+            let list = node.get(key).and_then(Node::as_list).unwrap_or_default();
+            let texts = list.iter().filter_map(Node::as_str);
+            texts.map(str::to_owned).collect()
+        };
         let provider = Provider {
             issuer: issuer.to_owned(),
-            audiences: audiences
-                .filter_map(Node::as_str)
-                .map(str::to_owned)
-                .collect(),
+            audiences: texts("audiences"),
+            algorithms: texts("algorithms"),
         };
         providers.insert(name.to_owned(), provider);
     }
@@ -106,12 +108,11 @@ fn without_scheme(url: &str) -> &str {
     url.split_once("://").map_or(url, |(_, place)| place)
 }
 
-/// Makes the folder ready: empty but for what another run may keep.
+/// Makes the folder ready, and takes it for this process; what an earlier demo left stays.
 ///
 /// # Errors
 /// When it holds something that no demo wrote, or cannot be written.
 pub fn prepare(folder: &Path) -> Result<fs::File> {
-    let policies = folder.join("policies");
     let mark = folder.join(MARK);
     if folder.exists() && !mark.exists() && fs::read_dir(folder)?.next().is_some() {
         bail!(
@@ -133,8 +134,10 @@ pub fn prepare(folder: &Path) -> Result<fs::File> {
     let made = || -> std::io::Result<()> {
         // Its keys and tokens are nothing to commit.
         fs::write(&mark, "*\n")?;
-        if policies.exists() {
-            fs::remove_dir_all(&policies)?;
+        let (policies, old) = (folder.join("policies"), folder.join(OLD));
+        if old.exists() && !policies.exists() {
+            // A demo ended while it exchanged them.
+            fs::rename(old, policies)?;
         }
         Ok(())
     };
@@ -145,33 +148,55 @@ pub fn prepare(folder: &Path) -> Result<fs::File> {
 /// Locked by the demo that runs in the folder.
 const LOCK: &str = "lock";
 
+/// The bundle of the demo before, while its successor is put in its place.
+const OLD: &str = "policies.old";
+
 /// The file by which a folder is known as a demo's.
 const MARK: &str = ".gitignore";
 
-/// Writes the bundle into the folder.
+/// Writes the bundle into the folder, whole or not at all, in place of one that may be there.
 ///
 /// # Errors
 /// When a file cannot be written.
-pub fn write_bundle(folder: &Path, files: &Files) -> Result<PathBuf> {
+pub fn write_bundle(folder: &Path, files: &Files, record: &str) -> Result<PathBuf> {
     let root = folder.join("policies");
-    for (path, text) in files {
-        let path = root.join(path);
+    let (new, old) = (folder.join("policies.new"), folder.join(OLD));
+    let write = |path: &str, text: &str| -> Result<()> {
+        let path = new.join(path);
         let written = || -> std::io::Result<()> {
             if let Some(parent) = path.parent() {
                 fs::create_dir_all(parent)?;
             }
             fs::write(&path, text)
         };
-        written().with_context(|| format!("{} cannot be written", path.display()))?;
+        written().with_context(|| format!("{} cannot be written", path.display()))
+    };
+    remove(&new)?;
+    for (path, text) in files {
+        write(path, text)?;
     }
+    write(edits::RECORD, record)?;
+    let exchange = || -> std::io::Result<()> {
+        if root.exists() {
+            remove(&old)?;
+            fs::rename(&root, &old)?;
+        }
+        fs::rename(&new, &root)?;
+        remove(&old)
+    };
+    exchange().with_context(|| format!("{} cannot be written", root.display()))?;
     Ok(root)
 }
 
-/// Writes a file with the text of `sidegate.yaml`, and the keyring that it names.
-///
-/// # Errors
-/// When it cannot be written.
-pub fn write_configuration(folder: &Path, upstreams: &[(String, String)]) -> Result<PathBuf> {
+fn remove(folder: &Path) -> std::io::Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+        Err(_) | Ok(()) => Ok(()),
+    }
+}
+
+/// The text of `sidegate.yaml`.
+pub fn configuration(upstreams: &[(String, String)]) -> String {
     let mut text = String::from(
         "# Made by `sidegate demo`. Port 0 means a free one; `env` says which were taken.\n\
          listeners:\n  - { name: ingress, address: \"127.0.0.1:0\" }\nupstreams:\n",
@@ -185,8 +210,27 @@ pub fn write_configuration(folder: &Path, upstreams: &[(String, String)]) -> Res
          audit: { file: ./audit/ }\nlog: { level: warn }\n",
     );
     text.push_str("keyring: ./keyring.yaml\nsts: { address: \"127.0.0.1:0\" }\n");
+    text
+}
+
+/// Writes the keyring, unless an earlier demo did: sessions outlive it.
+///
+/// # Errors
+/// When it cannot be made or written.
+pub fn write_keyring(folder: &Path) -> Result<()> {
+    let path = folder.join("keyring.yaml");
+    if path.exists() {
+        return Ok(());
+    }
     let keyring = Keyring::new(Clock::machine().now())?;
-    private::write(&folder.join("keyring.yaml"), keyring.text().expose())?;
+    private::write(&path, keyring.text().expose())
+}
+
+/// Writes `sidegate.yaml`.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn write_configuration(folder: &Path, text: &str) -> Result<PathBuf> {
     let path = folder.join("sidegate.yaml");
     fs::write(&path, text).with_context(|| format!("{} cannot be written", path.display()))?;
     Ok(path)

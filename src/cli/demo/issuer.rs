@@ -37,6 +37,8 @@ pub struct Provider {
     pub issuer: String,
     /// Whom its tokens are for, the usual one first.
     pub audiences: Vec<String>,
+    /// What its tokens may be signed with, the usual one first.
+    pub algorithms: Vec<String>,
 }
 
 /// What a token says.
@@ -48,12 +50,25 @@ pub struct Wanted<'a> {
     pub subject: &'a str,
     /// `aud`; `None`: the provider's first.
     pub audience: Option<&'a str>,
-    /// `alg`.
-    pub algorithm: &'a str,
+    /// `alg`; `None`: the provider's first of those that there are keys for.
+    pub algorithm: Option<&'a str>,
     /// How long it is good, in seconds; below zero it has expired already.
     pub seconds: i64,
-    /// Further claims.
+    /// Further claims, which win over the others; `null` removes one.
     pub claims: Map<String, Value>,
+}
+
+impl Provider {
+    /// Whether its tokens may be signed with it.
+    pub fn accepts(&self, algorithm: &str) -> bool {
+        self.algorithms.iter().any(|known| known == algorithm)
+    }
+
+    /// The first algorithm that it accepts and the issuer has a key for.
+    fn algorithm(&self) -> Option<&'static str> {
+        let mut accepted = self.algorithms.iter();
+        accepted.find_map(|name| ALGORITHMS.into_iter().find(|known| known == name))
+    }
 }
 
 impl Issuer {
@@ -80,26 +95,34 @@ impl Issuer {
         &self.providers
     }
 
+    /// The provider of a name; without one the usual.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn provider(&self, name: Option<&str>) -> Result<&Provider> {
+        let known = || {
+            let names: Vec<_> = self.providers.keys().map(String::as_str).collect();
+            names.join(", ")
+        };
+        match name {
+            Some(name) => self
+                .providers
+                .get(name)
+                .with_context(|| format!("there is no provider `{name}`; there are {}", known())),
+            None => self
+                .providers
+                .get("corp")
+                .or_else(|| self.providers.values().next())
+                .context("the demo has no provider"),
+        }
+    }
+
     /// Mints a token.
     ///
     /// # Errors
     /// When there is no such provider, audience or algorithm.
     pub fn token(&self, wanted: &Wanted<'_>, clock: &Clock) -> Result<String> {
-        let known = || {
-            let names: Vec<_> = self.providers.keys().map(String::as_str).collect();
-            names.join(", ")
-        };
-        let provider = match wanted.provider {
-            Some(name) => self
-                .providers
-                .get(name)
-                .with_context(|| format!("there is no provider `{name}`; there are {}", known()))?,
-            None => self
-                .providers
-                .get("corp")
-                .or_else(|| self.providers.values().next())
-                .context("the demo has no provider")?,
-        };
+        let provider = self.provider(wanted.provider)?;
         let audience = wanted
             .audience
             .or_else(|| provider.audiences.first().map(String::as_str))
@@ -112,7 +135,13 @@ impl Issuer {
             wanted.seconds,
         );
         claims.extend(wanted.claims.clone());
-        self.keys.sign(wanted.algorithm, &claims)
+        claims.retain(|_, value| !value.is_null());
+        let algorithm = wanted.algorithm.or_else(|| provider.algorithm());
+        let algorithm = algorithm.with_context(|| {
+            let (accepted, known) = (provider.algorithms.join(", "), ALGORITHMS.join(", "));
+            format!("the provider accepts {accepted}, and the demo issuer signs with {known}: name one of these with --algorithm")
+        })?;
+        self.keys.sign(algorithm, &claims)
     }
 
     /// Writes keys and issuers to a private file in `folder`, for `sidegate token`.
@@ -124,8 +153,13 @@ impl Issuer {
             .providers
             .iter()
             .map(|(name, provider)| {
-                let Provider { issuer, audiences } = provider;
-                let value = json!({"issuer": issuer, "audiences": audiences});
+                let Provider {
+                    issuer,
+                    audiences,
+                    algorithms,
+                } = provider;
+                let value =
+                    json!({"issuer": issuer, "audiences": audiences, "algorithms": algorithms});
                 (name.clone(), value)
             })
             .collect();
@@ -148,10 +182,14 @@ impl Issuer {
         let mut issuer = Self::new(Keys::read(member("keys"))?);
         for (name, provider) in member("providers").as_object().into_iter().flatten() {
             let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-            let audiences = provider.get("audiences").and_then(Value::as_array);
+            let texts = |name: &str| {
+                let list = provider.get(name).and_then(Value::as_array);
+                list.into_iter().flatten().map(text).collect()
+            };
             let provider = Provider {
                 issuer: provider.get("issuer").map(text).unwrap_or_default(),
-                audiences: audiences.into_iter().flatten().map(text).collect(),
+                audiences: texts("audiences"),
+                algorithms: texts("algorithms"),
             };
             issuer.add(name, provider);
         }

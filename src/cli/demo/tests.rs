@@ -35,7 +35,7 @@ fn wanted(algorithm: &str, seconds: i64) -> Wanted<'_> {
         provider: Some("corp"),
         subject: "alice",
         audience: None,
-        algorithm,
+        algorithm: Some(algorithm),
         seconds,
         claims: serde_json::Map::new(),
     }
@@ -51,6 +51,7 @@ async fn tokens_of_every_algorithm_are_accepted_by_discovery_also_from_kept_keys
         issuer::Provider {
             issuer: format!("{base}/corp"),
             audiences: vec!["orders-api".to_owned()],
+            algorithms: vec!["ES256".to_owned()],
         },
     );
     let folder = tempfile::tempdir().unwrap();
@@ -118,13 +119,10 @@ fn a_folder_that_no_demo_made_is_left_alone() {
 
     let own = folder.path().join("own");
     folder::prepare(&own).unwrap();
-    folder::write_bundle(
-        &own,
-        &folder::Files::from([("a/b.yaml".into(), "x".into())]),
-    )
-    .unwrap();
+    let files = folder::Files::from([("a/b.yaml".into(), "x".into())]);
+    folder::write_bundle(&own, &files, "{}").unwrap();
     folder::prepare(&own).unwrap();
-    assert!(!own.join("policies").exists());
+    assert!(own.join("policies/a/b.yaml").exists());
     let env = folder::write_env(&own, &[("GATE".into(), "http://127.0.0.1:1".into())]).unwrap();
     assert_eq!(
         std::fs::read_to_string(&env).unwrap().lines().next(),
@@ -134,10 +132,66 @@ fn a_folder_that_no_demo_made_is_left_alone() {
 }
 
 #[test]
+fn what_a_reader_changed_is_known_and_put_over_the_next_demos_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let texts = |texts: &[(&str, &str)]| -> folder::Files {
+        let texts = texts.iter();
+        texts
+            .map(|(path, text)| ((*path).to_owned(), (*text).to_owned()))
+            .collect()
+    };
+    assert!(Edits::of(folder.path()).unwrap().is_empty());
+    let made = |port: &str| Made {
+        addresses: texts(&[("issuer", port)]),
+        files: texts(&[("a/b.yaml", port), ("c.json", "c"), ("d.json", "d")]),
+        configuration: "x: 1\n".to_owned(),
+    };
+    let first = made("127.0.0.1:1");
+    let write = |made: &Made, files: &folder::Files| {
+        folder::write_bundle(folder.path(), files, &made.write()).unwrap();
+        folder::write_configuration(folder.path(), &made.configuration).unwrap();
+    };
+    write(&first, &first.files);
+    assert!(Edits::of(folder.path()).unwrap().is_empty());
+
+    let policies = folder.path().join("policies");
+    std::fs::write(policies.join("c.json"), "mine at 127.0.0.1:1").unwrap();
+    std::fs::write(policies.join("a/new.yaml"), "new").unwrap();
+    std::fs::write(policies.join(".c.json.swp"), "an editor's").unwrap();
+    std::fs::remove_file(policies.join("d.json")).unwrap();
+    let edits = Edits::of(folder.path()).unwrap();
+    assert_eq!(
+        edits.words(),
+        "policies/a/new.yaml, policies/c.json, policies/d.json (removed)"
+    );
+    let second = made("127.0.0.1:2");
+    let mut files = second.files.clone();
+    edits.apply(&mut files, &second.addresses);
+    let expected = [
+        ("a/b.yaml", "127.0.0.1:2"),
+        ("a/new.yaml", "new"),
+        ("c.json", "mine at 127.0.0.1:2"),
+    ];
+    assert_eq!(files, texts(&expected));
+    // The edits are still edits of the demo after that.
+    write(&second, &files);
+    std::fs::write(folder.path().join("sidegate.yaml"), "x: 2\n").unwrap();
+    let again = Edits::of(folder.path()).unwrap();
+    assert_eq!(again.files.len(), 2);
+    assert_eq!(again.removed, edits.removed);
+    assert_eq!(again.configuration.as_deref(), Some("x: 2\n"));
+
+    std::fs::remove_file(policies.join(edits::RECORD)).unwrap();
+    let error = Edits::of(folder.path()).unwrap_err();
+    assert!(error.to_string().contains("--fresh"), "{error}");
+}
+
+#[test]
 fn the_written_configuration_is_one() {
     let folder = tempfile::tempdir().unwrap();
     let upstreams = [("orders".to_owned(), "http://127.0.0.1:81".to_owned())];
-    let path = folder::write_configuration(folder.path(), &upstreams).unwrap();
+    let text = folder::configuration(&upstreams);
+    let path = folder::write_configuration(folder.path(), &text).unwrap();
     let settings = crate::config::load(&path, []).unwrap_or_else(|faults| panic!("{faults}"));
     assert_eq!(settings.listeners.len(), 1);
     assert_eq!(&*settings.upstreams[0].name, "orders");

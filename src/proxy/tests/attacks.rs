@@ -94,6 +94,19 @@ fn malformed_heads_get_400_and_reach_no_upstream() {
         let answer = until_closed(proxy.address, head.as_bytes());
         assert!(answer.starts_with("HTTP/1.1 400 "), "{head:?}: {answer}");
         assert_eq!(answer.matches("HTTP/1.1 ").count(), 1, "{head:?}: {answer}");
+        let (_, id) = answer.split_once("x-sidegate-request-id: ").unwrap();
+        let id = id.split("\r\n").next().unwrap();
+        let body = answer.split("\r\n\r\n").nth(1).unwrap();
+        assert!(
+            body.contains(r#""code":"InvalidRequest""#),
+            "{head:?}: {answer}"
+        );
+        assert!(body.contains(id), "{head:?}: {answer}");
+        assert!(answer.contains("\r\ndate: "), "{head:?}: {answer}");
+        let on_record = std::mem::take(&mut *proxy.refused.lock().unwrap());
+        // An upgrade that no route allows was judged, and is on record as that.
+        let judged = head.contains("Upgrade");
+        assert_ne!(on_record.len() == 1, judged, "{head:?}: {on_record:?}");
         let reached = upstream.lock().unwrap();
         assert!(reached.is_empty(), "{head:?}: {reached:?}");
     }

@@ -12,14 +12,18 @@ use crate::net::workers::{Listening, Workers, bind};
 use crate::net::{Address, Limits};
 use crate::outcome::Reason;
 use crate::proxy::upstream::Settings as UpstreamSettings;
-use crate::proxy::{Control, Outcome, Plan, Proxy, Settings};
+use crate::proxy::{Control, Outcome, Plan, Proxy, Settings, Unjudged};
 
 /// Every outcome, as `(reason, status, peer)`.
 pub(super) type Outcomes = Arc<Mutex<Vec<(Reason, Option<u16>, String)>>>;
 
+/// What was refused unjudged: why, and what was asked.
+pub(super) type Refused = Arc<Mutex<Vec<(Reason, String)>>>;
+
 #[derive(Clone, Default)]
 pub(super) struct Test {
     outcomes: Outcomes,
+    refused: Refused,
 }
 
 impl Control for Test {
@@ -49,6 +53,11 @@ impl Control for Test {
         }
     }
 
+    fn refused(&self, unjudged: &Unjudged<'_>) {
+        let told = format!("{} {}", unjudged.method, unjudged.path);
+        self.refused.lock().unwrap().push((unjudged.reason, told));
+    }
+
     fn finish(&self, _: Option<&Facts>, outcome: &Outcome<'_>) {
         let mut all = self.outcomes.lock().unwrap();
         if all.len() < 1000 {
@@ -61,6 +70,7 @@ impl Control for Test {
 pub(super) struct Running {
     pub(super) address: SocketAddr,
     pub(super) outcomes: Outcomes,
+    pub(super) refused: Refused,
     workers: Option<Workers>,
 }
 
@@ -120,13 +130,14 @@ pub(super) fn proxy_with(
     };
     let address = *address;
     let control = Test::default();
-    let outcomes = Arc::clone(&control.outcomes);
+    let (outcomes, refused) = (Arc::clone(&control.outcomes), Arc::clone(&control.refused));
     let workers = ready
         .serve(move || Proxy::new(&plan, control.clone()))
         .unwrap();
     Running {
         address,
         outcomes,
+        refused,
         workers: Some(workers),
     }
 }

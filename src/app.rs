@@ -119,7 +119,8 @@ impl Core {
             Arc::clone(&assertions),
             clock.clone(),
             translate::refusal_detail(settings.refusal_detail),
-        );
+        )
+        .with_keys(settings.keyring.as_ref().map(|_| Arc::clone(&keys)));
         Ok(Self {
             clock,
             watcher,

@@ -4,6 +4,7 @@
 //! input. Knows no HTTP: commands put the parts together and print.
 
 pub mod check;
+pub mod decode;
 pub mod demo;
 pub mod keyring;
 pub mod output;
@@ -52,6 +53,8 @@ enum Command {
     WhoCan(who_can::Arguments),
     /// Make, rotate, list and export the keys that session tokens are sealed with.
     Keyring(keyring::Arguments),
+    /// Open the encodedAuthorizationMessage of a refusal: which statements matched, and what was missing.
+    Decode(decode::Arguments),
     /// Mint a test JWT of the demo's issuer.
     Token(token::Arguments),
 }
@@ -78,6 +81,7 @@ pub fn main() -> ExitCode {
         Command::Routes(arguments) => routes::run(&arguments),
         Command::WhoCan(arguments) => who_can::run(&arguments),
         Command::Keyring(arguments) => keyring::run(&arguments),
+        Command::Decode(arguments) => decode::run(&arguments),
         Command::Token(arguments) => token::run(&arguments),
     };
     ended(result)

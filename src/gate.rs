@@ -6,6 +6,7 @@
 pub mod assertion;
 pub mod attached;
 pub mod context;
+mod encoded;
 pub mod facts;
 pub mod permit;
 pub mod simulation;
@@ -25,11 +26,13 @@ use crate::directory::Provider;
 use crate::outcome::Reason;
 use crate::policy::{self, Decision, LayerKind, Layers, Principal, Verdict};
 use crate::route::{Asked, CanonicalPath, Match, MatchKind, is_grpc};
+use crate::sts::Keys;
 
 pub use crate::authn::Method;
 use assertion::Assertions;
 use attached::{Attached, Sets};
 use context::{DecisionContext, RequestFacts};
+use encoded::Refused;
 use facts::DecidedBy;
 pub use facts::Facts;
 pub use permit::{Permit, Refusal};
@@ -76,6 +79,8 @@ pub struct Gate {
     assertions: Arc<Assertions>,
     clock: Clock,
     detail: RefusalDetail,
+    /// Seals what refusals keep from clients.
+    keys: Option<Arc<Keys>>,
 }
 
 impl Gate {
@@ -93,7 +98,15 @@ impl Gate {
             assertions,
             clock,
             detail,
+            keys: None,
         }
+    }
+
+    /// Seals with these keys what refusals keep from clients.
+    #[must_use]
+    pub fn with_keys(mut self, keys: Option<Arc<Keys>>) -> Self {
+        self.keys = keys;
+        self
     }
 
     /// Judges one request. Waits only where an unknown key is fetched (2 s at most).
@@ -119,7 +132,13 @@ impl Gate {
             region: matched.service.region(),
         };
         let identity = self.who(head, &snapshot, &matched, &request, facts).await?;
-        self.may(&snapshot, &matched, &request, identity.as_deref(), facts)?;
+        self.may(
+            &snapshot,
+            &matched,
+            &request,
+            (identity.as_deref(), head.request_id),
+            facts,
+        )?;
         Ok(self.permit(head, &matched, identity.as_ref()))
     }
 
@@ -186,7 +205,7 @@ impl Gate {
         snapshot: &Snapshot,
         matched: &Match<'_>,
         request: &RequestFacts<'_>,
-        identity: Option<&Identity>,
+        (identity, request_id): (Option<&Identity>, &str),
         facts: &mut Facts,
     ) -> Result<(), Refusal> {
         let directory = &snapshot.directory;
@@ -229,7 +248,19 @@ impl Gate {
             let decision = policy::evaluate(&asked, &layers);
             facts.decision = Some(DecidedBy::of(&decision));
             if !decision.is_allowed() {
-                return Err(self.denied(identity, &matched.action, arn, &decision, facts));
+                let mut refusal = self.denied(identity, &matched.action, arn, &decision, facts);
+                if let (Some(keys), Some(identity)) = (&self.keys, identity) {
+                    let refused = Refused {
+                        explanation: &policy::explain(&asked, &layers),
+                        resource_account: account.as_str(),
+                        principal_account: identity.principal.account(),
+                        request_id,
+                        snapshot: &snapshot.digest,
+                        now: request.now,
+                    };
+                    refusal.encoded = encoded::seal(keys, &refused);
+                }
+                return Err(refusal);
             }
         }
         Ok(())
@@ -260,7 +291,11 @@ impl Gate {
             RefusalDetail::Id => None,
             RefusalDetail::PolicyType => Some(facts.detail.clone()),
         };
-        Refusal { reason, message }
+        Refusal {
+            reason,
+            message,
+            encoded: None,
+        }
     }
 
     fn permit(&self, head: &Head<'_>, matched: &Match<'_>, who: Option<&Arc<Identity>>) -> Permit {

@@ -59,6 +59,8 @@ pub struct Refusal {
     pub reason: Reason,
     /// What the client may be told beyond the reason's own words.
     pub message: Option<String>,
+    /// What it may not be told, sealed for the STS.
+    pub encoded: Option<String>,
 }
 
 impl From<Reason> for Refusal {
@@ -66,6 +68,7 @@ impl From<Reason> for Refusal {
         Self {
             reason,
             message: None,
+            encoded: None,
         }
     }
 }

@@ -184,7 +184,7 @@ impl<C: Control> Handler for Proxy<C> {
             Err(refused) => {
                 record.reason = refused.reason;
                 let close = reading.is_err();
-                reply::refuse(refused.reason, refused.message(), &record.id, form, close)
+                reply::refuse(refused.reason, refused.told(), &record.id, form, close)
             }
         };
         record.status = Some(response.status().as_u16());
@@ -234,13 +234,17 @@ struct Refused {
     reason: Reason,
     /// What the gate said, for its own refusals.
     message: Option<String>,
+    encoded: Option<String>,
 }
 
 impl Refused {
-    fn message(&self) -> &str {
-        match &self.message {
-            Some(message) => message,
-            None => reply::message(self.reason),
+    fn told(&self) -> reply::Told<'_> {
+        reply::Told {
+            message: match &self.message {
+                Some(message) => message,
+                None => reply::message(self.reason),
+            },
+            encoded: self.encoded.as_deref(),
         }
     }
 }
@@ -250,6 +254,7 @@ impl From<Reason> for Refused {
         Self {
             reason,
             message: None,
+            encoded: None,
         }
     }
 }
@@ -259,6 +264,7 @@ impl From<crate::gate::Refusal> for Refused {
         Self {
             reason: refusal.reason,
             message: refusal.message,
+            encoded: refusal.encoded,
         }
     }
 }

@@ -13,7 +13,7 @@ use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 
 use crate::gate::context::RequestFacts;
-use crate::net::{Connection, Fault, Handler};
+use crate::net::{Connection, Fault, Handler, Unread};
 use crate::outcome::Reason;
 
 use super::call::{Call, Seen};
@@ -336,5 +336,26 @@ impl<L: Log + 'static> Handler for Service<L> {
         reading: Result<(), Fault>,
     ) -> Response<Self::Body> {
         self.answer(&connection, request, reading).await
+    }
+
+    /// Nobody called yet: there is nothing to put on record but that.
+    fn unread(&self, connection: &Connection, _: &[u8], why: Unread) -> Vec<u8> {
+        let (status, reason) = match why {
+            Unread::Malformed => ("400 Bad Request", Reason::MalformedRequest),
+            Unread::TargetTooLong => ("414 URI Too Long", Reason::TargetTooLong),
+            Unread::TooLarge => ("431 Request Header Fields Too Large", Reason::HeadTooLarge),
+            Unread::TooSlow => ("408 Request Timeout", Reason::HeadTimeout),
+        };
+        let (peer, reason_label) = (connection.peer, reason.label());
+        tracing::debug!(%peer, reason = reason_label, "a head that never became a call");
+        let id = uuid::Uuid::new_v4().to_string();
+        let error = Error::new("MalformedInput", reason.status(), reason, reason.label());
+        let body = xml::error(&error, &id);
+        format!(
+            "HTTP/1.1 {status}\r\nx-amzn-requestid: {id}\r\ncontent-type: text/xml\r\ncontent-length: {}\r\n\
+             connection: close\r\n\r\n{body}",
+            body.len()
+        )
+        .into_bytes()
     }
 }

@@ -89,7 +89,7 @@ fn write_bundle(site: &Site, keys: &Keys) {
         }))]),
         "inline_policies": {"sts": document(&[
             statement(&all, json!({"Resource": [DEPLOY, NEXT]})),
-            statement(&json!("sts:GetAccessKeyInfo"), json!({"Resource": "*"})),
+            statement(&json!(["sts:GetAccessKeyInfo", "sts:DecodeAuthorizationMessage"]), json!({"Resource": "*"})),
             statement(&json!("app:Use"), json!({"Resource": "arn:aws:app::555566667777:x"})),
         ])},
     });
@@ -798,4 +798,44 @@ fn replicas_share_sessions_by_the_keyring_alone() {
     };
     assert_eq!(replica("keyring: ./keyring.yaml\n"), 200);
     assert_eq!(replica(""), 401);
+}
+
+#[test]
+fn what_a_refusal_keeps_to_itself() {
+    let world = world();
+    let pipeline = world.pipeline();
+    let answer = world.get("/a", &pipeline.token);
+    assert_eq!(answer.status, 403);
+    let refusal: Value = serde_json::from_slice(&answer.body).unwrap();
+    let message = refusal["encodedAuthorizationMessage"].as_str().unwrap();
+    assert!(message.len() <= 10_240);
+    let ask = |credentials: &Credentials, message: &str| {
+        let action = ("Action", "DecodeAuthorizationMessage");
+        world.signed(credentials, &[action, ("EncodedMessage", message)])
+    };
+    let decoded = ask(&pipeline, message).text();
+    let decoded = element(&decoded, "DecodedMessage").expect(&decoded);
+    let decoded: Value = serde_json::from_str(&decoded.replace("&quot;", "\"")).unwrap();
+    assert_eq!(decoded["allowed"], false);
+    assert_eq!(decoded["explicitDeny"], false);
+    assert_eq!(decoded["context"]["action"], "app:Use");
+    assert_eq!(
+        decoded["context"]["resource"],
+        "arn:aws:app::555566667777:a"
+    );
+    assert_eq!(decoded["requestId"], refusal["requestId"]);
+    assert_eq!(decoded["accounts"], json!(["555566667777", "111111111111"]));
+    let invalid = "InvalidAuthorizationMessageException";
+    refused(&ask(&pipeline, &message[..message.len() - 1]), 400, invalid);
+    refused(&ask(&world.deploy(&[]), message), 403, "AccessDenied");
+    let folder = world.site.path(".");
+    let (code, out, said) = run(&["decode", message], &folder);
+    assert_eq!(code, 0, "{said}");
+    assert_eq!(serde_json::from_str::<Value>(&out).unwrap(), decoded);
+    run(
+        &["keyring", "export", "--verify-only", "sidecar.yaml"],
+        &folder,
+    );
+    let (code, _, said) = run(&["decode", message, "--keyring", "sidecar.yaml"], &folder);
+    assert_eq!(code, 2, "{said}");
 }

@@ -22,14 +22,14 @@ fn asked() -> sts::Session {
     sts::Session::asked(who, now(), now().plus(Duration::from_secs(900)))
 }
 
-fn opener() -> (Arc<Keys>, Opener) {
+fn setting() -> (Arc<Keys>, Opener) {
     let keys = Arc::new(Keys::new(Keyring::new(now()).unwrap()));
     (Arc::clone(&keys), Opener::new(keys))
 }
 
 #[test]
 fn a_session_is_what_its_token_holds() {
-    let (keys, opener) = opener();
+    let (keys, opener) = setting();
     let mut session = asked();
     session.bearer = true;
     session.mfa = Mfa::Yes(Some(now()));
@@ -57,22 +57,22 @@ fn a_session_is_what_its_token_holds() {
         claims: vec![("sub".into(), vec!["main".into()])],
     });
     let issued = keys.issue(session, now()).unwrap();
-    let opened = opener.open(issued.token.expose(), now()).unwrap();
-    assert_eq!(opened.access_key, issued.session.access_key());
+    let found = opener.open(issued.token.expose(), now()).unwrap();
+    assert_eq!(found.access_key, issued.session.access_key());
     assert_eq!(
-        opened.secret.expose(),
+        found.secret.expose(),
         issued.session.secret().unwrap().expose()
     );
-    assert!(opened.bearer && opened.mfa_present == Some(true));
-    assert_eq!(opened.mfa_authenticated_at, Some(now()));
-    assert_eq!(opened.policies.as_ref().unwrap().policies().len(), 1);
-    assert_eq!(opened.policy_arns.len(), 1);
-    assert_eq!(opened.tags.len(), 2);
-    assert_eq!(opened.transitive_tags, ["Team".into()]);
-    let claims = opened.claims.as_ref().unwrap();
+    assert!(found.bearer && found.mfa_present == Some(true));
+    assert_eq!(found.mfa_authenticated_at, Some(now()));
+    assert_eq!(found.policies.as_ref().unwrap().policies().len(), 1);
+    assert_eq!(found.policy_arns.len(), 1);
+    assert_eq!(found.tags.len(), 2);
+    assert_eq!(found.transitive_tags, ["Team".into()]);
+    let claims = found.claims.as_ref().unwrap();
     assert_eq!(&*claims[0].0, "idp.example/x:sub");
     assert_eq!(
-        opened.of,
+        found.of,
         SessionOf::Role {
             arn: ROLE.into(),
             name: "run".into()
@@ -82,7 +82,7 @@ fn a_session_is_what_its_token_holds() {
 
 #[test]
 fn a_token_is_opened_once_and_forgotten_at_its_end() {
-    let (keys, opener) = opener();
+    let (keys, opener) = setting();
     let token = keys.issue(asked(), now()).unwrap().token;
     let token = token.expose();
     let first = opener.open(token, now()).unwrap();
@@ -98,7 +98,7 @@ fn a_token_is_opened_once_and_forgotten_at_its_end() {
 
 #[test]
 fn another_keyring_forgets_all() {
-    let (keys, opener) = opener();
+    let (keys, opener) = setting();
     let token = keys.issue(asked(), now()).unwrap().token;
     opener.open(token.expose(), now()).unwrap();
     keys.replace(Keyring::new(now()).unwrap());
@@ -110,7 +110,7 @@ fn another_keyring_forgets_all() {
 
 #[test]
 fn refusals_are_not_remembered() {
-    let (_, opener) = opener();
+    let (_, opener) = setting();
     for number in 0..100 {
         let token = format!("sgs1_abcdefgh_{number}");
         assert!(opener.open(&token, now()).is_err());
@@ -121,7 +121,7 @@ fn refusals_are_not_remembered() {
 
 #[test]
 fn root_and_federated_sessions() {
-    let (keys, opener) = opener();
+    let (keys, opener) = setting();
     let open = |who: Who| {
         let session = sts::Session::asked(who, now(), now().plus(Duration::from_secs(900)));
         let token = keys.issue(session, now()).unwrap().token;

@@ -39,6 +39,7 @@ impl Control for Test {
             path if path.starts_with("/denied") => Err(Refusal {
                 reason: Reason::ExplicitDeny,
                 message: Some("no".to_owned()),
+                encoded: None,
             }),
             path if path.starts_with("/up") => Ok(permit.with_upgrade()),
             path if path.starts_with("/canonical") => Ok(Permit::for_tests("/other?a=%2F", "app")),

@@ -1,5 +1,6 @@
 //! What a call asks for: names, tags, policies and times, checked before anybody decides about them.
 
+use crate::arn::AccountId;
 use crate::directory::Directory;
 use crate::policy::{self, Kind};
 use crate::sts::token::Tag;
@@ -98,13 +99,8 @@ impl Asked {
         Ok(())
     }
 
-    /// `Policy` and `PolicyArns`; the policies must be of the account, or predefined.
-    pub(super) fn read_policies(
-        &mut self,
-        form: &Form,
-        directory: &Directory,
-        account: crate::arn::AccountId,
-    ) -> Result<(), Error> {
+    /// `Policy`. Read before anybody is asked: what it lacks says nothing of who exists.
+    pub(super) fn read_policy(&mut self, form: &Form) -> Result<(), Error> {
         if let Some(text) = POLICY.optional(form)? {
             policy::parse(text, Kind::Session, "Policy").map_err(|report| {
                 let faults = report.faults().iter();
@@ -113,6 +109,16 @@ impl Asked {
             })?;
             self.policies.document = Some(text.into());
         }
+        Ok(())
+    }
+
+    /// `PolicyArns`: policies of the account, or predefined ones. For callers who may: it tells which there are.
+    pub(super) fn read_policy_arns(
+        &mut self,
+        form: &Form,
+        directory: &Directory,
+        account: AccountId,
+    ) -> Result<(), Error> {
         let arns: Vec<&str> = form
             .structures("PolicyArns", ["arn"])
             .into_iter()

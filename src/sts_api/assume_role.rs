@@ -42,6 +42,7 @@ pub(super) fn run(call: &mut Call<'_>, caller: &Caller) -> Result<Members, Error
     };
     let source_identity = SOURCE_IDENTITY.optional(form)?;
     asked.read_tags(form, handed_down(&caller.identity))?;
+    asked.read_policy(form)?;
     call.seen.resource = Some(arn.into());
     let who = caller.identity.principal.name();
     match caller.kind {
@@ -63,15 +64,14 @@ pub(super) fn run(call: &mut Call<'_>, caller: &Caller) -> Result<Members, Error
             arn.escape_debug()
         )));
     }
-    let Some(role) = directory.role(arn) else {
-        return Err(call::no_role(who, "sts:AssumeRole", arn));
-    };
-    asked.read_policies(form, directory, role.account)?;
     asked.source_identity = unchanged(&caller.identity, source_identity)?;
     if let Some(factor) = asked::factor(form)? {
         check_factor(call, caller, factor)?;
         asked.mfa = true;
     }
+    let Some(role) = directory.role(arn) else {
+        return Err(call::no_role(who, "sts:AssumeRole", arn));
+    };
     let mut actions = vec!["sts:AssumeRole"];
     if !asked.tags.is_empty() {
         actions.push("sts:TagSession");
@@ -80,6 +80,7 @@ pub(super) fn run(call: &mut Call<'_>, caller: &Caller) -> Result<Members, Error
         actions.push("sts:SetSourceIdentity");
     }
     call.authorize(caller, &actions, Target::Role(role), &asked)?;
+    asked.read_policy_arns(form, directory, role.account)?;
     let chained = caller.kind == Kind::Role;
     let seconds = duration(asked.duration, role, chained)?;
     let mut session = call.session(of(role, name), seconds, asked);

@@ -58,7 +58,7 @@ impl Form {
 
     /// `NAME.member.1`, `NAME.member.2`, …: as many as there are without a gap.
     pub(super) fn list(&self, name: &str) -> Vec<&str> {
-        (1..)
+        (1..=MAX_PARAMETERS)
             .map_while(|number| self.get(&format!("{name}.member.{number}")))
             .collect()
     }
@@ -69,7 +69,7 @@ impl Form {
         name: &str,
         fields: [&str; N],
     ) -> Vec<[Option<&str>; N]> {
-        (1..)
+        (1..=MAX_PARAMETERS)
             .map(|number| fields.map(|field| self.get(&format!("{name}.member.{number}.{field}"))))
             .take_while(|found| found.iter().any(Option::is_some))
             .collect()

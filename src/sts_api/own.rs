@@ -58,6 +58,7 @@ pub(super) fn federation_token(call: &mut Call<'_>, caller: &Caller) -> Result<M
         ..Asked::default()
     };
     asked.read_tags(form, Vec::new())?;
+    asked.read_policy(form)?;
     only_own_keys(caller, "GetFederationToken")?;
     let identity = &caller.identity;
     let Some(user) = &identity.user else {
@@ -67,13 +68,13 @@ pub(super) fn federation_token(call: &mut Call<'_>, caller: &Caller) -> Result<M
         ));
     };
     let directory = call.directory();
-    asked.read_policies(form, directory, user.account)?;
     let arn = Arn::federated_user(directory.partition(), user.account, name);
     let mut actions = vec!["sts:GetFederationToken"];
     if !asked.tags.is_empty() {
         actions.push("sts:TagSession");
     }
     call.authorize(caller, &actions, Target::Own(arn.as_str()), &asked)?;
+    asked.read_policy_arns(form, directory, user.account)?;
     let who = Who::Federated {
         user: (&*user.arn).into(),
         id: user.id.clone(),

@@ -2,6 +2,7 @@
 
 use http::{HeaderMap, HeaderValue, header};
 
+use crate::arn::Arn;
 use crate::authn::mapping::{WebIdentity, web_identity};
 use crate::authn::{Authentication, Failure, Presented, Verified};
 use crate::outcome::Reason;
@@ -35,6 +36,7 @@ pub(super) async fn run(call: &mut Call<'_>) -> Result<Members, Error> {
         duration: fields::duration(form, 900..=43_200)?,
         ..Asked::default()
     };
+    asked.read_policy(form)?;
     call.seen.resource = Some(arn.into());
     let mut headers = HeaderMap::new();
     let value = HeaderValue::try_from(format!("Bearer {text}"));
@@ -55,18 +57,18 @@ pub(super) async fn run(call: &mut Call<'_>) -> Result<Members, Error> {
         let message = "Not authorized to perform sts:AssumeRoleWithWebIdentity";
         Error::denied(Reason::RoleNotTrusted, message)
     };
+    let account = Arn::parse(arn).ok().and_then(|arn| arn.account_id());
+    if !account.is_some_and(|account| provider.exists_in(account)) {
+        let why = "its provider is not trusted in the role's account";
+        return Err(invalid_token(why));
+    }
     let role = directory
         .role(arn)
         .ok_or_else(|| not_allowed().with_detail("no such role"))?;
     call.seen.account = Some(role.account);
-    if !provider.exists_in(role.account) {
-        return Err(invalid_token(
-            "its provider is not trusted in the role's account",
-        ));
-    }
-    asked.read_policies(form, directory, role.account)?;
     let found = web_identity(&token, directory, role, name, asked.duration, &call.request);
     let found = found.map_err(|failure| not_allowed().with_detail(failure.detail))?;
+    asked.read_policy_arns(form, directory, role.account)?;
     let seconds = duration(asked.duration, role, false)?;
     let WebIdentity {
         tags,
@@ -127,28 +129,30 @@ fn invalid_token(why: &str) -> Error {
 
 /// A failure of verification, in AWS's words; what exactly is wrong stands in the record alone.
 fn refused(failure: &Failure) -> Error {
-    let error = match failure.reason {
-        Reason::ExpiredCredential => Error::new(
+    let reason = failure.reason;
+    let error = if reason == Reason::ExpiredCredential {
+        Error::new(
             "ExpiredTokenException",
             400,
-            failure.reason,
+            reason,
             "Token expired: the web identity token that was passed is expired",
-        ),
-        Reason::ProviderUnavailable => Error::new(
+        )
+    } else if reason == Reason::ProviderUnavailable {
+        Error::new(
             "IDPCommunicationError",
             400,
-            failure.reason,
+            reason,
             "The identity provider's keys cannot be fetched; try again",
-        ),
-        Reason::WrongAudience => {
-            let mut error = invalid_token("Incorrect token audience");
-            error.reason = failure.reason;
-            error
-        }
-        reason => {
-            let mut error = invalid_token("it is not valid");
-            error.reason = reason;
-            error
+        )
+    } else {
+        let why = if reason == Reason::WrongAudience {
+            "Incorrect token audience"
+        } else {
+            "it is not valid"
+        };
+        Error {
+            reason,
+            ..invalid_token(why)
         }
     };
     error.with_detail(&*failure.detail)

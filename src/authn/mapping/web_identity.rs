@@ -20,6 +20,7 @@ use super::{claimed_groups, refused};
 const KEPT: [&str; 4] = ["aud", "oaud", "sub", "amr"];
 /// A session token has no room for longer ones.
 const MAX_CLAIM: usize = 256;
+const MAX_VALUES: usize = 8;
 const AWS_TAGS: &str = "https://aws.amazon.com/tags";
 
 /// What the session gets.
@@ -98,8 +99,9 @@ fn claimed(token: &VerifiedToken, claim: &str) -> Vec<Box<str>> {
         Some(Value::List(list)) => list.to_vec(),
         _ => Vec::new(),
     };
-    let fits = |value: &Box<str>| value.len() <= MAX_CLAIM;
-    values.into_iter().take(8).filter(fits).collect()
+    let mut values: Vec<_> = values.into_iter().take(MAX_VALUES).collect();
+    values.retain(|value| value.len() <= MAX_CLAIM);
+    values
 }
 
 /// AWS's claim names the keys of tags that a chain hands down.

@@ -6,7 +6,7 @@
 //! without `?` are found by `memmem`, long ones with `?` by a block comparison: no pattern has a bad worst case.
 //! Knows nothing of variables, ARNs or case.
 
-use memchr::{memchr, memmem, memrchr};
+use memchr::{memchr, memchr2, memmem, memrchr};
 use smallvec::SmallVec;
 
 /// `?`
@@ -30,6 +30,22 @@ impl Builder {
     /// Text that matches itself.
     pub(crate) fn literal(&mut self, text: &str) {
         self.bytes.extend_from_slice(text.as_bytes());
+    }
+
+    /// Text in which `*` and `?` are wildcards.
+    pub(crate) fn glob(&mut self, text: &str) {
+        let mut rest = text;
+        while let Some(at) = memchr2(b'*', b'?', rest.as_bytes()) {
+            let (literal, behind) = rest.split_at_checked(at).unwrap_or((rest, ""));
+            self.literal(literal);
+            if behind.starts_with('*') {
+                self.run();
+            } else {
+                self.any();
+            }
+            rest = behind.get(1..).unwrap_or_default();
+        }
+        self.literal(rest);
     }
 
     /// `?`

@@ -54,6 +54,29 @@ impl Template {
 
     /// Reads a text whose parts differ in what is special.
     pub(crate) fn joined(source: &str, parts: &[(&str, Syntax)]) -> Result<Self, String> {
+        let form = if (parts.iter()).any(|(part, syntax)| {
+            syntax.variables && memchr::memchr(b'$', part.as_bytes()).is_some()
+        }) {
+            Self::open(parts)?
+        } else {
+            let mut builder = Builder::default();
+            for (part, syntax) in parts {
+                if syntax.wildcards {
+                    builder.glob(part);
+                } else {
+                    builder.literal(part);
+                }
+            }
+            Form::Fixed(builder.finish())
+        };
+        Ok(Self {
+            source: source.into(),
+            form,
+        })
+    }
+
+    /// The form of parts that hold a `$`: of a variable, of an escape, or of nothing special.
+    fn open(parts: &[(&str, Syntax)]) -> Result<Form, String> {
         let mut tokens = Vec::new();
         for (part, syntax) in parts {
             tokenise(part, *syntax, &mut tokens)?;
@@ -61,7 +84,7 @@ impl Template {
         let open = tokens
             .iter()
             .any(|token| matches!(token, Token::Variable { .. }));
-        let form = if open {
+        Ok(if open {
             Form::Open(tokens.into())
         } else {
             let mut builder = Builder::default();
@@ -74,10 +97,6 @@ impl Template {
                 }
             }
             Form::Fixed(builder.finish())
-        };
-        Ok(Self {
-            source: source.into(),
-            form,
         })
     }
 

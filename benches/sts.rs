@@ -10,7 +10,6 @@
     clippy::print_stdout,
     clippy::arithmetic_side_effects,
     clippy::cast_precision_loss,
-    clippy::string_slice,
     reason = "a bench prints, and a fault in it may end it"
 )]
 
@@ -214,7 +213,7 @@ fn calls() {
     let keys = IssuerKeys::make().unwrap();
     world(folder.path(), &keys);
     let settings = config::load(&folder.path().join("sidegate.yaml"), []);
-    let settings = settings.unwrap_or_else(|faults| panic!("{faults}"));
+    let settings = settings.expect("a valid configuration");
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()

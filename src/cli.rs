@@ -6,6 +6,7 @@
 pub mod check;
 pub mod decode;
 pub mod demo;
+pub mod findings;
 pub mod keyring;
 pub mod output;
 pub mod routes;

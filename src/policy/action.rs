@@ -2,7 +2,7 @@
 //!
 //! Wildcards stand in the name; the service has none, except in a bare `*` and in `*:*`, which say the same.
 
-use super::pattern::{Builder, Pattern};
+use super::pattern::{Builder, Pattern, Piece};
 
 /// Action or NotAction.
 #[derive(Debug, Clone)]
@@ -64,6 +64,11 @@ impl ActionPattern {
     /// What every matching action begins with, in lower case.
     pub(crate) fn prefix(&self) -> &[u8] {
         self.pattern.prefix()
+    }
+
+    /// Its pieces, in lower case.
+    pub(crate) fn pieces(&self) -> Vec<Piece<'_>> {
+        self.pattern.pieces()
     }
 
     /// Whether it is every action.

@@ -6,7 +6,7 @@
 //! no single value, so its default stands in; an empty text is a value.
 
 use super::context::{Context, Value};
-use super::pattern::{Builder, Pattern};
+use super::pattern::{Builder, Pattern, Piece};
 
 /// What is special in a text.
 #[derive(Debug, Clone, Copy)]
@@ -115,6 +115,54 @@ impl Template {
             Token::Variable { key, .. } => Some(&**key),
             Token::Literal(_) | Token::Any | Token::Run => None,
         })
+    }
+
+    /// Its pieces.
+    pub(crate) fn pieces(&self) -> Vec<Piece<'_>> {
+        let tokens = match &self.form {
+            Form::Fixed(pattern) => return pattern.pieces(),
+            Form::Open(tokens) => tokens,
+        };
+        let mut pieces = Vec::with_capacity(self.source.len());
+        for token in tokens {
+            match token {
+                Token::Literal(text) => pieces.extend(text.chars().map(Piece::Char)),
+                Token::Variable { key, default } => {
+                    pieces.push(Piece::Variable(key, default.as_deref()));
+                }
+                Token::Run if pieces.last() == Some(&Piece::Run) => {}
+                Token::Run => pieces.push(Piece::Run),
+                Token::Any if pieces.last() == Some(&Piece::Run) => {
+                    // `*?` and `?*` mean the same; a pattern is the same however it is written.
+                    pieces.pop();
+                    pieces.extend([Piece::Any, Piece::Run]);
+                }
+                Token::Any => pieces.push(Piece::Any),
+            }
+        }
+        pieces
+    }
+
+    /// The same with `*` in place of each variable.
+    pub(crate) fn widened(&self) -> Self {
+        let form = match &self.form {
+            Form::Fixed(pattern) => Form::Fixed(pattern.clone()),
+            Form::Open(tokens) => {
+                let mut builder = Builder::default();
+                for token in tokens {
+                    match token {
+                        Token::Literal(text) => builder.literal(text),
+                        Token::Any => builder.any(),
+                        Token::Run | Token::Variable { .. } => builder.run(),
+                    }
+                }
+                Form::Fixed(builder.finish())
+            }
+        };
+        Self {
+            source: self.source.clone(),
+            form,
+        }
     }
 
     /// What every matching text begins with.

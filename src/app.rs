@@ -15,7 +15,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::watch;
 
 use crate::audit::sink::Sink;
-use crate::authn::Authenticator;
+use crate::authn::{Authenticator, credentials};
 use crate::bundle::{self, Options, Reloader, Watcher};
 use crate::clock::Clock;
 use crate::config::Settings;
@@ -57,6 +57,7 @@ pub struct Running {
     reloader: Reloader,
     certificates: Vec<(Box<str>, net::tls::Server)>,
     identity: identity::Renewal,
+    credentials: Option<Arc<credentials::Store>>,
     audit: Arc<Sink>,
     state: watch::Sender<health::Phase>,
     drain: net::drain::Times,
@@ -69,6 +70,7 @@ struct Core {
     audit: Arc<Sink>,
     metrics: Arc<Metrics>,
     authenticator: Arc<Authenticator>,
+    credentials: Option<Arc<credentials::Store>>,
     counted: Arc<ArcSwap<control::Counted>>,
     assertions: Arc<Assertions>,
     gate: Arc<Gate>,
@@ -94,7 +96,13 @@ impl Core {
         let audit = Sink::start(&settings.audit, clock.clone())
             .map_err(|error| StartError::cannot("the audit log cannot be opened", error))?;
         let metrics = Metrics::new().map_err(|error| StartError::cannot("metrics", error))?;
-        let authenticator = Authenticator::new(translate::authn(settings), clock.clone());
+        let credentials = settings.credentials.as_deref();
+        let credentials = credentials
+            .map(credentials::Store::open)
+            .transpose()
+            .map_err(|error| StartError::cannot("the credentials cannot be used", error))?;
+        let known = translate::authn(settings, credentials.clone());
+        let authenticator = Authenticator::new(known, clock.clone());
         authenticator.follow(store.load().directory.providers());
         let counted = reload::counted(&metrics, store.load_full(), clock.now());
         let key = identity::key(settings.identity.key_file.as_deref())?;
@@ -105,13 +113,15 @@ impl Core {
             Arc::clone(&assertions),
             clock.clone(),
             translate::refusal_detail(settings.refusal_detail),
-        );
+        )
+        .forwarding_credentials(settings.headers.forward_credential);
         Ok(Self {
             clock,
             watcher,
             audit: Arc::new(audit),
             metrics: Arc::new(metrics),
             authenticator,
+            credentials,
             counted: Arc::new(ArcSwap::from_pointee(counted)),
             assertions,
             gate: Arc::new(gate),
@@ -165,6 +175,7 @@ pub async fn start(settings: &Settings) -> Result<Running, StartError> {
         authenticator: Arc::clone(&core.authenticator),
         audit: Arc::clone(&core.audit),
         metrics: Arc::clone(&core.metrics),
+        credentials: core.credentials.clone(),
         assertions: Arc::clone(&core.assertions),
         listeners,
         capacity: workers.capacity().clone(),
@@ -176,6 +187,10 @@ pub async fn start(settings: &Settings) -> Result<Running, StartError> {
         file: settings.identity.key_file.clone(),
         assertions: Arc::clone(&core.assertions),
     };
+    let credentials = core.credentials.clone();
+    if let Some(store) = &credentials {
+        tokio::spawn(Arc::clone(store).follow());
+    }
     let reloader = reload::start(core)?;
     tokio::spawn(health::serve(health, told, phase));
     for (name, address) in &addresses {
@@ -187,6 +202,7 @@ pub async fn start(settings: &Settings) -> Result<Running, StartError> {
         reloader,
         certificates,
         identity,
+        credentials,
         audit,
         state,
         drain: net::drain::Times {
@@ -197,11 +213,14 @@ pub async fn start(settings: &Settings) -> Result<Running, StartError> {
 }
 
 impl Running {
-    /// What SIGHUP asks for: the bundle, the certificates, the identity key and the audit file anew.
+    /// What SIGHUP asks for: the bundle, the certificates, the credentials, the identity key and the audit file anew.
     pub fn reload(&self) {
         self.reloader.request();
         self.audit.reopen();
         self.identity.renew();
+        if let Some(store) = &self.credentials {
+            store.request();
+        }
         for (listener, tls) in &self.certificates {
             if let Err(error) = tls.reload() {
                 tracing::error!(listener = &**listener, %error, "the certificate in use stays");

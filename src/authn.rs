@@ -9,6 +9,7 @@ mod authenticator;
 pub mod cache;
 pub mod claims;
 pub mod credential;
+pub mod credentials;
 pub mod discovery;
 pub mod fetch;
 pub mod identity;
@@ -20,6 +21,7 @@ pub mod mapping;
 mod named;
 mod percent;
 pub mod session;
+mod signatures;
 pub mod sigv4;
 mod verified;
 
@@ -58,6 +60,10 @@ pub struct Settings {
     pub cache: cache::Size,
     /// How long fetching keys may take.
     pub timing: Timing,
+    /// Long-lived access keys and API keys; `None`: none is known.
+    pub credentials: Option<Arc<credentials::Store>>,
+    /// What opens session tokens; `None`: none is accepted.
+    pub sessions: Option<Arc<dyn Sessions>>,
 }
 
 /// What a request presents, and whose tokens its route accepts.

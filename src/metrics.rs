@@ -40,6 +40,8 @@ pub struct Metrics {
     snapshot_loaded: Gauge,
     reloads: IntCounterVec,
     reload_failed: IntGauge,
+    credentials_reloads: IntCounterVec,
+    credentials_reload_failed: IntGauge,
     jwks_age: GaugeVec,
     audit_records: IntCounterVec,
     connections: IntGaugeVec,
@@ -118,6 +120,11 @@ impl Metrics {
             "1 while the bundle on disk is not valid and an older snapshot is served.",
         ))?;
         registry.register(Box::new(reload_failed.clone()))?;
+        let credentials_reload_failed = IntGauge::with_opts(named(
+            "credentials_reload_failed",
+            "1 while the credentials on disk are not valid and older ones count.",
+        ))?;
+        registry.register(Box::new(credentials_reload_failed.clone()))?;
         Ok(Self {
             families: Families {
                 decisions: counters(
@@ -160,6 +167,12 @@ impl Metrics {
                 &["result"],
             )?,
             reload_failed,
+            credentials_reloads: counters(
+                "credentials_reloads_total",
+                "Reloads of access keys and API keys, by what came of them.",
+                &["result"],
+            )?,
+            credentials_reload_failed,
             jwks_age,
             audit_records: counters(
                 "audit_records_total",
@@ -223,6 +236,14 @@ impl Metrics {
         for (event, total) in [("hit", hits), ("miss", misses), ("eviction", evictions)] {
             advance(&self.cache_events, &[cache, event], total);
         }
+    }
+
+    /// Brings over how loading access keys and API keys went.
+    pub fn observe_credentials(&self, succeeded: u64, failed: u64, stale: bool) {
+        for (result, total) in [("success", succeeded), ("failure", failed)] {
+            advance(&self.credentials_reloads, &[result], total);
+        }
+        self.credentials_reload_failed.set(i64::from(stale));
     }
 
     /// Brings over what the audit log has counted.

@@ -197,6 +197,7 @@ fn ends_connection(reason: Reason) -> bool {
         | Reason::MalformedCredential
         | Reason::UnknownIssuer
         | Reason::BadSignature
+        | Reason::SignatureMismatch
         | Reason::InvalidClaims
         | Reason::WrongAudience
         | Reason::ExpiredCredential
@@ -240,6 +241,7 @@ pub fn message(reason: Reason) -> &'static str {
         Reason::MalformedCredential
         | Reason::UnknownIssuer
         | Reason::BadSignature
+        | Reason::SignatureMismatch
         | Reason::InvalidClaims
         | Reason::WrongAudience
         | Reason::RevokedCredential => "The credential is not valid.",

@@ -3,6 +3,7 @@
 //! - [`stories`]: every SecureCart story, as `sidegate demo --smoke` plays it
 //! - [`demo`]: the way that a reader takes: paste, mint a token, end it
 //! - [`reload`]: flipping bundles under load, ConfigMap swaps, broken bundles
+//! - [`kubernetes`]: service-account tokens, as a cluster makes them
 //! - [`printing`]: output that cannot be written
 //! - [`identity`]: the signed token that tells upstreams who asks
 //! - [`findings`]: what `check` finds in policies, and `who-can`
@@ -28,6 +29,7 @@
 mod demo;
 mod findings;
 mod identity;
+mod kubernetes;
 mod printing;
 mod readme;
 mod reload;

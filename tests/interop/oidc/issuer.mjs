@@ -1,0 +1,77 @@
+// An issuer: oidc-provider with its discovery, its JWKS and its access tokens (RFC 9068).
+
+import { createServer } from 'node:http';
+import Provider from 'oidc-provider';
+import { exportJWK, generateKeyPair } from 'jose';
+
+// A private key as a JWK.
+export async function key(alg, kid) {
+  const { privateKey } = await generateKeyPair(alg, { extractable: true });
+  return { ...(await exportJWK(privateKey)), alg, kid, use: 'sig' };
+}
+
+export class Issuer {
+  constructor(port) {
+    this.port = port;
+    this.url = `http://127.0.0.1:${port}`;
+    this.fetches = 0;
+  }
+
+  // Starts (again) with these keys; the first of an algorithm signs.
+  async start(keys) {
+    const client = {
+      client_id: 'worker',
+      client_secret: 'a-secret-of-the-client',
+      grant_types: ['client_credentials'],
+      redirect_uris: [],
+      response_types: [],
+      id_token_signed_response_alg: keys[0].alg,
+    };
+    const provider = new Provider(this.url, {
+      jwks: { keys },
+      clients: [client],
+      scopes: ['read', 'write'],
+      features: {
+        clientCredentials: { enabled: true },
+        devInteractions: { enabled: false },
+        resourceIndicators: {
+          enabled: true,
+          // urn:AUDIENCE:ALGORITHM
+          getResourceServerInfo: (_, resource) => {
+            const [, audience, alg] = resource.split(':');
+            return { scope: 'read write', audience, accessTokenTTL: 600, accessTokenFormat: 'jwt', jwt: { sign: { alg } } };
+          },
+        },
+      },
+      extraTokenClaims: () => ({ realm_access: { roles: ['worker'] }, team: 'interop' }),
+    });
+    provider.on('server_error', (_, error) => console.error(error));
+    const callback = provider.callback();
+    this.server = createServer((request, answer) => {
+      if (request.url === '/jwks') this.fetches += 1;
+      callback(request, answer);
+    });
+    await new Promise((resolve, reject) => this.server.once('error', reject).listen(this.port, '127.0.0.1', resolve));
+  }
+
+  async stop() {
+    this.server.closeAllConnections();
+    await new Promise((resolve) => this.server.close(resolve));
+  }
+
+  // An access token, as a client gets one.
+  async token(alg, audience = 'app') {
+    const answer = await fetch(`${this.url}/token`, {
+      method: 'POST',
+      headers: {
+        authorization: `Basic ${Buffer.from('worker:a-secret-of-the-client').toString('base64')}`,
+        'content-type': 'application/x-www-form-urlencoded',
+        connection: 'close',
+      },
+      body: new URLSearchParams({ grant_type: 'client_credentials', scope: 'read', resource: `urn:${audience}:${alg}` }),
+    });
+    const body = await answer.json();
+    if (!body.access_token) throw new Error(`no token for ${alg}: ${JSON.stringify(body)}`);
+    return body.access_token;
+  }
+}

@@ -218,11 +218,11 @@ impl Unproven {
         let expires_at = self.check_time(expected.now)?;
         self.check_coverage(raw)?;
         // Whoever presigns for S3 cannot know the body, and says nothing of it.
-        let said = match self.payload {
-            Payload::Undeclared if self.is_presigned() && expected.style == PathStyle::Verbatim => {
-                Payload::Unsigned
-            }
-            said => said,
+        let silent = self.is_presigned() && self.payload == Payload::Undeclared;
+        let said = if silent && expected.style == PathStyle::Verbatim {
+            Payload::Unsigned
+        } else {
+            self.payload
         };
         let nothing = sha256(b"");
         let mut must_be = body.copied();

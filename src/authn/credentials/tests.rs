@@ -3,6 +3,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use super::*;
+use crate::source::Fault;
 
 const SECRET: &str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
 const API_SECRET: &str = "0123456789abcdefghijklmnopqrstuvwxyz-_AB";
@@ -24,7 +25,7 @@ sts_secrets:
 
 fn read(text: &str) -> Result<Credentials, Vec<String>> {
     let files = [("credentials.yaml".to_owned(), text.to_owned())];
-    super::read::read(&files).map_err(|faults| faults.iter().map(|fault| fault.line()).collect())
+    super::read::read(&files).map_err(|faults| faults.iter().map(Fault::line).collect())
 }
 
 fn at(seconds: i64) -> Timestamp {

@@ -91,10 +91,10 @@ fn sign(key: &str, token: Option<&str>, presigned: bool) -> Signed {
             );
         }
     }
-    let lines: String = canonical
-        .iter()
-        .map(|(name, value)| format!("{name}:{value}\n"))
-        .collect();
+    let mut lines = String::new();
+    for (name, value) in &canonical {
+        lines.push_str(&format!("{name}:{value}\n"));
+    }
     let names: Vec<&str> = canonical.iter().map(|(name, _)| *name).collect();
     let names = names.join(";");
     let request = format!("GET\n/\n{text}\n{lines}\n{names}\n{}", hex(&sha256(b"")));

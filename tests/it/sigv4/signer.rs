@@ -1,5 +1,7 @@
 //! Signs as a client does (AWS Signature Version 4), sharing no code with what verifies.
 
+use std::fmt::Write;
+
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::hmac::{HMAC_SHA256, Key, sign};
 
@@ -7,7 +9,10 @@ pub(super) const KEY: &str = "AKIAIOSFODNN7EXAMPLE";
 pub(super) const SECRET: &str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
 
 pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        write!(text, "{byte:02x}").unwrap();
+        text
+    })
 }
 
 pub(super) fn sha256(bytes: &[u8]) -> String {
@@ -109,11 +114,10 @@ impl Request {
             })
             .collect();
         pairs.sort();
-        let lines: String = self
-            .headers
-            .iter()
-            .map(|(name, value)| format!("{name}:{value}\n"))
-            .collect();
+        let mut lines = String::new();
+        for (name, value) in &self.headers {
+            writeln!(lines, "{name}:{value}").unwrap();
+        }
         let names: Vec<&str> = self.headers.iter().map(|(name, _)| &**name).collect();
         let names = names.join(";");
         let canonical = format!(

@@ -1,6 +1,7 @@
 //! What a decision costs: a typical one, and how the cost grows from 10 to 10,000 policies in two layouts.
 //!
-//! `cargo bench --no-default-features --bench evaluate`. The comparison with other engines is in benches/compare.
+//! `cargo bench --no-default-features --bench evaluate`. Beside Cedar and regorus it is measured in benches/compare, a
+//! package of its own so that they are no dependencies of Sidegate; in instructions, in benches/instructions.rs.
 
 #![expect(clippy::unwrap_used, reason = "a bench fails by panicking")]
 

@@ -5,6 +5,7 @@
 
 pub mod check;
 pub mod demo;
+pub mod findings;
 pub mod output;
 pub mod routes;
 pub mod run;

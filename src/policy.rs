@@ -17,6 +17,7 @@ mod index;
 mod layers;
 pub mod lint;
 mod pattern;
+pub mod possible;
 pub mod principal;
 mod resource;
 mod statement;

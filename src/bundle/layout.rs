@@ -1,5 +1,7 @@
 //! Which file of a bundle says what: by its place in the folder alone.
 
+use smallvec::SmallVec;
+
 /// What a file is, by its path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place<'p> {
@@ -48,7 +50,7 @@ pub(super) enum InAccount {
 
 /// Tells what the file at `path` is.
 pub(super) fn place(path: &str) -> Place<'_> {
-    let parts: Vec<&str> = path.split('/').take(5).collect();
+    let parts: SmallVec<[&str; 5]> = path.split('/').take(5).collect();
     let found = match *parts {
         ["organization.yaml"] => Some(Place::Organization),
         ["scps", file] => stem(file, ".json").map(Place::Scp),

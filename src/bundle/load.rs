@@ -13,6 +13,7 @@ mod providers;
 mod references;
 mod resources;
 mod routes;
+mod sets;
 #[cfg(test)]
 mod tests;
 
@@ -130,6 +131,8 @@ impl Memos {
 /// reference to name it, and the load fails anyway.
 struct Work<'w> {
     files: &'w Files,
+    /// What each file is, by its path.
+    places: Vec<(&'w Arc<str>, Place<'w>)>,
     options: &'w Options,
     memos: &'w mut Memos,
     faults: Vec<Fault>,
@@ -149,6 +152,8 @@ struct Work<'w> {
     customers: HashMap<AccountId, BTreeMap<Box<str>, Option<Arc<ManagedPolicy>>>>,
     /// Every policy with the file that its text stands in.
     seen: Vec<(Arc<str>, Arc<Policy>)>,
+    /// The sets of policies made so far.
+    sets: sets::Sets,
     /// Whom policies name, to be checked when everybody is known.
     named: Vec<references::Naming>,
     /// Users and roles whose files have faults.
@@ -164,6 +169,9 @@ impl<'w> Work<'w> {
     fn new(files: &'w Files, options: &'w Options, memos: &'w mut Memos) -> Self {
         Self {
             files,
+            places: (files.iter())
+                .map(|(path, _)| (path, layout::place(path)))
+                .collect(),
             options,
             memos,
             faults: files.faults().to_vec(),
@@ -176,6 +184,7 @@ impl<'w> Work<'w> {
             predefined: BTreeMap::new(),
             customers: HashMap::new(),
             seen: Vec::new(),
+            sets: sets::Sets::default(),
             named: Vec::new(),
             broken: HashSet::new(),
             provider_broken: false,
@@ -227,11 +236,10 @@ impl<'w> Work<'w> {
 
     /// The files of one kind in all account folders, with their accounts and names.
     fn in_accounts(&self, wanted: InAccount) -> Vec<(Arc<str>, AccountId, &'w str)> {
-        let files: &'w Files = self.files;
-        files
+        self.places
             .iter()
-            .filter_map(|(path, _)| {
-                let Place::InAccount(folder, what, name) = layout::place(path) else {
+            .filter_map(|(path, place)| {
+                let Place::InAccount(folder, what, name) = *place else {
                     return None;
                 };
                 let account = self.folders.get(folder).filter(|_| what == wanted)?;
@@ -310,13 +318,10 @@ impl<'w> Work<'w> {
     /// Files that nothing reads: what somebody wrote there would silently not count.
     fn strangers(&mut self) {
         let strangers: Vec<Arc<str>> = self
-            .files
+            .places
             .iter()
-            .map(|(path, _)| path)
-            .filter(|path| {
-                layout::place(path) == Place::Other && !self.referenced.contains(&***path)
-            })
-            .cloned()
+            .filter(|(path, place)| *place == Place::Other && !self.referenced.contains(&***path))
+            .map(|(path, _)| Arc::clone(path))
             .collect();
         for path in strangers {
             self.error(

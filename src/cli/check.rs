@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum};
 use serde_json::json;
 
 use crate::bundle::{self, Files, Options};
+use crate::cli::findings;
 use crate::cli::output::{self, Failed, Outcome};
 use crate::config;
 use crate::source::{Fault, Severity};
@@ -25,6 +26,12 @@ pub struct Arguments {
     /// How to print the findings.
     #[arg(long, value_enum, default_value_t)]
     format: Format,
+    /// List every finding there is, by id, and check nothing.
+    #[arg(long)]
+    list: bool,
+    /// Tell what a finding says and how to mend it, and check nothing.
+    #[arg(long, value_name = "ID", conflicts_with = "list")]
+    explain: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -40,6 +47,14 @@ enum Format {
 
 /// Runs `check`: 0 when there is nothing to mend, 1 with findings that refuse the bundle, 2 when there is nothing to check.
 pub fn run(arguments: &Arguments) -> Outcome {
+    if arguments.list {
+        output::print(&findings::list())?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if let Some(id) = &arguments.explain {
+        output::print(&findings::explain(id)?)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let settings = match &arguments.config {
         None => None,
         Some(file) if !file.is_file() => {

@@ -15,6 +15,9 @@ use crate::gate::simulation::{Question, explain};
 use crate::policy::Verdict;
 use crate::policy::context::Map;
 
+/// As much as a pipe holds: each time that the input runs dry the answers are sent.
+const JSONL_BUFFER: usize = 64 * 1024;
+
 /// Arguments of `simulate`.
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -47,8 +50,9 @@ pub struct Arguments {
 /// Runs `simulate`: 0 when it is allowed, 1 when it is not.
 pub fn run(arguments: &Arguments) -> Outcome {
     if arguments.jsonl {
-        let ended =
-            simulate_jsonl::run(io::stdin().lock(), io::BufWriter::new(io::stdout().lock()));
+        let input = io::BufReader::with_capacity(JSONL_BUFFER, io::stdin().lock());
+        let output = io::BufWriter::with_capacity(JSONL_BUFFER, io::stdout().lock());
+        let ended = simulate_jsonl::run(input, output);
         return match ended {
             // Whoever read the answers has enough of them.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),

@@ -4,6 +4,7 @@
 //! what and where, and the next line is read. Knows nothing of files and terminals: takes any reader and writer.
 
 mod case;
+mod known;
 
 use std::io::{self, BufRead, Write};
 
@@ -12,6 +13,7 @@ use serde::Serialize;
 use crate::policy::{Decision, LayerKind, Request, evaluate};
 use crate::source::{Node, Report, Value, json};
 use case::Case;
+use known::{Found, Known};
 
 /// A longer line is an error; its rest is skipped unread.
 const LONGEST_LINE: usize = 16 << 20;
@@ -21,6 +23,7 @@ const LONGEST_LINE: usize = 16 << 20;
 /// # Errors
 /// If reading or writing fails.
 pub fn run(mut input: impl BufRead, mut output: impl Write) -> io::Result<()> {
+    let mut known = Known::new();
     let mut line = Vec::new();
     let mut too_long = false;
     loop {
@@ -28,7 +31,7 @@ pub fn run(mut input: impl BufRead, mut output: impl Write) -> io::Result<()> {
         if available.is_empty() {
             break;
         }
-        let end = available.iter().position(|byte| *byte == b'\n');
+        let end = memchr::memchr(b'\n', available);
         let piece = available.get(..end.unwrap_or(available.len()));
         let piece = piece.unwrap_or_default();
         if line.len().saturating_add(piece.len()) > LONGEST_LINE {
@@ -41,7 +44,7 @@ pub fn run(mut input: impl BufRead, mut output: impl Write) -> io::Result<()> {
         let drained = used == available.len();
         input.consume(used);
         if end.is_some() {
-            answer(&line, too_long, &mut output)?;
+            answer(&line, too_long, &mut known, &mut output)?;
             line.clear();
             too_long = false;
         }
@@ -50,18 +53,23 @@ pub fn run(mut input: impl BufRead, mut output: impl Write) -> io::Result<()> {
             output.flush()?;
         }
     }
-    answer(&line, too_long, &mut output)?;
+    answer(&line, too_long, &mut known, &mut output)?;
     output.flush()
 }
 
-fn answer(line: &[u8], too_long: bool, output: &mut impl Write) -> io::Result<()> {
+fn answer(
+    line: &[u8],
+    too_long: bool,
+    known: &mut Known,
+    output: &mut impl Write,
+) -> io::Result<()> {
     let reply = if too_long {
         failure(None, format!("a line is longer than {LONGEST_LINE} bytes"))
     } else if line.iter().all(u8::is_ascii_whitespace) {
         return Ok(());
     } else {
         match std::str::from_utf8(line) {
-            Ok(text) => judge(text),
+            Ok(text) => judge_knowing(text, known).unwrap_or_else(|| judge(text)),
             Err(_) => failure(None, "the line is no UTF-8".to_owned()),
         }
     };
@@ -109,10 +117,30 @@ pub fn judge(line: &str) -> String {
     if report.has_errors() {
         return failure(id, case::faults(&report));
     }
-    let case = match Case::read(&node) {
-        Ok(case) => case,
-        Err(error) => return failure(id, error),
-    };
+    match Case::read(&node, None) {
+        Ok(case) => decide(&case, id),
+        Err(error) => failure(id, error),
+    }
+}
+
+/// The same, without reading documents that came before. `None`: the case must be read whole, or has a fault.
+fn judge_knowing(line: &str, known: &mut Known) -> Option<String> {
+    // Documents are found again by their place, which counts on there being one line.
+    if memchr::memchr(b'\n', line.as_bytes()).is_some() {
+        return None;
+    }
+    let mut report = Report::on("");
+    let mut found = Found::default();
+    let mut skip = |rest: &str, start| known.look(line, rest, start, &mut found);
+    let node = json::read_skipping(line, &mut report, &mut skip)?;
+    if report.has_errors() {
+        return None;
+    }
+    let case = Case::read(&node, Some((known, &found))).ok()?;
+    Some(decide(&case, node.get("id")))
+}
+
+fn decide(case: &Case, id: Option<&Node>) -> String {
     case.with_request(|request, layers| {
         let decision = evaluate(request, layers);
         let answer = Answer {

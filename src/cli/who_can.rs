@@ -7,8 +7,10 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::json;
 
-use crate::analyze::{self, Answer, Who};
+use crate::analyze::{self, Answer, Asked, Who};
+use crate::bundle::Snapshot;
 use crate::cli::output::{self, Format, Outcome};
+use crate::policy::possible::Clause;
 
 /// Arguments of `who-can`.
 #[derive(Debug, Args)]
@@ -28,7 +30,12 @@ pub struct Arguments {
 /// Runs `who-can`: 0 when anyone may, be it under conditions; 1 when nobody may.
 pub fn run(arguments: &Arguments) -> Outcome {
     let snapshot = output::load(&arguments.bundle)?;
-    let found = analyze::who_can(&snapshot.directory, &arguments.action, &arguments.resource);
+    let asked = Asked {
+        action: &arguments.action,
+        resource: &arguments.resource,
+        region: region(&snapshot, &arguments.action),
+    };
+    let found = analyze::who_can(&snapshot.directory, &asked);
     output::print(&match arguments.format {
         Format::Table => table(&found),
         Format::Json => format!(
@@ -59,12 +66,13 @@ fn table(found: &[Who]) -> String {
         let _ = writeln!(out, "{title}");
         for who in of {
             let _ = writeln!(out, "  {}", who.words);
-            for lack in &who.conditions {
-                let _ = writeln!(
-                    out,
-                    "    {}: wants {}, and there is {}",
-                    lack.element, lack.expected, lack.actual
-                );
+            if who.is_outside {
+                out.push_str("    as far as the policies of its own account allow\n");
+            }
+            for (word, clauses) in [("if", &who.needs), ("unless", &who.unless)] {
+                for clause in clauses {
+                    let _ = writeln!(out, "    {word} {}", words(clause));
+                }
             }
         }
     }
@@ -72,4 +80,26 @@ fn table(found: &[Who]) -> String {
         out.push_str("nobody may\n");
     }
     out
+}
+
+fn words(clause: &Clause) -> String {
+    let sid = clause.sid.as_ref();
+    let sid = sid.map_or_else(String::new, |sid| format!(" ({sid})"));
+    format!(
+        "{} ({} {}, statement {}{sid})",
+        clause.conditions.join(" and "),
+        clause.layer.noun(),
+        clause.policy,
+        clause.statement,
+    )
+}
+
+/// The region of the service that the action is of, if there is one.
+fn region<'s>(snapshot: &'s Snapshot, action: &str) -> Option<&'s str> {
+    let (service, _) = action.split_once(':')?;
+    let services = snapshot.routes.services();
+    let found = services
+        .iter()
+        .find(|found| found.name().eq_ignore_ascii_case(service))?;
+    Some(found.region())
 }

@@ -2,7 +2,7 @@
 //!
 //! Wildcards stand in the name; the service has none, except in a bare `*` and in `*:*`, which say the same.
 
-use super::pattern::{Builder, Pattern};
+use super::pattern::{Builder, Pattern, Piece};
 
 /// Action or NotAction.
 #[derive(Debug, Clone)]
@@ -27,9 +27,10 @@ impl ActionPattern {
     /// # Errors
     /// What is wrong with it.
     pub(crate) fn read(source: &str) -> Result<Self, String> {
-        let folded = source.to_lowercase();
+        let folded = Folded::new(source);
+        let folded = folded.as_str();
         let mut builder = Builder::default();
-        if matches!(&*folded, "*" | "*:*") {
+        if matches!(folded, "*" | "*:*") {
             builder.run();
         } else {
             let Some((service, name)) = folded.split_once(':') else {
@@ -46,13 +47,7 @@ impl ActionPattern {
                     "the service of an action takes no wildcards; every action is `*`".to_owned(),
                 );
             }
-            for character in folded.chars() {
-                match character {
-                    '*' => builder.run(),
-                    '?' => builder.any(),
-                    other => builder.literal(other.encode_utf8(&mut [0; 4])),
-                }
-            }
+            builder.glob(folded);
         }
         Ok(Self {
             source: source.into(),
@@ -69,6 +64,11 @@ impl ActionPattern {
     /// What every matching action begins with, in lower case.
     pub(crate) fn prefix(&self) -> &[u8] {
         self.pattern.prefix()
+    }
+
+    /// Its pieces, in lower case.
+    pub(crate) fn pieces(&self) -> Vec<Piece<'_>> {
+        self.pattern.pieces()
     }
 
     /// Whether it is every action.

@@ -4,7 +4,7 @@
 //! their statements so that a decision looks only at those that could apply.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::document::{Document, Statement};
 use super::index::{self, Bucket, Place};
@@ -43,11 +43,17 @@ impl Policy {
 }
 
 /// Policies that apply together: any of them may allow, any may deny.
+///
+/// Cloning is cheap: clones share what was arranged.
 #[derive(Debug, Clone)]
-pub struct PolicySet {
-    policies: Arc<[Arc<Policy>]>,
-    index: Arc<Bucket>,
-    context_keys: Arc<[Box<str>]>,
+pub struct PolicySet(Arc<Arranged>);
+
+#[derive(Debug)]
+struct Arranged {
+    policies: Box<[Arc<Policy>]>,
+    index: Bucket,
+    /// Few sets are ever asked for theirs.
+    context_keys: OnceLock<Box<[Box<str>]>>,
 }
 
 impl Default for PolicySet {
@@ -67,54 +73,59 @@ pub(crate) struct Hit<'a> {
 impl PolicySet {
     /// Puts policies together. Their order is of no consequence.
     pub fn new(policies: Vec<Arc<Policy>>) -> Self {
-        let places = policies.iter().zip(0u32..).flat_map(|(policy, number)| {
-            policy
-                .statements()
-                .iter()
-                .zip(0u32..)
-                .map(move |(statement, index)| {
-                    let place = Place {
-                        policy: number,
-                        statement: index,
-                    };
-                    (place, statement)
-                })
-        });
-        let index = index::build(places);
-        let keys: BTreeSet<&str> = policies
-            .iter()
-            .flat_map(|policy| policy.statements())
-            .flat_map(statement_keys)
-            .collect();
-        let context_keys = keys.into_iter().map(Into::into).collect();
-        Self {
+        let index = index::build(places(&policies));
+        Self::arranged(policies, index)
+    }
+
+    /// The same for policies that are asked once: arranging them would cost more than reading them through.
+    pub fn for_once(policies: Vec<Arc<Policy>>) -> Self {
+        let places = places(&policies).map(|(place, _)| place).collect();
+        Self::arranged(policies, Bucket::Few(places))
+    }
+
+    fn arranged(policies: Vec<Arc<Policy>>, index: Bucket) -> Self {
+        Self(Arc::new(Arranged {
             policies: policies.into(),
-            index: Arc::new(index),
-            context_keys,
-        }
+            index,
+            context_keys: OnceLock::new(),
+        }))
     }
 
     /// The policies.
     pub fn policies(&self) -> &[Arc<Policy>] {
-        &self.policies
+        &self.0.policies
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.policies.is_empty()
+        self.0.policies.is_empty()
     }
 
     /// The context keys that conditions and variables read, in lower case, sorted, each once.
     pub fn context_keys(&self) -> &[Box<str>] {
-        &self.context_keys
+        self.0.context_keys.get_or_init(|| {
+            let keys: BTreeSet<&str> = self
+                .policies()
+                .iter()
+                .flat_map(|policy| policy.statements())
+                .flat_map(statement_keys)
+                .collect();
+            keys.into_iter().map(Into::into).collect()
+        })
+    }
+
+    /// Whether both are one set, not only equal.
+    #[cfg(test)]
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
     }
 
     pub(crate) fn index(&self) -> &Bucket {
-        &self.index
+        &self.0.index
     }
 
     pub(crate) fn hit(&self, place: Place) -> Option<Hit<'_>> {
-        let policy = self.policies.get(place.policy as usize)?;
+        let policy = self.0.policies.get(place.policy as usize)?;
         let number = place.statement as usize;
         let statement = policy.statements().get(number)?;
         Some(Hit {
@@ -123,6 +134,23 @@ impl PolicySet {
             statement,
         })
     }
+}
+
+/// Every statement with its place.
+fn places(policies: &[Arc<Policy>]) -> impl Iterator<Item = (Place, &Statement)> {
+    policies.iter().zip(0u32..).flat_map(|(policy, number)| {
+        policy
+            .statements()
+            .iter()
+            .zip(0u32..)
+            .map(move |(statement, index)| {
+                let place = Place {
+                    policy: number,
+                    statement: index,
+                };
+                (place, statement)
+            })
+    })
 }
 
 /// The context keys that a statement reads.

@@ -6,7 +6,7 @@
 
 mod trie;
 
-use std::collections::{BTreeMap, BTreeSet};
+use smallvec::SmallVec;
 
 use super::document::Statement;
 use super::principal::Principal;
@@ -46,13 +46,13 @@ pub(crate) enum Dimension {
 
 const DIMENSIONS: [Dimension; 3] = [Dimension::Principal, Dimension::Action, Dimension::Resource];
 
-type Keys = BTreeSet<Box<[u8]>>;
+/// The keys of a statement in one dimension: the beginnings of its own texts. Sorted, each once.
+type Keys<'s> = SmallVec<[&'s [u8]; 4]>;
 
 /// A statement and the keys that it stands under, by dimension.
-#[derive(Clone)]
-struct Item {
+struct Item<'s> {
     place: Place,
-    keys: [std::rc::Rc<Keys>; 3],
+    keys: [Keys<'s>; 3],
 }
 
 /// Arranges statements.
@@ -61,7 +61,7 @@ pub(crate) fn build<'s>(statements: impl Iterator<Item = (Place, &'s Statement)>
     if statements.len() <= FEW {
         return Bucket::Few(statements.iter().map(|(place, _)| *place).collect());
     }
-    let items = statements
+    let items: Vec<Item<'s>> = statements
         .into_iter()
         .map(|(place, statement)| {
             let mut keys = [
@@ -69,30 +69,29 @@ pub(crate) fn build<'s>(statements: impl Iterator<Item = (Place, &'s Statement)>
                 action_keys(statement),
                 resource_keys(statement),
             ];
-            while keys.iter().map(BTreeSet::len).product::<usize>() > MOST_PLACES {
+            while keys.iter().map(SmallVec::len).product::<usize>() > MOST_PLACES {
                 if let Some(largest) = keys.iter_mut().max_by_key(|keys| keys.len()) {
                     *largest = everything();
                 }
             }
-            Item {
-                place,
-                keys: keys.map(std::rc::Rc::new),
-            }
+            Item { place, keys }
         })
-        .collect::<Vec<_>>();
-    split(&items, &DIMENSIONS)
+        .collect();
+    let all: Vec<&Item<'s>> = items.iter().collect();
+    split(&all, &DIMENSIONS)
 }
 
-fn split(items: &[Item], left: &[Dimension]) -> Bucket {
+fn split(items: &[&Item<'_>], left: &[Dimension]) -> Bucket {
     let best = if items.len() <= FEW {
         None
     } else {
         left.iter()
-            .map(|dimension| (heaviest(items, *dimension), *dimension))
-            .min_by_key(|(weight, _)| *weight)
-            .filter(|(weight, _)| *weight < items.len())
+            .map(|dimension| (*dimension, by_key(items, *dimension)))
+            .map(|(dimension, pairs)| (heaviest(&pairs), dimension, pairs))
+            .min_by_key(|(weight, _, _)| *weight)
+            .filter(|(weight, _, _)| *weight < items.len())
     };
-    let Some((_, dimension)) = best else {
+    let Some((_, dimension, pairs)) = best else {
         return Bucket::Few(items.iter().map(|item| item.place).collect());
     };
     let left: Vec<Dimension> = left
@@ -100,64 +99,73 @@ fn split(items: &[Item], left: &[Dimension]) -> Bucket {
         .copied()
         .filter(|other| *other != dimension)
         .collect();
-    let parts = group(items, dimension)
-        .into_iter()
-        .map(|(key, items)| {
-            let items: Vec<Item> = items.into_iter().cloned().collect();
+    let parts = same_key(&pairs)
+        .map(|group| {
+            let key = group.first().map_or(&b""[..], |(key, _)| key);
+            let items: Vec<&Item<'_>> = group.iter().map(|(_, item)| *item).collect();
             (key, split(&items, &left))
         })
         .collect();
     Bucket::Split(dimension, Trie::build(parts))
 }
 
-fn group(items: &[Item], dimension: Dimension) -> BTreeMap<Box<[u8]>, Vec<&Item>> {
-    let mut groups: BTreeMap<Box<[u8]>, Vec<&Item>> = BTreeMap::new();
-    for item in items {
-        let [principal, action, resource] = &item.keys;
-        let keys = match dimension {
-            Dimension::Principal => principal,
-            Dimension::Action => action,
-            Dimension::Resource => resource,
-        };
-        for key in keys.iter() {
-            groups.entry(key.clone()).or_default().push(item);
-        }
-    }
-    groups
+type Pair<'i, 's> = (&'s [u8], &'i Item<'s>);
+
+/// Every key with its statement, sorted by key; those of one key stay in their order.
+fn by_key<'i, 's>(items: &[&'i Item<'s>], dimension: Dimension) -> Vec<Pair<'i, 's>> {
+    let mut pairs: Vec<Pair<'i, 's>> = items
+        .iter()
+        .flat_map(|item| {
+            let [principal, action, resource] = &item.keys;
+            let keys = match dimension {
+                Dimension::Principal => principal,
+                Dimension::Action => action,
+                Dimension::Resource => resource,
+            };
+            keys.iter().map(|key| (*key, *item))
+        })
+        .collect();
+    pairs.sort_by_key(|(key, _)| *key);
+    pairs
+}
+
+fn same_key<'p, 'i, 's>(pairs: &'p [Pair<'i, 's>]) -> impl Iterator<Item = &'p [Pair<'i, 's>]> {
+    pairs.chunk_by(|(one, _), (other, _)| one == other)
 }
 
 /// How many statements the worst request would find.
-fn heaviest(items: &[Item], dimension: Dimension) -> usize {
-    let groups = group(items, dimension);
-    let any = groups.get(&b""[..]).map_or(0, Vec::len);
-    let most = groups
-        .iter()
-        .filter(|(key, _)| !key.is_empty())
-        .map(|(_, items)| items.len())
-        .max()
-        .unwrap_or(0);
+fn heaviest(pairs: &[Pair<'_, '_>]) -> usize {
+    let (mut any, mut most) = (0usize, 0usize);
+    for group in same_key(pairs) {
+        if group.first().is_some_and(|(key, _)| key.is_empty()) {
+            any = group.len();
+        } else {
+            most = most.max(group.len());
+        }
+    }
     any.saturating_add(most)
 }
 
-fn everything() -> Keys {
-    Keys::from([Box::default()])
+fn everything<'s>() -> Keys<'s> {
+    Keys::from_elem(b"", 1)
 }
 
-/// Keeps the shortest of keys that begin alike: the longer ones would lead to the same statement twice.
-fn outermost(keys: Keys) -> Keys {
-    let mut kept = Keys::new();
-    let mut last: Option<Box<[u8]>> = None;
-    for key in keys {
-        if last.as_ref().is_some_and(|last| key.starts_with(last)) {
-            continue;
+/// Sorts keys and keeps the shortest of those that begin alike: the longer ones would lead to the same statement twice.
+fn outermost<'s>(keys: impl Iterator<Item = &'s [u8]>) -> Keys<'s> {
+    let mut keys: Keys<'s> = keys.collect();
+    keys.sort_unstable();
+    let mut last: Option<&[u8]> = None;
+    keys.retain(|key| {
+        let covered = last.is_some_and(|last| key.starts_with(last));
+        if !covered {
+            last = Some(key);
         }
-        last = Some(key.clone());
-        kept.insert(key);
-    }
-    if kept.is_empty() { everything() } else { kept }
+        !covered
+    });
+    if keys.is_empty() { everything() } else { keys }
 }
 
-fn bounded(keys: Keys) -> Keys {
+fn bounded(keys: Keys<'_>) -> Keys<'_> {
     if keys.len() > MOST_KEYS {
         everything()
     } else {
@@ -165,53 +173,50 @@ fn bounded(keys: Keys) -> Keys {
     }
 }
 
-fn principal_keys(statement: &Statement) -> Keys {
+fn principal_keys(statement: &Statement) -> Keys<'_> {
     let Some(element) = &statement.principal else {
         return everything();
     };
     if element.negated || element.names.contains(&Name::Everyone) {
         return everything();
     }
-    bounded(
-        element
-            .names
-            .iter()
-            .map(|name| name.text().as_bytes().into())
-            .collect(),
-    )
+    let mut keys: Keys<'_> = (element.names.iter())
+        .map(|name| name.text().as_bytes())
+        .collect();
+    keys.sort_unstable();
+    keys.dedup();
+    bounded(keys)
 }
 
-fn action_keys(statement: &Statement) -> Keys {
+fn action_keys(statement: &Statement) -> Keys<'_> {
     if statement.actions.negated {
         return everything();
     }
-    let prefixes = statement.actions.patterns.iter().map(|pattern| {
-        let prefix = pattern.prefix();
-        Box::from(prefix.get(..LONGEST).unwrap_or(prefix))
-    });
-    let keys = outermost(prefixes.collect());
+    let patterns = statement.actions.patterns.iter();
+    let keys = outermost(patterns.map(|pattern| cut(pattern.prefix())));
     if keys.len() <= MOST_KEYS {
         return keys;
     }
     let services = keys.iter().map(|key| {
         let end = key.iter().position(|byte| *byte == b':');
-        Box::from(key.get(..=end.unwrap_or(0)).unwrap_or_default())
+        key.get(..=end.unwrap_or(0)).unwrap_or_default()
     });
-    bounded(outermost(services.collect()))
+    bounded(outermost(services))
 }
 
-fn resource_keys(statement: &Statement) -> Keys {
+fn resource_keys(statement: &Statement) -> Keys<'_> {
     let Some(resources) = &statement.resources else {
         return everything();
     };
     if resources.negated {
         return everything();
     }
-    let prefixes = resources.patterns.iter().map(|pattern| {
-        let prefix = pattern.prefix();
-        Box::from(prefix.get(..LONGEST).unwrap_or(prefix))
-    });
-    bounded(outermost(prefixes.collect()))
+    let patterns = resources.patterns.iter();
+    bounded(outermost(patterns.map(|pattern| cut(pattern.prefix()))))
+}
+
+fn cut(prefix: &[u8]) -> &[u8] {
+    prefix.get(..LONGEST).unwrap_or(prefix)
 }
 
 impl Bucket {

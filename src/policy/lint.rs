@@ -4,20 +4,16 @@
 //! are found when a document is read; here its elements are looked at together. Reads one document at a time and asks
 //! its caller what only the bundle knows: which accounts are ours, and which actions any route offers.
 //!
-//! | id | severity |
-//! | --- | --- |
-//! | `allow-not-action`, `allow-not-resource`, `pass-role-wildcard`, `public-principal`, `open-federation`, `missing-external-id` | security warning |
-//! | `variable-needs-version`, `condition-never`, `unreachable-statement`, `redundant-statement`, `action-not-offered` | warning |
-//! | `redundant-action`, `redundant-resource`, `missing-version` | suggestion |
+//! Every id is told in `src/cli/findings.txt`, which `sidegate check --list` prints; a test compares the two.
 
+mod conditions;
 mod cover;
 mod security;
+mod subset;
 
-use super::condition::Condition;
-use super::condition::operator::Test;
-use super::condition::values::Values;
 use super::document::{Document, Effect, Statement, Version};
 use crate::source::{Report, Severity};
+use subset::Effort;
 
 /// What a bundle knows and a document does not.
 #[derive(Clone, Copy)]
@@ -39,15 +35,16 @@ impl std::fmt::Debug for Surroundings<'_> {
 /// Reports the findings about one document.
 pub fn lint(document: &Document, surroundings: &Surroundings<'_>, report: &mut Report) {
     version(document, report);
+    let effort = Effort::default();
     for statement in &*document.statements {
         security::statement(document.kind, statement, surroundings, report);
-        conditions(statement, report);
-        cover::lists(statement, report);
+        conditions::statement(statement, report);
+        cover::lists(statement, &effort, report);
         if let Some(offered) = surroundings.offered {
             not_offered(statement, offered, report);
         }
     }
-    cover::statements(&document.statements, report);
+    cover::statements(&document.statements, &effort, report);
 }
 
 fn version(document: &Document, report: &mut Report) {
@@ -98,40 +95,6 @@ fn version(document: &Document, report: &mut Report) {
             "the policy is of the language of 2008",
             "add \"Version\": \"2012-10-17\", the current one",
         );
-    }
-}
-
-/// Conditions on one key that exclude each other.
-fn conditions(statement: &Statement, report: &mut Report) {
-    let absent = |condition: &&Condition| {
-        matches!(
-            condition.values,
-            Values::Null {
-                absent: true,
-                present: false
-            }
-        )
-    };
-    for null in statement.conditions.iter().filter(absent) {
-        let against = statement.conditions.iter().find(|other| {
-            other.key == null.key
-                && other.operator.test != Test::Null
-                && !other.operator.negated
-                && !other.operator.if_exists
-                && other.operator.quantifier.is_none()
-        });
-        if let Some(against) = against {
-            report.add(
-                Severity::Warning,
-                "condition-never",
-                against.span,
-                format!(
-                    "`{}` must be absent by Null and present by {}: the statement never applies",
-                    against.name, against.operator.name
-                ),
-                "drop one of them, or use …IfExists",
-            );
-        }
     }
 }
 

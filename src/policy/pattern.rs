@@ -6,7 +6,7 @@
 //! without `?` are found by `memmem`, long ones with `?` by a block comparison: no pattern has a bad worst case.
 //! Knows nothing of variables, ARNs or case.
 
-use memchr::{memchr, memmem, memrchr};
+use memchr::{memchr, memchr2, memmem, memrchr};
 use smallvec::SmallVec;
 
 /// `?`
@@ -30,6 +30,22 @@ impl Builder {
     /// Text that matches itself.
     pub(crate) fn literal(&mut self, text: &str) {
         self.bytes.extend_from_slice(text.as_bytes());
+    }
+
+    /// Text in which `*` and `?` are wildcards.
+    pub(crate) fn glob(&mut self, text: &str) {
+        let mut rest = text;
+        while let Some(at) = memchr2(b'*', b'?', rest.as_bytes()) {
+            let (literal, behind) = rest.split_at_checked(at).unwrap_or((rest, ""));
+            self.literal(literal);
+            if behind.starts_with('*') {
+                self.run();
+            } else {
+                self.any();
+            }
+            rest = behind.get(1..).unwrap_or_default();
+        }
+        self.literal(rest);
     }
 
     /// `?`
@@ -82,6 +98,19 @@ impl Builder {
     }
 }
 
+/// A piece of a pattern, for whoever compares patterns with each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Piece<'p> {
+    /// A character that matches itself.
+    Char(char),
+    /// `?`
+    Any,
+    /// `*`; no two follow each other, and no `?` follows one.
+    Run,
+    /// The value of a variable: its key and default.
+    Variable(&'p str, Option<&'p str>),
+}
+
 /// A finished pattern.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Pattern {
@@ -128,6 +157,22 @@ impl Pattern {
     /// Whether it matches every text.
     pub(crate) fn is_everything(&self) -> bool {
         self.shape == Shape::Everything
+    }
+
+    /// Its pieces.
+    pub(crate) fn pieces(&self) -> Vec<Piece<'_>> {
+        let mut pieces = Vec::with_capacity(self.bytes.len());
+        for part in self.bytes.split_inclusive(|byte| *byte >= RUN) {
+            let (text, mark) = match part.split_last() {
+                Some((&ANY, text)) => (text, Some(Piece::Any)),
+                Some((&RUN, text)) => (text, Some(Piece::Run)),
+                _ => (part, None),
+            };
+            let text = std::str::from_utf8(text).unwrap_or_default();
+            pieces.extend(text.chars().map(Piece::Char));
+            pieces.extend(mark);
+        }
+        pieces
     }
 }
 

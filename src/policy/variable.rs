@@ -6,7 +6,7 @@
 //! no single value, so its default stands in; an empty text is a value.
 
 use super::context::{Context, Value};
-use super::pattern::{Builder, Pattern};
+use super::pattern::{Builder, Pattern, Piece};
 
 /// What is special in a text.
 #[derive(Debug, Clone, Copy)]
@@ -54,6 +54,29 @@ impl Template {
 
     /// Reads a text whose parts differ in what is special.
     pub(crate) fn joined(source: &str, parts: &[(&str, Syntax)]) -> Result<Self, String> {
+        let form = if (parts.iter()).any(|(part, syntax)| {
+            syntax.variables && memchr::memchr(b'$', part.as_bytes()).is_some()
+        }) {
+            Self::open(parts)?
+        } else {
+            let mut builder = Builder::default();
+            for (part, syntax) in parts {
+                if syntax.wildcards {
+                    builder.glob(part);
+                } else {
+                    builder.literal(part);
+                }
+            }
+            Form::Fixed(builder.finish())
+        };
+        Ok(Self {
+            source: source.into(),
+            form,
+        })
+    }
+
+    /// The form of parts that hold a `$`: of a variable, of an escape, or of nothing special.
+    fn open(parts: &[(&str, Syntax)]) -> Result<Form, String> {
         let mut tokens = Vec::new();
         for (part, syntax) in parts {
             tokenise(part, *syntax, &mut tokens)?;
@@ -61,7 +84,7 @@ impl Template {
         let open = tokens
             .iter()
             .any(|token| matches!(token, Token::Variable { .. }));
-        let form = if open {
+        Ok(if open {
             Form::Open(tokens.into())
         } else {
             let mut builder = Builder::default();
@@ -74,10 +97,6 @@ impl Template {
                 }
             }
             Form::Fixed(builder.finish())
-        };
-        Ok(Self {
-            source: source.into(),
-            form,
         })
     }
 
@@ -96,6 +115,54 @@ impl Template {
             Token::Variable { key, .. } => Some(&**key),
             Token::Literal(_) | Token::Any | Token::Run => None,
         })
+    }
+
+    /// Its pieces.
+    pub(crate) fn pieces(&self) -> Vec<Piece<'_>> {
+        let tokens = match &self.form {
+            Form::Fixed(pattern) => return pattern.pieces(),
+            Form::Open(tokens) => tokens,
+        };
+        let mut pieces = Vec::with_capacity(self.source.len());
+        for token in tokens {
+            match token {
+                Token::Literal(text) => pieces.extend(text.chars().map(Piece::Char)),
+                Token::Variable { key, default } => {
+                    pieces.push(Piece::Variable(key, default.as_deref()));
+                }
+                Token::Run if pieces.last() == Some(&Piece::Run) => {}
+                Token::Run => pieces.push(Piece::Run),
+                Token::Any if pieces.last() == Some(&Piece::Run) => {
+                    // `*?` and `?*` mean the same; a pattern is the same however it is written.
+                    pieces.pop();
+                    pieces.extend([Piece::Any, Piece::Run]);
+                }
+                Token::Any => pieces.push(Piece::Any),
+            }
+        }
+        pieces
+    }
+
+    /// The same with `*` in place of each variable.
+    pub(crate) fn widened(&self) -> Self {
+        let form = match &self.form {
+            Form::Fixed(pattern) => Form::Fixed(pattern.clone()),
+            Form::Open(tokens) => {
+                let mut builder = Builder::default();
+                for token in tokens {
+                    match token {
+                        Token::Literal(text) => builder.literal(text),
+                        Token::Any => builder.any(),
+                        Token::Run | Token::Variable { .. } => builder.run(),
+                    }
+                }
+                Form::Fixed(builder.finish())
+            }
+        };
+        Self {
+            source: self.source.clone(),
+            form,
+        }
     }
 
     /// What every matching text begins with.

@@ -12,13 +12,24 @@ const MAX_DEPTH: u32 = 64;
 /// Reads one JSON text. Duplicate keys are reported, all of them; any other fault ends the reading.
 /// `None` when the text is no JSON (the report then says why).
 pub fn read(text: &str, report: &mut Report) -> Option<Node> {
+    read_skipping(text, report, &mut |_, _| None)
+}
+
+/// Told what is left of the text where an object begins, and its place: how many bytes the object takes, if it is one
+/// that was read before and is not needed again. It becomes an empty one.
+pub type Skip<'s> = dyn FnMut(&str, Position) -> Option<usize> + 's;
+
+/// The same, passing over objects that are known already.
+pub fn read_skipping(text: &str, report: &mut Report, skip: &mut Skip<'_>) -> Option<Node> {
     let mut reader = Reader {
         text,
         at: 0,
         line: 1,
         counted: 0,
         column: 1,
+        is_ascii: text.is_ascii(),
         report,
+        skip,
     };
     reader.skip_white_space();
     let node = reader.value(0)?;
@@ -30,7 +41,7 @@ pub fn read(text: &str, report: &mut Report) -> Option<Node> {
     Some(node)
 }
 
-struct Reader<'t, 'r> {
+struct Reader<'t, 'r, 's> {
     text: &'t str,
     /// Byte offset of the next character.
     at: usize,
@@ -39,11 +50,21 @@ struct Reader<'t, 'r> {
     /// start of its line would be quadratic in a document on one line.
     counted: usize,
     column: u32,
+    /// Then every byte is a character, and there is nothing to count.
+    is_ascii: bool,
     report: &'r mut Report,
+    skip: &'r mut Skip<'s>,
 }
 
-impl Reader<'_, '_> {
+impl Reader<'_, '_, '_> {
     fn position(&mut self) -> Position {
+        if self.is_ascii {
+            let before = self.at.saturating_sub(self.counted);
+            return Position {
+                line: self.line,
+                column: (self.column).saturating_add(u32::try_from(before).unwrap_or(u32::MAX)),
+            };
+        }
         let characters = self.text.get(self.counted..self.at).map_or(0, |passed| {
             if passed.is_ascii() {
                 passed.len()
@@ -98,7 +119,13 @@ impl Reader<'_, '_> {
         }
         let start = self.position();
         let value = match self.peek() {
-            Some(b'{') => self.map(depth)?,
+            Some(b'{') => match self.skipped(start) {
+                Some(length) => {
+                    self.advance(length);
+                    Value::Map(Vec::new())
+                }
+                None => self.map(depth)?,
+            },
             Some(b'[') => self.list(depth)?,
             Some(b'"') => Value::String(self.string()?),
             Some(b't') => self.word("true", Value::Bool(true))?,
@@ -121,6 +148,11 @@ impl Reader<'_, '_> {
             },
             value,
         })
+    }
+
+    fn skipped(&mut self, start: Position) -> Option<usize> {
+        let rest = self.text.get(self.at..)?;
+        (self.skip)(rest, start)
     }
 
     fn word(&mut self, word: &str, value: Value) -> Option<Value> {
@@ -244,13 +276,10 @@ impl Reader<'_, '_> {
         let mut out = String::new();
         loop {
             let rest = self.text.get(self.at..).unwrap_or_default();
-            let end = memchr::memchr2(b'"', b'\\', rest.as_bytes()).unwrap_or(rest.len());
-            let run = rest.as_bytes().get(..end).unwrap_or_default();
-            let plain = if run.iter().min().is_some_and(|least| *least < 0x20) {
-                run.iter().position(|byte| *byte < 0x20).unwrap_or(end)
-            } else {
-                end
-            };
+            let plain = rest
+                .bytes()
+                .position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20))
+                .unwrap_or(rest.len());
             let text = rest.get(..plain).unwrap_or_default();
             self.advance(plain);
             if out.is_empty() && self.peek() == Some(b'"') {

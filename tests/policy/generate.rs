@@ -2,13 +2,34 @@
 
 use serde_json::{Map, Value, json};
 
-/// A small random number generator (SplitMix64).
-pub(crate) struct Dice(pub(crate) u64);
+/// A small random number generator (SplitMix64), or one whose first rolls are given, as a fuzzer wants it.
+pub(crate) struct Dice {
+    state: u64,
+    given: std::vec::IntoIter<u8>,
+}
 
 impl Dice {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self {
+            state: seed,
+            ..Self::of(&[])
+        }
+    }
+
+    /// Each byte is a roll.
+    pub(crate) fn of(bytes: &[u8]) -> Self {
+        Self {
+            state: 0,
+            given: Vec::from(bytes).into_iter(),
+        }
+    }
+
     pub(crate) fn roll(&mut self, sides: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
+        if let Some(byte) = self.given.next() {
+            return usize::from(byte) % sides;
+        }
+        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.state;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         usize::try_from((z ^ (z >> 31)) % sides as u64).unwrap()
@@ -40,10 +61,15 @@ pub(crate) enum Kind {
     Rcp,
 }
 
-/// A whole case.
+/// A whole case from a seed.
 pub(crate) fn case(seed: u64) -> Value {
-    let mut dice = Dice(seed);
-    let dice = &mut dice;
+    let mut case = thrown(&mut Dice::new(seed));
+    case["id"] = json!(seed.to_string());
+    case
+}
+
+/// A whole case.
+pub(crate) fn thrown(dice: &mut Dice) -> Value {
     let kind = dice.pick(&[
         Value::Null,
         json!("resource"),
@@ -84,7 +110,7 @@ pub(crate) fn case(seed: u64) -> Value {
         })
         .collect();
     json!({
-        "id": seed.to_string(),
+        "id": Value::Null,
         "request": {
             "principal": principal(dice),
             "action": dice.pick(&["s3:GetObject", "S3:getobject", "s3:PutObject"]),

@@ -140,7 +140,7 @@ proptest! {
 
     #[test]
     fn order_changes_nothing((case, seed) in valid_case()) {
-        let other = shuffled(&case, &mut Dice(seed));
+        let other = shuffled(&case, &mut Dice::new(seed));
         prop_assert_eq!(engine::verdict(&case), engine::verdict(&other));
     }
 
@@ -152,7 +152,7 @@ proptest! {
     #[test]
     fn many_other_statements_change_nothing((case, seed) in valid_case(), count in 10usize..60) {
         // Enough of them that the sets are indexed; none is about the action asked for.
-        let mut dice = Dice(seed);
+        let mut dice = Dice::new(seed);
         let mut other = case.clone();
         let noise: Vec<Value> = (0..count).map(|n| {
             let mut document = generate::document(&mut dice, Kind::Plain);
@@ -171,7 +171,7 @@ proptest! {
 
     #[test]
     fn adding_a_deny_never_grants((case, seed) in valid_case()) {
-        let mut dice = Dice(seed);
+        let mut dice = Dice::new(seed);
         let (place, kind) = dice.pick(&[
             ("identity", Kind::Plain), ("scps", Kind::Plain), ("rcps", Kind::Rcp), ("resource", Kind::Resource),
         ]);
@@ -204,7 +204,7 @@ proptest! {
     #[test]
     fn adding_a_level_of_scps_never_grants((case, seed) in valid_case()) {
         let mut other = case.clone();
-        let document = generate::document(&mut Dice(seed), Kind::Plain);
+        let document = generate::document(&mut Dice::new(seed), Kind::Plain);
         other["policies"]["scps"].as_array_mut().unwrap().push(json!([document]));
         prop_assert!(allowed(&case) || !allowed(&other));
     }

@@ -102,8 +102,8 @@ impl Work<'_> {
                 account,
                 tags: Tags::new(),
                 trust: PolicySet::new(vec![trust]),
-                policies: PolicySet::new(policies),
-                boundary: boundary.map(|policy| PolicySet::new(vec![policy])),
+                policies: self.sets.of(policies),
+                boundary: boundary.map(|policy| self.sets.of(vec![policy])),
                 max_session_duration: raw.session_duration,
                 bearer: true,
                 permission_set: Some(PermissionSetOf {

@@ -11,7 +11,7 @@ use crate::bundle::read::Read;
 use crate::bundle::read::document::Use;
 use crate::bundle::read::principal::{self, Raw, Who};
 use crate::directory::{Group, Role, User};
-use crate::policy::{Kind, PolicySet};
+use crate::policy::Kind;
 
 /// Groups by account and name; `None`: its file has faults.
 pub(super) type Groups = HashMap<(AccountId, Box<str>), Option<Arc<Group>>>;
@@ -69,7 +69,7 @@ impl Work<'_> {
             name: name.into(),
             path: raw.path.clone(),
             account,
-            policies: PolicySet::new(policies),
+            policies: self.sets.of(policies),
             created: raw.created.clone(),
         };
         Some((read, Arc::new(group)))
@@ -121,9 +121,9 @@ impl Work<'_> {
             path: raw.path.clone(),
             account,
             tags: raw.tags.clone(),
-            policies: PolicySet::new(policies),
+            policies: self.sets.of(policies),
             groups: member_of,
-            boundary: boundary.map(|policy| PolicySet::new(vec![policy])),
+            boundary: boundary.map(|policy| self.sets.of(vec![policy])),
             mfa_devices: raw.mfa_devices.clone(),
             bearer: raw.bearer,
             created: raw.created.clone(),
@@ -215,9 +215,9 @@ impl Work<'_> {
             path: raw.path.clone(),
             account,
             tags: raw.tags.clone(),
-            trust: PolicySet::new(vec![trust]),
-            policies: PolicySet::new(policies),
-            boundary: boundary.map(|policy| PolicySet::new(vec![policy])),
+            trust: self.sets.of(vec![trust]),
+            policies: self.sets.of(policies),
+            boundary: boundary.map(|policy| self.sets.of(vec![policy])),
             max_session_duration: raw.max_session_duration,
             bearer: raw.bearer,
             permission_set: None,

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use super::known::{Found, Known, Lookup};
 use crate::policy::context::Map;
 use crate::policy::{Document, Kind, Layers, Policy, PolicySet, Principal, Request, ResourceKind};
 use crate::source::{Node, Report, Severity, Value};
@@ -26,6 +27,9 @@ pub(super) struct Case {
 }
 
 type Read<T> = Result<T, String>;
+
+/// What came before this case, and where it has the same.
+type Before<'b> = Option<(&'b mut Known, &'b Found<'b>)>;
 
 /// The errors of a report, on one line.
 pub(super) fn faults(report: &Report) -> String {
@@ -81,8 +85,8 @@ fn required_text<'n>(node: &'n Node, path: &str, key: &str) -> Read<&'n str> {
 }
 
 impl Case {
-    /// Reads a case.
-    pub(super) fn read(node: &Node) -> Read<Self> {
+    /// Reads a case; with what came before, its documents need not be in the tree.
+    pub(super) fn read(node: &Node, mut known: Before<'_>) -> Read<Self> {
         if node.as_map().is_none() {
             return Err(format!("a case is an object, and this is {}", node.kind()));
         }
@@ -113,12 +117,12 @@ impl Case {
             resource: required_text(request, "request", "resource")?.into(),
             resource_account: text(request, "request", "resourceAccount")?.map(Into::into),
             context: context(member(request, "context"))?,
-            identity: set(policies, "identity", Kind::Identity)?.unwrap_or_default(),
-            boundary: set(policies, "boundary", Kind::Boundary)?,
-            session: set(policies, "session", Kind::Session)?,
-            scps: levels(policies, "scps", Kind::Scp)?,
-            rcps: levels(policies, "rcps", Kind::Rcp)?,
-            resource_policies: set(policies, "resource", resource_document)?,
+            identity: set(policies, "identity", Kind::Identity, &mut known)?.unwrap_or_default(),
+            boundary: set(policies, "boundary", Kind::Boundary, &mut known)?,
+            session: set(policies, "session", Kind::Session, &mut known)?,
+            scps: levels(policies, "scps", Kind::Scp, &mut known)?,
+            rcps: levels(policies, "rcps", Kind::Rcp, &mut known)?,
+            resource_policies: set(policies, "resource", resource_document, &mut known)?,
             resource_kind,
         })
     }
@@ -248,37 +252,53 @@ fn context(node: Option<&Node>) -> Read<Map> {
 }
 
 /// A document or a list of them, each bare or as `{"name": …, "document": …}`.
-fn set(policies: &Node, key: &str, kind: Kind) -> Read<Option<PolicySet>> {
+fn set(policies: &Node, key: &str, kind: Kind, known: &mut Before<'_>) -> Read<Option<PolicySet>> {
     member(policies, key)
-        .map(|node| documents(node, key, kind).map(PolicySet::new))
+        .map(|node| documents(node, key, kind, known).map(PolicySet::for_once))
         .transpose()
 }
 
-fn documents(node: &Node, path: &str, kind: Kind) -> Read<Vec<Arc<Policy>>> {
+fn documents(
+    node: &Node,
+    path: &str,
+    kind: Kind,
+    known: &mut Before<'_>,
+) -> Read<Vec<Arc<Policy>>> {
     match node.as_list() {
         Some(items) => items
             .iter()
             .enumerate()
-            .map(|(number, item)| document(item, &format!("{path}[{number}]"), kind))
+            .map(|(number, item)| document(item, &format!("{path}[{number}]"), kind, known))
             .collect(),
-        None => Ok(vec![document(node, path, kind)?]),
+        None => Ok(vec![document(node, path, kind, known)?]),
     }
 }
 
-fn document(node: &Node, path: &str, kind: Kind) -> Read<Arc<Policy>> {
+fn document(node: &Node, path: &str, kind: Kind, known: &mut Before<'_>) -> Read<Arc<Policy>> {
     let (node, name) = match member(node, "document") {
         Some(inner) => (inner, text(node, path, "name")?.unwrap_or(path)),
         None => (node, path),
     };
-    let mut report = Report::on(&format!("policies.{path}"));
-    match Document::read(node, kind, &mut report) {
-        Some(document) => Ok(Arc::new(Policy::compile(&document, name))),
-        None => Err(faults(&report)),
+    let start = node.span.start;
+    if let Some((known, found)) = known {
+        match known.get(found, start, kind) {
+            Lookup::Known(document) => return Ok(Arc::new(Policy::compile(&document, name))),
+            Lookup::Other => return Err(String::new()),
+            Lookup::Unknown => {}
+        }
     }
+    let mut report = Report::on(&format!("policies.{path}"));
+    let Some(document) = Document::read(node, kind, &mut report) else {
+        return Err(faults(&report));
+    };
+    if let Some((known, found)) = known {
+        known.add(found, start, &document);
+    }
+    Ok(Arc::new(Policy::compile(&document, name)))
 }
 
 /// One list of documents a level.
-fn levels(policies: &Node, key: &str, kind: Kind) -> Read<Vec<PolicySet>> {
+fn levels(policies: &Node, key: &str, kind: Kind, known: &mut Before<'_>) -> Read<Vec<PolicySet>> {
     let Some(node) = member(policies, key) else {
         return Ok(Vec::new());
     };
@@ -292,7 +312,7 @@ fn levels(policies: &Node, key: &str, kind: Kind) -> Read<Vec<PolicySet>> {
         .iter()
         .enumerate()
         .map(|(number, level)| {
-            documents(level, &format!("{key}[{number}]"), kind).map(PolicySet::new)
+            documents(level, &format!("{key}[{number}]"), kind, known).map(PolicySet::for_once)
         })
         .collect()
 }

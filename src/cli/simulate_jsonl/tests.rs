@@ -141,3 +141,40 @@ fn every_type_of_principal() {
         assert_eq!(answer["decision"], decision, "{line} {answer}");
     }
 }
+
+#[test]
+fn documents_that_came_before_change_no_answer() {
+    let documents = [
+        r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"s3:Get*","Resource":"*"}}"#,
+        r#"{"Statement":[{"Effect":"Allow","Action":"*","Resource":["arn:aws:s3:::é}\"","*"]}]}"#,
+        r#"{"Statement":{"Sid":"No","Effect":"Deny","Action":"*","Resource":"*"}}"#,
+        r#"{"Statement":{"Effect":"Allow","Action":"*","Resource":"*","Resource":"*"}}"#,
+        r#"{"Statement":{"Effect":"Allow","Action":"*","Resource":"*"}"#,
+        r#"{"Version":"2012-10-17"}"#,
+        r#"{"Statement":{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*"}}"#,
+    ];
+    let mut lines = Vec::new();
+    // Each several times, and each in places where it is of another kind.
+    for round in 0..4 {
+        for (number, document) in documents.iter().enumerate() {
+            let case = CASE.replace("ID", &format!("{round}{number}").replace('0', "7"));
+            let case = case.replace("DOC", document);
+            lines.push(case.clone());
+            lines.push(case.replace(
+                "\"boundary\":null",
+                &format!("\"boundary\":{}", documents[number % 3]),
+            ));
+            lines.push(case.replace("\"resource\":null,", &format!("\"resource\":{document},")));
+        }
+    }
+    let mut output = Vec::new();
+    run(lines.join("\n").as_bytes(), &mut output).unwrap();
+    let output = String::from_utf8(output).unwrap();
+    let answers: Vec<&str> = output.lines().collect();
+    assert_eq!(answers.len(), lines.len());
+    for (line, answer) in lines.iter().zip(answers) {
+        assert_eq!(answer, judge(line), "{line}");
+    }
+    let allowed = output.matches("\"allowed\"").count();
+    assert!(allowed > 10 && allowed < lines.len() - 10, "{allowed}");
+}

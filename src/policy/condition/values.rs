@@ -3,6 +3,7 @@
 //! Several policy values are alternatives; the operator's sign is the caller's affair.
 
 use super::super::context::{Context, Value};
+use super::super::pattern::Piece;
 use super::super::variable::{Syntax, Template};
 use super::arn::{ArnPattern, parts};
 use super::date::Instant;
@@ -214,6 +215,15 @@ impl Values {
                     .any(|pattern| pattern.matches(&found, context)))
             }),
             Self::Null { .. } => Ok(false),
+        }
+    }
+
+    /// The values as patterns; `None` for those that are no texts with case.
+    pub(crate) fn pieces(&self) -> Option<Vec<Vec<Piece<'_>>>> {
+        if let Self::Text(templates) = self {
+            Some(templates.iter().map(Template::pieces).collect())
+        } else {
+            None
         }
     }
 

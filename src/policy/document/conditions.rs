@@ -53,11 +53,13 @@ pub(super) fn conditions(
             );
             continue;
         };
-        let mut seen = HashMap::new();
+        let mut seen: HashMap<Box<str>, &str> = HashMap::new();
         for key in keys {
+            let folded: Box<str> = key.key.to_lowercase().into();
             // The same key in the same letters is the reader's affair.
-            if let Some(first) = seen.insert(key.key.to_lowercase(), &key.key)
-                && *first != key.key
+            if keys.len() > 1
+                && let Some(first) = seen.insert(folded.clone(), &key.key)
+                && *first != *key.key
             {
                 report.error(
                     "duplicate-condition-key",
@@ -69,7 +71,7 @@ pub(super) fn conditions(
                     "keys are compared without case: put the values together",
                 );
             }
-            conditions.extend(condition(&operator, key, version, report));
+            conditions.extend(condition(&operator, key, folded, version, report));
         }
     }
     conditions
@@ -78,6 +80,7 @@ pub(super) fn conditions(
 fn condition(
     operator: &Operator,
     entry: &Entry,
+    folded: Box<str>,
     version: Version,
     report: &mut Report,
 ) -> Option<Condition> {
@@ -111,12 +114,12 @@ fn condition(
             "name the values, or leave the key out",
         );
     }
-    quantifier_fits(operator, entry, report);
+    quantifier_fits(operator, entry, &folded, report);
     match Values::read(operator.test, &texts, version == Version::V2012) {
         Ok(values) => Some(Condition {
             operator: operator.clone(),
             name: entry.key.clone(),
-            key: entry.key.to_lowercase().into(),
+            key: folded,
             texts: texts.into(),
             values,
             span: entry.key_span,
@@ -138,14 +141,11 @@ fn condition(
 }
 
 /// Warns of a multivalued key without quantifier, which never matches, and of a quantifier on a single-valued one.
-fn quantifier_fits(operator: &Operator, entry: &Entry, report: &mut Report) {
+fn quantifier_fits(operator: &Operator, entry: &Entry, folded: &str, report: &mut Report) {
     if operator.test == Test::Null {
         return;
     }
-    match (
-        is_multivalued(&entry.key.to_lowercase()),
-        operator.quantifier.is_some(),
-    ) {
+    match (is_multivalued(folded), operator.quantifier.is_some()) {
         (Some(true), false) => warn(
             report,
             "multivalued-key",

@@ -50,6 +50,11 @@ fn is_allowed(character: char) -> bool {
 /// The length of the shortest JSON text that says the same.
 fn size(node: &Node, odd: &mut Odd) -> usize {
     let mut look = |text: &str, span| {
+        let bytes = text.as_bytes();
+        let plain = |byte: &u8| matches!(byte, 0x20..0x80) && !matches!(byte, b'"' | b'\\');
+        if bytes.iter().all(plain) {
+            return bytes.len().saturating_add(2);
+        }
         if odd.is_none() {
             *odd = text
                 .chars()

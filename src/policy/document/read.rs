@@ -251,6 +251,9 @@ fn effect(members: &Members<'_>, report: &mut Report) -> Option<Effect> {
 }
 
 fn unique_sids(statements: &[Statement], kind: Kind, report: &mut Report) {
+    if statements.len() < 2 {
+        return;
+    }
     let strict = matches!(kind, Kind::Identity | Kind::Boundary | Kind::Session);
     let mut seen: HashMap<&str, u32> = HashMap::new();
     for statement in statements {

@@ -18,9 +18,9 @@ struct Node<T> {
 
 impl<T> Trie<T> {
     /// Builds the tree from sorted keys without duplicates.
-    pub(crate) fn build(entries: Vec<(Box<[u8]>, T)>) -> Self {
+    pub(crate) fn build(entries: Vec<(&[u8], T)>) -> Self {
         let mut nodes = Vec::new();
-        let mut entries: Vec<(Box<[u8]>, Option<T>)> = entries
+        let mut entries: Vec<(&[u8], Option<T>)> = entries
             .into_iter()
             .map(|(key, value)| (key, Some(value)))
             .collect();
@@ -75,7 +75,7 @@ impl<T> Trie<T> {
 /// Returns its number.
 fn grow<T>(
     nodes: &mut Vec<Node<T>>,
-    entries: &mut [(Box<[u8]>, Option<T>)],
+    entries: &mut [(&[u8], Option<T>)],
     depth: usize,
     from: usize,
 ) -> u32 {
@@ -83,7 +83,7 @@ fn grow<T>(
     // Sorted keys have in common what the first and the last have in common. The root says nothing.
     let end = match (entries.first(), entries.last()) {
         (Some((first, _)), Some((last, _))) if from > 0 => {
-            first.iter().zip(last).take_while(|(a, b)| a == b).count()
+            first.iter().zip(*last).take_while(|(a, b)| a == b).count()
         }
         _ => 0,
     };
@@ -132,7 +132,7 @@ mod tests {
         #[test]
         fn finds_what_a_scan_finds(keys in prop::collection::btree_set("[ab:]{0,6}", 0..24), text in "[ab:]{0,8}") {
             let keys: Vec<String> = keys.into_iter().collect();
-            let entries = keys.iter().map(|key| (Box::from(key.as_bytes()), key.clone())).collect();
+            let entries = keys.iter().map(|key| (key.as_bytes(), key.clone())).collect();
             let trie = Trie::build(entries);
             let mut found = Vec::new();
             trie.along(text.as_bytes(), |key| { found.push(key.clone()); true });

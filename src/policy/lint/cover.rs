@@ -1,119 +1,146 @@
 //! Statements and list entries that others make superfluous or unreachable.
 //!
-//! Sound, not complete: a pattern without `?` that matches another pattern's text, its stars taken as letters, matches
-//! all that the other matches. Large documents are compared up to a bound.
+//! What is claimed is proven by [`subset`](super::subset); large documents are compared up to a bound.
 
 use super::allows;
+use super::subset::{self, Effort, Pieces, Shape};
+use crate::policy::condition::Condition;
 use crate::policy::document::Statement;
+use crate::policy::principal::element::Name;
 use crate::policy::variable::Template;
-use crate::source::{Report, Severity};
+use crate::source::{Report, Severity, Span};
 
-/// Statements compared with each other; the work grows with its square.
+/// Statements, or entries of a list, that are compared with each other; the work grows with its square.
 const MOST: usize = 200;
 
-fn action_covers(outer: &str, inner: &str) -> bool {
-    crate::policy::action::ActionPattern::read(outer)
-        .is_ok_and(|pattern| !outer.contains('?') && pattern.matches(&inner.to_lowercase()))
-}
-
-fn resource_covers(outer: &Template, inner: &Template) -> bool {
-    let is_plain = outer.keys().next().is_none() && !outer.source().contains(['?', '$']);
-    is_plain && outer.matches(inner.source(), &crate::policy::context::Map::new())
-}
-
 /// Entries of one list that another entry covers.
-pub(super) fn lists(statement: &Statement, report: &mut Report) {
-    let patterns = &statement.actions.patterns;
-    if patterns.len() <= MOST {
-        for (at, inner) in patterns.iter().enumerate() {
-            let outer = patterns.iter().enumerate().find(|(other, outer)| {
-                *other != at
-                    && action_covers(&outer.source, &inner.source)
-                    && (*other < at || !action_covers(&inner.source, &outer.source))
-            });
-            if let Some((_, outer)) = outer {
-                report.add(
-                    Severity::Suggestion,
-                    "redundant-action",
-                    statement.actions_span,
-                    format!("`{}` is covered by `{}`", inner.source, outer.source),
-                    "drop it",
-                );
-            }
-        }
+pub(super) fn lists(statement: &Statement, effort: &Effort, report: &mut Report) {
+    let actions: Vec<&str> = statement
+        .actions
+        .patterns
+        .iter()
+        .map(|pattern| &*pattern.source)
+        .collect();
+    redundant(
+        "redundant-action",
+        statement.actions_span,
+        &actions,
+        &subset::of_actions(&statement.actions),
+        effort,
+        report,
+    );
+    if let Some(resources) = &statement.resources {
+        let sources: Vec<&str> = resources.patterns.iter().map(Template::source).collect();
+        redundant(
+            "redundant-resource",
+            statement.resources_span,
+            &sources,
+            &subset::of_resources(resources),
+            effort,
+            report,
+        );
     }
-    let Some(resources) = &statement.resources else {
-        return;
-    };
-    let patterns = &resources.patterns;
+    for condition in &statement.conditions {
+        values(condition, effort, report);
+    }
+    principals(statement, report);
+}
+
+fn redundant(
+    id: &'static str,
+    span: Span,
+    sources: &[&str],
+    patterns: &Pieces<'_>,
+    effort: &Effort,
+    report: &mut Report,
+) {
     if patterns.len() > MOST {
         return;
     }
-    for (at, inner) in patterns.iter().enumerate() {
-        let outer = patterns.iter().enumerate().find(|(other, outer)| {
-            *other != at
-                && resource_covers(outer, inner)
-                && (*other < at || !resource_covers(inner, outer))
-        });
-        if let Some((_, outer)) = outer {
-            report.add(
-                Severity::Suggestion,
-                "redundant-resource",
-                statement.resources_span,
-                format!("`{}` is covered by `{}`", inner.source(), outer.source()),
-                "drop it",
-            );
+    for ((at, inner), source) in patterns.iter().enumerate().zip(sources) {
+        let outer = patterns
+            .iter()
+            .zip(sources)
+            .enumerate()
+            .find(|(other, (outer, _))| {
+                *other != at
+                && subset::pattern(outer, inner, effort)
+                // Of two that cover each other, the later one is superfluous.
+                && (*other < at || !subset::pattern(inner, outer, effort))
+            });
+        if let Some((_, (_, outer))) = outer {
+            let message = if outer == source {
+                format!("`{source}` stands here twice")
+            } else {
+                format!("`{source}` is covered by `{outer}`")
+            };
+            report.add(Severity::Suggestion, id, span, message, "drop it");
         }
     }
 }
 
-/// Whether `outer`, which has no conditions, applies wherever `inner` does.
-fn covers(outer: &Statement, inner: &Statement) -> bool {
-    if !outer.conditions.is_empty()
-        || outer.actions.negated
-        || inner.actions.negated
-        || outer.principal.is_some()
-        || inner.principal.is_some()
-    {
-        return false;
+/// Values of a condition that another value covers.
+fn values(condition: &Condition, effort: &Effort, report: &mut Report) {
+    let sources: Vec<&str> = condition.texts.iter().map(|text| &**text).collect();
+    let id = "redundant-condition-value";
+    if let Some(patterns) = condition.values.pieces() {
+        redundant(id, condition.span, &sources, &patterns, effort, report);
+        return;
     }
-    let actions = inner.actions.patterns.iter().all(|inner| {
-        let mut outers = outer.actions.patterns.iter();
-        outers.any(|outer| action_covers(&outer.source, &inner.source))
-    });
-    let resources = match (&outer.resources, &inner.resources) {
-        (Some(outer), Some(inner)) => {
-            !outer.negated
-                && !inner.negated
-                && inner.patterns.iter().all(|inner| {
-                    let mut outers = outer.patterns.iter();
-                    outers.any(|outer| resource_covers(outer, inner))
-                })
+    if sources.len() > MOST {
+        return;
+    }
+    for (at, source) in sources.iter().enumerate() {
+        if sources.iter().take(at).any(|before| before == source) {
+            let message = format!("`{source}` stands here twice");
+            report.add(Severity::Suggestion, id, condition.span, message, "drop it");
         }
-        (None, _) => true,
-        (Some(_), None) => false,
+    }
+}
+
+fn principals(statement: &Statement, report: &mut Report) {
+    let Some(element) = statement.principal.as_ref() else {
+        return;
     };
-    actions && resources
+    if element.names.len() > MOST {
+        return;
+    }
+    let everyone = element.names.contains(&Name::Everyone);
+    for (at, name) in element.names.iter().enumerate() {
+        let twice = element.names.iter().take(at).any(|before| before == name);
+        let message = if twice {
+            format!("`{}` stands here twice", name.text())
+        } else if everyone && *name != Name::Everyone {
+            format!("`{}` is among everyone, whom `*` names", name.text())
+        } else {
+            continue;
+        };
+        let id = "redundant-principal";
+        report.add(Severity::Suggestion, id, element.span, message, "drop it");
+    }
 }
 
 /// Statements that another statement of the document covers.
-pub(super) fn statements(statements: &[Statement], report: &mut Report) {
+pub(super) fn statements(statements: &[Statement], effort: &Effort, report: &mut Report) {
     if statements.len() > MOST {
         return;
     }
-    for (at, inner) in statements.iter().enumerate() {
-        for (other, outer) in statements.iter().enumerate() {
-            if other == at || !covers(outer, inner) {
+    let shapes: Vec<Shape<'_>> = statements.iter().map(Shape::of).collect();
+    for ((at, shape), inner) in shapes.iter().enumerate().zip(statements) {
+        let outers = shapes.iter().zip(statements).enumerate();
+        for (other, (outer_shape, outer)) in outers {
+            if other == at || !outer_shape.covers(shape, effort) {
                 continue;
             }
+            let name = name(other, outer);
             if outer.effect == inner.effect {
                 // Of two that cover each other, the later one is superfluous.
-                if other < at || !covers(inner, outer) {
+                if other < at || !shape.covers(outer_shape, effort) {
                     report.add(
                         Severity::Warning,
                         "redundant-statement",
                         inner.span,
-                        format!("statement {other} says all that this one says"),
+                        format!("{name} says all that this one says"),
                         "drop this one, or narrow the other",
                     );
                     break;
@@ -123,11 +150,19 @@ pub(super) fn statements(statements: &[Statement], report: &mut Report) {
                     Severity::Warning,
                     "unreachable-statement",
                     inner.span,
-                    format!("statement {other} denies all that this one allows"),
+                    format!("{name} denies all that this one allows"),
                     "drop this one, or narrow the Deny",
                 );
                 break;
             }
         }
+    }
+}
+
+/// As `simulate` names it, counted from 0.
+fn name(number: usize, statement: &Statement) -> String {
+    match &statement.sid {
+        Some(sid) => format!("statement {number} ({sid})"),
+        None => format!("statement {number}"),
     }
 }

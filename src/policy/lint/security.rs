@@ -1,6 +1,8 @@
 //! Statements that grant more than is wise.
 
 use super::{Surroundings, allows};
+use crate::policy::condition::operator::Test;
+use crate::policy::condition::{Condition, Quantifier};
 use crate::policy::document::{Kind, Statement};
 use crate::policy::principal::element::Name;
 use crate::policy::variable::Template;
@@ -59,8 +61,8 @@ fn elements(statement: &Statement, report: &mut Report) {
 
 fn pass_role(statement: &Statement, report: &mut Report) {
     let every_resource = statement.resources.as_ref().is_some_and(|resources| {
-        !resources.negated
-            && resources.patterns.iter().any(|pattern| {
+        resources.negated
+            || resources.patterns.iter().any(|pattern| {
                 Template::is_everything(pattern) || pattern.source().ends_with(":role/*")
             })
     });
@@ -91,10 +93,8 @@ fn principals(
         return;
     };
     let tested = |suffix: &str| {
-        statement
-            .conditions
-            .iter()
-            .any(|condition| condition.key.ends_with(suffix))
+        (statement.conditions.iter())
+            .any(|condition| condition.key.ends_with(suffix) && narrows(condition))
     };
     let names = |wanted: fn(&Name) -> bool| element.names.iter().any(wanted);
     if names(|name| *name == Name::Everyone) && statement.conditions.is_empty() {
@@ -110,11 +110,22 @@ fn principals(
         return;
     }
     let web = statement.actions.cover("sts:assumerolewithwebidentity");
-    let untested: Vec<&str> = ["sub", "aud"]
-        .into_iter()
-        .filter(|claim| !tested(&format!(":{claim}")))
-        .collect();
-    if web && names(|name| matches!(name, Name::Federated(_))) && !untested.is_empty() {
+    let vouched = names(|name| matches!(name, Name::Federated(_) | Name::Everyone));
+    let saml =
+        |name: &Name| matches!(name, Name::Federated(text) if text.contains(":saml-provider/"));
+    let untested: Vec<&str> = if names(saml) {
+        let asserted = statement.actions.cover("sts:assumerolewithsaml");
+        let aud = asserted && !tested("saml:aud");
+        aud.then_some("aud").into_iter().collect()
+    } else if web && vouched {
+        let claims = ["sub", "aud"].into_iter();
+        claims
+            .filter(|claim| !tested(&format!(":{claim}")))
+            .collect()
+    } else {
+        Vec::new()
+    };
+    if !untested.is_empty() {
         warn(
             report,
             "open-federation",
@@ -130,9 +141,14 @@ fn principals(
             "add StringEquals conditions on the issuer's :sub and :aud",
         );
     }
-    let foreign = element.names.iter().find(
-        |name| matches!(name, Name::Account(account) if !(surroundings.is_own_account)(account)),
-    );
+    let foreign = element.names.iter().find(|name| {
+        let account = match name {
+            Name::Account(account) => Some(&**account),
+            Name::Entity(arn) => arn.split(':').nth(4),
+            Name::Everyone | Name::Service(_) | Name::Federated(_) | Name::Canonical(_) => None,
+        };
+        account.is_some_and(|account| !(surroundings.is_own_account)(account))
+    });
     if let Some(foreign) = foreign
         && statement.actions.cover("sts:assumerole")
         && !tested("sts:externalid")
@@ -143,10 +159,25 @@ fn principals(
             "missing-external-id",
             element.span,
             &format!(
-                "account {} is not ours and may assume the role without an external id",
+                "{} is of no account of ours and may assume the role without an external id",
                 foreign.text()
             ),
             "add StringEquals on sts:ExternalId, so that the other side cannot be made a confused deputy",
         );
     }
+}
+
+/// Whether a condition asks for particular values of its key: it does not hold where the key is absent, is no
+/// negation, and has no bare star among its values.
+fn narrows(condition: &Condition) -> bool {
+    let operator = &condition.operator;
+    !operator.negated
+        && !operator.if_exists
+        && operator.quantifier != Some(Quantifier::ForAll)
+        && operator.test != Test::Null
+        && !(matches!(operator.test, Test::StringLike | Test::Arn)
+            && condition
+                .texts
+                .iter()
+                .any(|text| text.bytes().all(|byte| byte == b'*')))
 }

@@ -41,6 +41,11 @@ fn each_finding_and_its_mended_twin() {
         ("redundant-statement", Kind::Identity, r#"{"Effect":"Allow","Action":"s3:Get*","Resource":"*"},{"Effect":"Allow","Action":"s3:GetObject*","Resource":"arn:aws:s3:::a"}"#.to_owned(), r#"{"Effect":"Allow","Action":"s3:Get?","Resource":"*"},{"Effect":"Allow","Action":"s3:Get*","Resource":"arn:aws:s3:::a"}"#.to_owned()),
         ("redundant-action", Kind::Identity, r#"{"Effect":"Allow","Action":["s3:Get*","s3:GetObject"],"Resource":"*"}"#.to_owned(), r#"{"Effect":"Allow","Action":["s3:Get*","s3:Put*"],"Resource":"*"}"#.to_owned()),
         ("redundant-resource", Kind::Identity, r#"{"Effect":"Allow","Action":"s3:*","Resource":["*","arn:aws:s3:::a"]}"#.to_owned(), r#"{"Effect":"Allow","Action":"s3:*","Resource":["arn:aws:s3:::b","arn:aws:s3:::a"]}"#.to_owned()),
+        ("open-federation", Kind::Trust, trust(&format!(r#"{web},"Condition":{{"StringLike":{{"idp:sub":"*"}},"StringEquals":{{"idp:aud":"app"}}}}"#)), trust(&format!(r#"{web},"Condition":{{"StringLike":{{"idp:sub":"a*"}},"StringEquals":{{"idp:aud":"app"}}}}"#))),
+        ("open-federation", Kind::Trust, trust(&format!(r#"{web},"Condition":{{"StringEqualsIfExists":{{"idp:sub":"a"}},"StringEquals":{{"idp:aud":"app"}}}}"#)), trust(&format!(r#"{web},"Condition":{{"StringEquals":{{"idp:sub":"a","idp:aud":"app"}}}}"#))),
+        ("open-federation", Kind::Trust, trust(r#""Principal":{"Federated":"arn:aws:iam::111111111111:saml-provider/p"},"Action":"sts:AssumeRoleWithSAML""#), trust(r#""Principal":{"Federated":"arn:aws:iam::111111111111:saml-provider/p"},"Action":"sts:AssumeRoleWithSAML","Condition":{"StringEquals":{"SAML:aud":"https://x"}}"#)),
+        ("missing-external-id", Kind::Trust, trust(r#""Principal":{"AWS":"arn:aws:iam::222222222222:role/x"},"Action":"sts:AssumeRole","Condition":{"StringLike":{"sts:ExternalId":"*"}}"#), trust(r#""Principal":{"AWS":"arn:aws:iam::222222222222:role/x"},"Action":"sts:AssumeRole","Condition":{"StringEquals":{"sts:ExternalId":"x"}}"#)),
+        ("redundant-principal", Kind::Resource, r#"{"Effect":"Deny","Principal":{"AWS":["111111111111","arn:aws:iam::111111111111:root"]},"Action":"s3:*","Resource":"*"}"#.to_owned(), r#"{"Effect":"Deny","Principal":{"AWS":["111111111111","222222222222"]},"Action":"s3:*","Resource":"*"}"#.to_owned()),
         ("action-not-offered", Kind::Identity, r#"{"Effect":"Allow","Action":"orders:GetOrders","Resource":"*"}"#.to_owned(), r#"{"Effect":"Allow","Action":"orders:Get*","Resource":"*"}"#.to_owned()),
     ] {
         assert_eq!(of(&bad, kind), [id], "{bad}");
@@ -60,4 +65,131 @@ fn the_language_of_2008() {
         findings(text, Kind::Identity),
         [("missing-version", Severity::Suggestion)]
     );
+}
+
+/// A statement with these conditions.
+fn when(effect: &str, conditions: &str) -> Vec<&'static str> {
+    let text = format!(
+        r#"{{"Effect":"{effect}","Action":"s3:*","Resource":"*","Condition":{{{conditions}}}}}"#
+    );
+    of(&text, Kind::Identity)
+}
+
+#[test]
+fn findings_about_conditions_and_their_mended_twins() {
+    for (id, bad, good) in [
+        (
+            "condition-never",
+            r#""StringEquals":{"k":"a"},"StringLike":{"k":"b*"}"#,
+            r#""StringEquals":{"k":["a","bc"]},"StringLike":{"k":"b*"}"#,
+        ),
+        (
+            "condition-never",
+            r#""StringEquals":{"k":"a"},"StringNotEquals":{"k":"a"}"#,
+            r#""StringEquals":{"k":"a"},"StringNotEquals":{"k":"b"}"#,
+        ),
+        (
+            "condition-never",
+            r#""StringEqualsIfExists":{"k":"a"},"StringEquals":{"k":"b"}"#,
+            r#""StringEqualsIfExists":{"k":"a"},"Null":{"k":"true"}"#,
+        ),
+        (
+            "condition-never",
+            r#""DateGreaterThan":{"k":"2026-02-01"},"DateLessThan":{"k":"2026-01-01"}"#,
+            r#""DateGreaterThan":{"k":"2026-01-01"},"DateLessThan":{"k":"2026-02-01"}"#,
+        ),
+        (
+            "condition-never",
+            r#""NumericGreaterThan":{"k":"10"},"NumericLessThanEquals":{"k":["9","2.5"]}"#,
+            r#""NumericGreaterThan":{"k":"5"},"NumericLessThanEquals":{"k":["9","2.5"]}"#,
+        ),
+        (
+            "condition-never",
+            r#""NumericGreaterThanEquals":{"k":"9"},"NumericLessThan":{"k":"9.0"}"#,
+            r#""NumericGreaterThanEquals":{"k":"9"},"NumericLessThanEquals":{"k":"9.0"}"#,
+        ),
+        (
+            "condition-never",
+            r#""Null":{"k":"true"},"StringEquals":{"k":"a"}"#,
+            r#""Null":{"k":"true"},"StringEquals":{"k":""}"#,
+        ),
+        (
+            "condition-always",
+            r#""Null":{"k":["true","false"]}"#,
+            r#""Null":{"k":"false"}"#,
+        ),
+        (
+            "unknown-condition-key",
+            r#""StringEquals":{"aws:PrincipleTag/team":"a"}"#,
+            r#""StringEquals":{"aws:PrincipalTag/team":"a"}"#,
+        ),
+        (
+            "operator-type-mismatch",
+            r#""StringEquals":{"aws:SourceIp":"10.0.0.1"}"#,
+            r#""IpAddress":{"aws:SourceIp":"10.0.0.1"}"#,
+        ),
+        (
+            "operator-type-mismatch",
+            r#""DateGreaterThan":{"aws:SourceIp":"2026-01-01"}"#,
+            r#""DateGreaterThan":{"aws:CurrentTime":"2026-01-01"}"#,
+        ),
+        (
+            "operator-type-mismatch",
+            r#""NumericLessThan":{"aws:CurrentTime":"5"}"#,
+            r#""NumericLessThan":{"aws:EpochTime":"5"}"#,
+        ),
+        (
+            "wildcard-without-like",
+            r#""StringEquals":{"aws:PrincipalArn":"arn:aws:iam::1:role/*"}"#,
+            r#""StringLike":{"aws:PrincipalArn":"arn:aws:iam::1:role/*"}"#,
+        ),
+        (
+            "wildcard-without-like",
+            r#""StringEquals":{"k":"a*"}"#,
+            r#""StringEquals":{"k":"a${*}"}"#,
+        ),
+        (
+            "cidr-host-bits",
+            r#""IpAddress":{"aws:SourceIp":"10.1.2.3/8"}"#,
+            r#""IpAddress":{"aws:SourceIp":["10.0.0.0/8","10.1.2.3/32","0.0.0.0/0"]}"#,
+        ),
+        (
+            "cidr-host-bits",
+            r#""IpAddress":{"aws:SourceIp":"2001:db8::1/32"}"#,
+            r#""IpAddress":{"aws:SourceIp":["2001:db8::/32","::/0"]}"#,
+        ),
+        (
+            "for-all-values-with-allow",
+            r#""ForAllValues:StringEquals":{"aws:TagKeys":"a"}"#,
+            r#""ForAllValues:StringEquals":{"aws:TagKeys":"a"},"Null":{"aws:TagKeys":"false"}"#,
+        ),
+        (
+            "mfa-not-enforced",
+            r#""BoolIfExists":{"aws:MultiFactorAuthPresent":"true"}"#,
+            r#""Bool":{"aws:MultiFactorAuthPresent":"true"}"#,
+        ),
+        (
+            "redundant-condition-value",
+            r#""StringLike":{"k":["a*","ab"]}"#,
+            r#""StringLike":{"k":["a*","b"]}"#,
+        ),
+        (
+            "redundant-condition-value",
+            r#""NumericEquals":{"k":["1","1"]}"#,
+            r#""NumericEquals":{"k":["1","2"]}"#,
+        ),
+    ] {
+        assert_eq!(when("Allow", bad), [id], "{bad}");
+        assert!(
+            when("Allow", good).is_empty(),
+            "{good}: {:?}",
+            when("Allow", good)
+        );
+    }
+    let without_mfa = r#""Bool":{"aws:MultiFactorAuthPresent":"false"}"#;
+    assert_eq!(when("Deny", without_mfa), ["mfa-not-enforced"]);
+    assert!(when("Deny", &without_mfa.replace("Bool", "BoolIfExists")).is_empty());
+    // Where a value does not parse, a Deny's conditions hold both.
+    let dates = r#""DateGreaterThan":{"k":"2026-02-01"},"DateLessThan":{"k":"2026-01-01"}"#;
+    assert!(when("Deny", dates).is_empty());
 }

@@ -183,6 +183,54 @@ impl Name {
         }
     }
 
+    /// The requester that it names; of everyone the anonymous one. `None`: nobody here goes by it.
+    pub(crate) fn principal(&self, partition: &str) -> Option<Principal> {
+        let root = |account: &str| format!("arn:{partition}:iam::{account}:root").into();
+        let arn = match self {
+            Self::Everyone => return Some(Principal::Anonymous),
+            Self::Account(account) => {
+                return Some(Principal::Root {
+                    account: (**account).into(),
+                    arn: root(account),
+                });
+            }
+            Self::Service(name) => {
+                return Some(Principal::Service {
+                    name: (**name).into(),
+                });
+            }
+            Self::Federated(provider) => {
+                return Some(Principal::Federated {
+                    provider: (**provider).into(),
+                });
+            }
+            Self::Canonical(_) => return None,
+            Self::Entity(arn) => arn,
+        };
+        let mut parts = arn.splitn(6, ':').skip(4);
+        let (account, resource) = (parts.next()?, parts.next()?);
+        let (kind, name) = resource.split_once('/')?;
+        let (account, arn) = (account.into(), (**arn).into());
+        Some(match kind {
+            "user" => Principal::User { account, arn },
+            "role" => Principal::Role { account, arn },
+            "assumed-role" => Principal::RoleSession {
+                role_arn: format!(
+                    "arn:{partition}:iam::{account}:role/{}",
+                    name.split('/').next().unwrap_or_default()
+                )
+                .into(),
+                account,
+                arn,
+            },
+            _ => Principal::FederatedUser {
+                user_arn: root(&account),
+                account,
+                arn,
+            },
+        })
+    }
+
     /// As it is written.
     pub(crate) fn text(&self) -> &str {
         match self {

@@ -1,0 +1,209 @@
+//! Whom `who_can` asks for: every user, role and root user of a directory, and whom a resource's own policies name
+//! besides. Each with the context that follows from who it is, and with the keys that only a request settles.
+
+use std::sync::Arc;
+
+use crate::arn::AccountId;
+use crate::directory::Directory;
+use crate::directory::principal::{Role, User};
+use crate::policy::context::{Context, Map};
+use crate::policy::{PolicySet, Principal};
+
+/// A principal with its policies.
+pub(super) struct Candidate<'d> {
+    pub(super) principal: Principal,
+    /// `None`: it belongs to no account.
+    pub(super) account: Option<AccountId>,
+    pub(super) context: Map,
+    pub(super) identity: Vec<&'d PolicySet>,
+    pub(super) boundary: Option<&'d PolicySet>,
+    /// Its own account, with its policies, is not in the bundle.
+    pub(super) is_outside: bool,
+    /// A session brings tags and a name of its own.
+    is_session: bool,
+}
+
+impl Candidate<'_> {
+    /// Whether only a request settles the key, which is in lower case.
+    pub(super) fn is_open(&self, key: &str) -> bool {
+        const SETTLED: [&str; 13] = [
+            "aws:calledvia",
+            "aws:calledviafirst",
+            "aws:calledvialast",
+            "aws:principalaccount",
+            "aws:principalarn",
+            "aws:principalisawsservice",
+            "aws:principalorgid",
+            "aws:principalorgpaths",
+            "aws:principaltype",
+            "aws:resourceaccount",
+            "aws:username",
+            "aws:viaawsservice",
+            "aws:resourceorgid",
+        ];
+        if key == "aws:userid" || key.starts_with("aws:principaltag/") {
+            return self.is_session || self.is_outside;
+        }
+        let unknown_here = self.is_outside
+            && matches!(
+                key,
+                "aws:username" | "aws:principalarn" | "aws:principaltype"
+            );
+        let settled = SETTLED.contains(&key) || key == "aws:resourceorgpaths";
+        unknown_here || !(settled || self.context.get(key).is_some())
+    }
+}
+
+/// Everyone in the directory.
+pub(super) fn of_directory(directory: &Directory) -> impl Iterator<Item = Candidate<'_>> {
+    let users = directory.users().map(|user| of_user(directory, user));
+    let roles = directory.roles().map(|role| {
+        let principal = Principal::Role {
+            account: role.account.as_str().into(),
+            arn: Arc::clone(&role.arn),
+        };
+        of_role(directory, role, principal)
+    });
+    let roots = directory.accounts().map(|account| {
+        let arn = format!("arn:{}:iam::{}:root", directory.partition(), account.id);
+        let mut context = known(directory, account.id, &arn, "Account", &[]);
+        context.set("aws:userid", account.id.as_str());
+        Candidate {
+            principal: Principal::Root {
+                account: account.id.as_str().into(),
+                arn: arn.into(),
+            },
+            account: Some(account.id),
+            context,
+            identity: Vec::new(),
+            boundary: None,
+            is_outside: false,
+            is_session: false,
+        }
+    });
+    users.chain(roles).chain(roots)
+}
+
+/// Someone whom a policy of a resource names, unless the directory's own candidates cover it. `everything`: a set that
+/// allows all, for those whose policies are not in the bundle.
+pub(super) fn of_name<'d>(
+    directory: &'d Directory,
+    principal: Principal,
+    everything: &'d PolicySet,
+) -> Option<Candidate<'d>> {
+    let account = principal.account().and_then(AccountId::parse);
+    let is_own = account.is_some_and(|account| directory.account(account).is_some());
+    if let (Some(account), true) = (account, is_own) {
+        // Users, roles and roots are candidates already; a session that is named by itself is not.
+        let Principal::RoleSession { role_arn, .. } = &principal else {
+            return None;
+        };
+        let name = role_arn.rsplit('/').next()?;
+        let role = directory.role_named(account, name)?;
+        return Some(of_role(directory, role, with_role(&principal, role)));
+    }
+    let mut context = Map::new();
+    context.set("aws:PrincipalIsAWSService", "false");
+    match &principal {
+        Principal::Service { name } => {
+            context
+                .set("aws:PrincipalIsAWSService", "true")
+                .set("aws:PrincipalServiceName", &**name);
+        }
+        Principal::Anonymous => {
+            context.set("aws:PrincipalType", "Anonymous");
+        }
+        Principal::Root { .. }
+        | Principal::User { .. }
+        | Principal::RoleSession { .. }
+        | Principal::Role { .. }
+        | Principal::FederatedUser { .. }
+        | Principal::Federated { .. } => {}
+    }
+    if let Some(account) = account {
+        context.set("aws:PrincipalAccount", account.as_str());
+    }
+    Some(Candidate {
+        is_outside: account.is_some(),
+        principal,
+        account,
+        context,
+        identity: vec![everything],
+        boundary: None,
+        is_session: false,
+    })
+}
+
+fn with_role(principal: &Principal, role: &Role) -> Principal {
+    Principal::RoleSession {
+        account: role.account.as_str().into(),
+        arn: principal.name().into(),
+        role_arn: Arc::clone(&role.arn),
+    }
+}
+
+fn of_user<'d>(directory: &'d Directory, user: &'d User) -> Candidate<'d> {
+    let mut context = known(directory, user.account, &user.arn, "User", &user.tags);
+    context
+        .set("aws:username", &*user.name)
+        .set("aws:userid", &*user.id);
+    Candidate {
+        principal: Principal::User {
+            account: user.account.as_str().into(),
+            arn: user.arn.clone(),
+        },
+        account: Some(user.account),
+        context,
+        identity: std::iter::once(&user.policies)
+            .chain(user.groups.iter().map(|group| &group.policies))
+            .collect(),
+        boundary: user.boundary.as_ref(),
+        is_outside: false,
+        is_session: false,
+    }
+}
+
+fn of_role<'d>(directory: &'d Directory, role: &'d Role, principal: Principal) -> Candidate<'d> {
+    Candidate {
+        principal,
+        account: Some(role.account),
+        context: known(
+            directory,
+            role.account,
+            &role.arn,
+            "AssumedRole",
+            &role.tags,
+        ),
+        identity: vec![&role.policies],
+        boundary: role.boundary.as_ref(),
+        is_outside: false,
+        is_session: true,
+    }
+}
+
+/// The keys that follow from who somebody is.
+fn known(
+    directory: &Directory,
+    account: AccountId,
+    arn: &str,
+    kind: &str,
+    tags: &[(Box<str>, Box<str>)],
+) -> Map {
+    let mut context = Map::new();
+    context
+        .set("aws:PrincipalArn", arn)
+        .set("aws:PrincipalAccount", account.as_str())
+        .set("aws:PrincipalType", kind)
+        .set("aws:PrincipalIsAWSService", "false")
+        .set("aws:ViaAWSService", "false");
+    if let Some(path) = directory.organization_path(account) {
+        if let Some(id) = directory.organization_id() {
+            context.set("aws:PrincipalOrgID", id);
+        }
+        context.set_many("aws:PrincipalOrgPaths", [path]);
+    }
+    for (key, value) in tags {
+        context.set(&format!("aws:PrincipalTag/{key}"), &**value);
+    }
+    context
+}

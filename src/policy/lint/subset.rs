@@ -1,0 +1,212 @@
+//! Whether one pattern, list or statement covers another: everything that the inner one matches, the outer one matches.
+//!
+//! Sound, not complete: `true` is always true, and what is not seen at once, or would cost too much, is `false`. A
+//! property test holds it against the engine itself.
+
+use std::cell::Cell;
+
+use crate::policy::action::{ActionPattern, Actions};
+use crate::policy::condition::Condition;
+use crate::policy::condition::operator::Test;
+use crate::policy::document::Statement;
+use crate::policy::pattern::Piece;
+use crate::policy::principal::element::{Element, Name};
+use crate::policy::resource::Resources;
+use crate::policy::variable::Template;
+
+/// Steps that the comparisons of one document may take; then nothing is claimed any more.
+const STEPS: u32 = 2_000_000;
+
+/// What is left of [`STEPS`].
+#[derive(Debug)]
+pub(super) struct Effort(Cell<u32>);
+
+impl Default for Effort {
+    fn default() -> Self {
+        Self(Cell::new(STEPS))
+    }
+}
+
+impl Effort {
+    /// Whether there is so much left; takes it.
+    pub(super) fn take(&self, steps: usize) -> bool {
+        let left = u32::try_from(steps)
+            .ok()
+            .and_then(|steps| self.0.get().checked_sub(steps));
+        self.0.set(left.unwrap_or(0));
+        left.is_some()
+    }
+}
+
+/// Whether a pattern covers another, both in pieces: every text that the inner one matches, whatever its variables
+/// stand for, the outer one matches. A variable of the outer one must be the same one in the inner one, so that
+/// without a value neither matches.
+pub(super) fn pattern(outer: &[Piece<'_>], inner: &[Piece<'_>], effort: &Effort) -> bool {
+    // The places in `outer` that can be reached, ascending. A star takes any piece, or none.
+    let mut places = Vec::new();
+    enter(&mut places, outer, 0);
+    for piece in inner {
+        if places.is_empty() || !effort.take(places.len()) {
+            return false;
+        }
+        let mut next = Vec::with_capacity(places.len());
+        for &at in &places {
+            let behind = at.saturating_add(1);
+            match (outer.get(at), piece) {
+                (Some(Piece::Run), _) => enter(&mut next, outer, at),
+                (Some(Piece::Any), Piece::Char(_) | Piece::Any) => enter(&mut next, outer, behind),
+                (Some(wanted @ (Piece::Char(_) | Piece::Variable(..))), found)
+                    if wanted == found =>
+                {
+                    enter(&mut next, outer, behind);
+                }
+                _ => {}
+            }
+        }
+        places = next;
+    }
+    places.last() == Some(&outer.len())
+}
+
+/// Adds a place, and those behind stars that take nothing.
+fn enter(places: &mut Vec<usize>, outer: &[Piece<'_>], at: usize) {
+    let mut at = at;
+    loop {
+        if places.last().is_none_or(|last| *last < at) {
+            places.push(at);
+        }
+        if outer.get(at) != Some(&Piece::Run) {
+            return;
+        }
+        at = at.saturating_add(1);
+    }
+}
+
+/// Patterns of a list, in pieces.
+pub(super) type Pieces<'p> = Vec<Vec<Piece<'p>>>;
+
+fn all_covered(outer: &Pieces<'_>, inner: &Pieces<'_>, effort: &Effort) -> bool {
+    inner
+        .iter()
+        .all(|inner| outer.iter().any(|outer| pattern(outer, inner, effort)))
+}
+
+/// An element that is a list of patterns or, negated, everything else.
+struct List<'p> {
+    negated: bool,
+    patterns: Pieces<'p>,
+}
+
+impl List<'_> {
+    fn covers(&self, inner: &List<'_>, effort: &Effort) -> bool {
+        match (self.negated, inner.negated) {
+            (false, false) => all_covered(&self.patterns, &inner.patterns, effort),
+            (true, true) => all_covered(&inner.patterns, &self.patterns, effort),
+            (false, true) => {
+                let everything = |pieces: &Vec<Piece<'_>>| matches!(&**pieces, [Piece::Run]);
+                self.patterns.iter().any(everything)
+            }
+            // What is not among these: whether two patterns can meet is not looked into.
+            (true, false) => false,
+        }
+    }
+}
+
+/// A statement in a form that is quick to compare.
+pub(super) struct Shape<'s> {
+    statement: &'s Statement,
+    actions: List<'s>,
+    /// `None`: every resource.
+    resources: Option<List<'s>>,
+}
+
+impl<'s> Shape<'s> {
+    /// Of a statement.
+    pub(super) fn of(statement: &'s Statement) -> Self {
+        Self {
+            statement,
+            actions: List {
+                negated: statement.actions.negated,
+                patterns: of_actions(&statement.actions),
+            },
+            resources: statement.resources.as_ref().map(|resources| List {
+                negated: resources.negated,
+                patterns: of_resources(resources),
+            }),
+        }
+    }
+
+    /// Whether it applies wherever the inner one does, whatever the effects of both are.
+    pub(super) fn covers(&self, inner: &Self, effort: &Effort) -> bool {
+        let resources = match (&self.resources, &inner.resources) {
+            (None, _) => true,
+            (Some(_), None) => false,
+            (Some(outer), Some(inner)) => outer.covers(inner, effort),
+        };
+        resources
+            && principals(
+                self.statement.principal.as_ref(),
+                inner.statement.principal.as_ref(),
+            )
+            && conditions(&self.statement.conditions, &inner.statement.conditions)
+            && self.actions.covers(&inner.actions, effort)
+    }
+}
+
+/// The patterns of Action or NotAction.
+pub(super) fn of_actions(actions: &Actions) -> Pieces<'_> {
+    actions.patterns.iter().map(ActionPattern::pieces).collect()
+}
+
+/// The patterns of Resource or NotResource.
+pub(super) fn of_resources(resources: &Resources) -> Pieces<'_> {
+    resources.patterns.iter().map(Template::pieces).collect()
+}
+
+/// Whoever the inner element names, the outer one names, and in as strong a way.
+fn principals(outer: Option<&Element>, inner: Option<&Element>) -> bool {
+    let (Some(outer), Some(inner)) = (outer, inner) else {
+        return outer.is_none() && inner.is_none();
+    };
+    let among = |names: &[Name], list: &[Name]| names.iter().all(|name| list.contains(name));
+    match (outer.negated, inner.negated) {
+        (false, false) => {
+            outer.names.contains(&Name::Everyone) || among(&inner.names, &outer.names)
+        }
+        (true, true) => among(&outer.names, &inner.names),
+        (false, true) | (true, false) => false,
+    }
+}
+
+/// Each condition of the outer statement holds where some condition of the inner one holds.
+fn conditions(outer: &[Condition], inner: &[Condition]) -> bool {
+    outer
+        .iter()
+        .all(|outer| inner.iter().any(|inner| implies(inner, outer)))
+}
+
+fn implies(inner: &Condition, outer: &Condition) -> bool {
+    let (a, b) = (&inner.operator, &outer.operator);
+    if inner.key != outer.key
+        || a.test != b.test
+        || a.negated != b.negated
+        || a.quantifier != b.quantifier
+        || (a.if_exists && !b.if_exists)
+    {
+        return false;
+    }
+    let among =
+        |texts: &[Box<str>], list: &[Box<str>]| texts.iter().all(|text| list.contains(text));
+    if a.test == Test::Bool {
+        // A variable whose value is neither true nor false spoils the whole list: lists must be the same.
+        return inner.texts == outer.texts;
+    }
+    if a.negated {
+        among(&outer.texts, &inner.texts)
+    } else {
+        among(&inner.texts, &outer.texts)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,400 @@
+//! What can be decided at all, where part of the context is not known yet: which conditions a request must meet, and
+//! which Denies it must not.
+//!
+//! Whether a condition on an open key holds is left open: once every Allow is given what it asks for and every Deny is
+//! kept from applying (the best case), once the other way round. Both cases are ordinary policies, with those
+//! conditions taken out or their statements emptied, judged by the ordinary engine: nothing is decided here. Conditions
+//! are looked at one by one, so a permission may be called possible though its conditions contradict each other.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::action::Actions;
+use super::compile::{Policy, PolicySet};
+use super::condition::Condition;
+use super::decision::{Decision, Verdict};
+use super::document::{Document, Effect, Statement};
+use super::evaluate;
+use super::explain::{Explanation, LayerReport, explain};
+use super::layers::{LayerKind, Layers, Request};
+use super::resource::Resources;
+use super::variable::Template;
+
+/// Whether a key, in lower case, is one that only the request brings.
+pub type IsOpen<'o> = &'o dyn Fn(&str) -> bool;
+
+/// What can be decided.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Possible {
+    /// The decision in the best case.
+    pub verdict: Verdict,
+    /// The layer that decides then.
+    pub layer: Option<LayerKind>,
+    /// The decision in the best case, in a sentence.
+    pub words: String,
+    /// If it can be allowed: what Allows ask of the request where no other Allow of their layer is free of conditions.
+    /// Those of one layer are alternatives.
+    pub needs: Vec<Clause>,
+    /// If it can be allowed: the Denies that apply to it should their conditions hold.
+    pub unless: Vec<Clause>,
+}
+
+/// A statement with what it asks of the request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Clause {
+    /// Its layer.
+    pub layer: LayerKind,
+    /// Its policy.
+    pub policy: String,
+    /// Counted from 0.
+    pub statement: usize,
+    /// Its Sid.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sid: Option<String>,
+    /// What must hold, all of it.
+    pub conditions: Vec<String>,
+}
+
+/// What is assumed of conditions on open keys.
+#[derive(Clone, Copy)]
+struct Case {
+    allows_hold: bool,
+    denies_hold: bool,
+}
+
+const BEST: Case = Case {
+    allows_hold: true,
+    denies_hold: false,
+};
+/// No request brings anything that an Allow asks for.
+const PLAIN: Case = Case {
+    allows_hold: false,
+    denies_hold: false,
+};
+/// Every Deny gets what it asks for.
+const FEARED: Case = Case {
+    allows_hold: true,
+    denies_hold: true,
+};
+
+/// Looks what can be decided.
+pub fn possible(request: &Request<'_>, layers: &Layers<'_>, is_open: IsOpen<'_>) -> Possible {
+    let judge = |layers: &Layers<'_>| {
+        let decision = evaluate(request, layers);
+        (decision.verdict, decision.layer, decision.words(request))
+    };
+    let (verdict, layer, words) = assuming(layers, is_open, BEST, judge);
+    let mut found = Possible {
+        verdict,
+        layer,
+        words,
+        needs: Vec::new(),
+        unless: Vec::new(),
+    };
+    if verdict == Verdict::Allowed {
+        let explained = |case| assuming(layers, is_open, case, |layers| explain(request, layers));
+        let (best, plain, feared) = (explained(BEST), explained(PLAIN), explained(FEARED));
+        if plain.decision != Verdict::Allowed {
+            found.needs = needs(layers, &best, &plain, is_open);
+        }
+        found.unless = unless(layers, &feared, is_open);
+    }
+    found
+}
+
+/// The one layer without which it could be allowed, though it cannot be with it. An identity-based, resource-based or
+/// trust policy is asked for less its Denies: its Allows are what others rest on.
+pub fn refused_by(
+    request: &Request<'_>,
+    layers: &Layers<'_>,
+    is_open: IsOpen<'_>,
+) -> Option<LayerKind> {
+    let allowed = |layers: &Layers<'_>| {
+        assuming(layers, is_open, BEST, |layers| {
+            evaluate(request, layers).is_allowed()
+        })
+    };
+    let layer = assuming(layers, is_open, BEST, |layers| {
+        let Decision { verdict, layer, .. } = evaluate(request, layers);
+        layer.filter(|_| verdict != Verdict::Allowed)
+    })?;
+    let mut less = *layers;
+    let found = match layer {
+        LayerKind::Scp => {
+            less.scps = &[];
+            allowed(&less)
+        }
+        LayerKind::Rcp => {
+            less.rcps = &[];
+            allowed(&less)
+        }
+        LayerKind::Boundary => {
+            less.boundary = None;
+            allowed(&less)
+        }
+        LayerKind::Session => {
+            less.session = None;
+            allowed(&less)
+        }
+        LayerKind::Identity => {
+            let mild: Vec<PolicySet> = layers.identity.iter().map(|set| allows_of(set)).collect();
+            let mild: Vec<&PolicySet> = mild.iter().collect();
+            less.identity = &mild;
+            allowed(&less)
+        }
+        LayerKind::Resource | LayerKind::Trust => {
+            let mild: Vec<PolicySet> = layers.resource.iter().map(|set| allows_of(set)).collect();
+            let mild: Vec<&PolicySet> = mild.iter().collect();
+            less.resource = &mild;
+            allowed(&less)
+        }
+    };
+    found.then_some(layer)
+}
+
+/// The Allows of a set.
+fn allows_of(set: &PolicySet) -> PolicySet {
+    changed(set, |statement| {
+        (statement.effect == Effect::Deny).then(|| emptied(statement))
+    })
+}
+
+/// Hands over the layers as they are in a case.
+fn assuming<R>(
+    layers: &Layers<'_>,
+    is_open: IsOpen<'_>,
+    case: Case,
+    then: impl FnOnce(&Layers<'_>) -> R,
+) -> R {
+    let one = |set: &PolicySet| -> PolicySet {
+        if !set.context_keys().iter().any(|key| is_open(key)) {
+            return set.clone();
+        }
+        changed(set, |statement| {
+            let holds = match statement.effect {
+                Effect::Allow => case.allows_hold,
+                Effect::Deny => case.denies_hold,
+            };
+            assumed(statement, is_open, holds)
+        })
+    };
+    let all = |sets: &[&PolicySet]| -> Vec<PolicySet> { sets.iter().map(|set| one(set)).collect() };
+    let (identity, scps, rcps, resource) = (
+        all(layers.identity),
+        all(layers.scps),
+        all(layers.rcps),
+        all(layers.resource),
+    );
+    let boundary = layers.boundary.map(one);
+    let session = layers.session.map(one);
+    then(&Layers {
+        identity: &refs(&identity),
+        boundary: boundary.as_ref(),
+        session: session.as_ref(),
+        scps: &refs(&scps),
+        rcps: &refs(&rcps),
+        resource: &refs(&resource),
+        resource_kind: layers.resource_kind,
+    })
+}
+
+fn refs(sets: &[PolicySet]) -> Vec<&PolicySet> {
+    sets.iter().collect()
+}
+
+/// The set with some statements exchanged; each keeps its place.
+fn changed(set: &PolicySet, change: impl Fn(&Statement) -> Option<Statement>) -> PolicySet {
+    let policies = set.policies().iter().map(|policy| {
+        let document = policy.document();
+        let changes: Vec<Option<Statement>> = document.statements.iter().map(&change).collect();
+        if changes.iter().all(Option::is_none) {
+            return Arc::clone(policy);
+        }
+        let statements = changes.into_iter().zip(&*document.statements);
+        let statements: Vec<Statement> = statements
+            .map(|(changed, statement)| changed.unwrap_or_else(|| statement.clone()))
+            .collect();
+        let document = Document {
+            statements: statements.into(),
+            ..document.clone()
+        };
+        Arc::new(Policy::compile(&document, policy.name()))
+    });
+    PolicySet::new(policies.collect())
+}
+
+/// A statement that applies to nothing.
+fn emptied(statement: &Statement) -> Statement {
+    Statement {
+        actions: Actions {
+            negated: false,
+            patterns: Box::default(),
+        },
+        ..statement.clone()
+    }
+}
+
+fn is_open_condition(condition: &Condition, is_open: IsOpen<'_>) -> bool {
+    condition.keys().any(is_open)
+}
+
+fn is_open_pattern(pattern: &Template, is_open: IsOpen<'_>) -> bool {
+    pattern.keys().any(is_open)
+}
+
+/// The statement as it is if what it asks of open keys holds, or does not; `None` if it asks nothing of them.
+fn assumed(statement: &Statement, is_open: IsOpen<'_>, holds: bool) -> Option<Statement> {
+    let conditional = (statement.conditions.iter()).any(|found| is_open_condition(found, is_open));
+    let variable = statement.resources.as_ref().is_some_and(|resources| {
+        (resources.patterns.iter()).any(|pattern| is_open_pattern(pattern, is_open))
+    });
+    if !conditional && !variable {
+        return None;
+    }
+    if conditional && !holds {
+        return Some(emptied(statement));
+    }
+    let mut statement = statement.clone();
+    let conditions = statement.conditions.iter();
+    statement.conditions = conditions
+        .filter(|found| !is_open_condition(found, is_open))
+        .cloned()
+        .collect();
+    statement.resources = statement.resources.map(|resources| {
+        let widen = holds != resources.negated;
+        let patterns = resources.patterns.iter().filter_map(|pattern| {
+            if !is_open_pattern(pattern, is_open) {
+                Some(pattern.clone())
+            } else if widen {
+                Some(pattern.widened())
+            } else {
+                None
+            }
+        });
+        Resources {
+            negated: resources.negated,
+            patterns: patterns.collect(),
+        }
+    });
+    Some(statement)
+}
+
+/// What a statement asks of open keys.
+fn asked(statement: &Statement, is_open: IsOpen<'_>) -> Vec<String> {
+    let conditions = statement.conditions.iter();
+    let conditions = conditions
+        .filter(|found| is_open_condition(found, is_open))
+        .map(|found| {
+            let texts: Vec<&str> = found.texts.iter().map(|text| &**text).collect();
+            format!(
+                "{} {}: {}",
+                found.operator.name,
+                found.name,
+                texts.join(", ")
+            )
+        });
+    let resources = statement.resources.iter().flat_map(|resources| {
+        let element = if resources.negated {
+            "NotResource"
+        } else {
+            "Resource"
+        };
+        let open = resources.patterns.iter();
+        open.filter(|pattern| is_open_pattern(pattern, is_open))
+            .map(move |pattern| format!("{element}: {}", pattern.source()))
+    });
+    conditions.chain(resources).collect()
+}
+
+/// The policies of a layer or level, in the order in which an explanation has them.
+fn policies<'l>(layers: &Layers<'l>, report: &LayerReport) -> Vec<&'l Arc<Policy>> {
+    let level = |sets: &[&'l PolicySet]| -> Vec<&'l PolicySet> {
+        let level = report.level.unwrap_or_default();
+        sets.get(level).copied().into_iter().collect()
+    };
+    let sets: Vec<&PolicySet> = match report.layer {
+        LayerKind::Identity => layers.identity.to_vec(),
+        LayerKind::Boundary => layers.boundary.into_iter().collect(),
+        LayerKind::Session => layers.session.into_iter().collect(),
+        LayerKind::Scp => level(layers.scps),
+        LayerKind::Rcp => level(layers.rcps),
+        LayerKind::Resource | LayerKind::Trust => layers.resource.to_vec(),
+    };
+    sets.into_iter().flat_map(PolicySet::policies).collect()
+}
+
+/// The statements of a layer that apply with an effect and ask for something.
+fn clauses(
+    layers: &Layers<'_>,
+    report: &LayerReport,
+    effect: Effect,
+    is_open: IsOpen<'_>,
+    found: &mut Vec<Clause>,
+) {
+    for (policy, told) in policies(layers, report).into_iter().zip(&report.policies) {
+        for (statement, told) in policy.statements().iter().zip(&told.statements) {
+            let conditions = asked(statement, is_open);
+            if told.applies && told.effect == effect && !conditions.is_empty() {
+                found.push(Clause {
+                    layer: report.layer,
+                    policy: policy.name().to_owned(),
+                    statement: told.statement,
+                    sid: told.sid.clone(),
+                    conditions,
+                });
+            }
+        }
+    }
+}
+
+fn needs(
+    layers: &Layers<'_>,
+    best: &Explanation,
+    plain: &Explanation,
+    is_open: IsOpen<'_>,
+) -> Vec<Clause> {
+    let allows = |report: &LayerReport| {
+        let mut statements = report.policies.iter().flat_map(|policy| &policy.statements);
+        statements.any(|statement| statement.applies && statement.effect == Effect::Allow)
+    };
+    let mut found = Vec::new();
+    for (best, plain) in best.layers.iter().zip(&plain.layers) {
+        if !allows(plain) {
+            clauses(layers, best, Effect::Allow, is_open, &mut found);
+        }
+    }
+    found
+}
+
+fn unless(layers: &Layers<'_>, feared: &Explanation, is_open: IsOpen<'_>) -> Vec<Clause> {
+    let mut found = Vec::new();
+    for report in &feared.layers {
+        clauses(layers, report, Effect::Deny, is_open, &mut found);
+    }
+    found
+}
+
+/// The principals that Allows of a resource's policies name, each once, in the order of the policies; everyone stands
+/// for the anonymous requester.
+pub fn named(sets: &[&PolicySet], partition: &str) -> Vec<super::Principal> {
+    let mut found = Vec::new();
+    let statements = sets
+        .iter()
+        .flat_map(|set| set.policies())
+        .flat_map(|policy| policy.statements())
+        .filter(|statement| statement.effect == Effect::Allow);
+    for statement in statements {
+        let names = statement
+            .principal
+            .iter()
+            .flat_map(|element| &element.names);
+        for principal in names.filter_map(|name| name.principal(partition)) {
+            if !found.contains(&principal) {
+                found.push(principal);
+            }
+        }
+    }
+    found
+}

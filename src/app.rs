@@ -16,7 +16,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::watch;
 
 use crate::audit::sink::Sink;
-use crate::authn::{self, Authenticator, Opener};
+use crate::authn::{self, Authenticator, Opener, credentials};
 use crate::bundle::{self, Options, Reloader, Watcher};
 use crate::clock::Clock;
 use crate::config::Settings;
@@ -60,6 +60,7 @@ pub struct Running {
     reloader: Reloader,
     certificates: Vec<(Box<str>, net::tls::Server)>,
     identity: identity::Renewal,
+    credentials: Option<Arc<credentials::Store>>,
     audit: Arc<Sink>,
     state: watch::Sender<health::Phase>,
     drain: net::drain::Times,
@@ -74,6 +75,7 @@ struct Core {
     authenticator: Arc<Authenticator>,
     keys: Arc<Keys>,
     sessions: Arc<Opener>,
+    credentials: Option<Arc<credentials::Store>>,
     counted: Arc<ArcSwap<control::Counted>>,
     assertions: Arc<Assertions>,
     gate: Arc<Gate>,
@@ -99,16 +101,21 @@ impl Core {
         let audit = Sink::start(&settings.audit, clock.clone())
             .map_err(|error| StartError::cannot("the audit log cannot be opened", error))?;
         let metrics = Metrics::new().map_err(|error| StartError::cannot("metrics", error))?;
+        let credentials = settings.credentials.as_deref();
+        let credentials = credentials
+            .map(credentials::Store::open)
+            .transpose()
+            .map_err(|error| StartError::cannot("the credentials cannot be used", error))?;
         let keys = sts::keys(settings)?;
         let sessions = Arc::new(Opener::new(Arc::clone(&keys)));
-        let accepted = authn::Settings {
+        let known = authn::Settings {
             sessions: settings
                 .keyring
                 .as_ref()
                 .map(|_| Arc::clone(&sessions) as _),
-            ..translate::authn(settings)
+            ..translate::authn(settings, credentials.clone())
         };
-        let authenticator = Authenticator::new(accepted, clock.clone());
+        let authenticator = Authenticator::new(known, clock.clone());
         authenticator.follow(store.load().directory.providers());
         let counted = reload::counted(&metrics, store.load_full(), clock.now());
         let key = identity::key(settings.identity.key_file.as_deref())?;
@@ -120,7 +127,8 @@ impl Core {
             clock.clone(),
             translate::refusal_detail(settings.refusal_detail),
         )
-        .with_keys(settings.keyring.as_ref().map(|_| Arc::clone(&keys)));
+        .with_keys(settings.keyring.as_ref().map(|_| Arc::clone(&keys)))
+        .forwarding_credentials(settings.headers.forward_credential);
         Ok(Self {
             clock,
             watcher,
@@ -129,6 +137,7 @@ impl Core {
             authenticator,
             keys,
             sessions,
+            credentials,
             counted: Arc::new(ArcSwap::from_pointee(counted)),
             assertions,
             gate: Arc::new(gate),
@@ -193,6 +202,7 @@ pub async fn start(settings: &Settings) -> Result<Running, StartError> {
         authenticator: Arc::clone(&core.authenticator),
         audit: Arc::clone(&core.audit),
         metrics: Arc::clone(&core.metrics),
+        credentials: core.credentials.clone(),
         assertions: Arc::clone(&core.assertions),
         listeners,
         capacity: workers.capacity().clone(),
@@ -204,6 +214,10 @@ pub async fn start(settings: &Settings) -> Result<Running, StartError> {
         file: settings.identity.key_file.clone(),
         assertions: Arc::clone(&core.assertions),
     };
+    let credentials = core.credentials.clone();
+    if let Some(store) = &credentials {
+        tokio::spawn(Arc::clone(store).follow());
+    }
     let reloader = reload::start(core)?;
     tokio::spawn(health::serve(health, told, phase));
     for (name, address) in &addresses {
@@ -216,6 +230,7 @@ pub async fn start(settings: &Settings) -> Result<Running, StartError> {
         reloader,
         certificates,
         identity,
+        credentials,
         audit,
         state,
         drain: net::drain::Times {
@@ -226,11 +241,14 @@ pub async fn start(settings: &Settings) -> Result<Running, StartError> {
 }
 
 impl Running {
-    /// What SIGHUP asks for: the bundle, the certificates, the identity key and the audit file anew.
+    /// What SIGHUP asks for: the bundle, the certificates, the credentials, the identity key and the audit file anew.
     pub fn reload(&self) {
         self.reloader.request();
         self.audit.reopen();
         self.identity.renew();
+        if let Some(store) = &self.credentials {
+            store.request();
+        }
         for (listener, tls) in &self.certificates {
             if let Err(error) = tls.reload() {
                 tracing::error!(listener = &**listener, %error, "the certificate in use stays");

@@ -9,6 +9,7 @@ mod authenticator;
 pub mod cache;
 pub mod claims;
 pub mod credential;
+pub mod credentials;
 pub mod discovery;
 pub mod fetch;
 pub mod identity;
@@ -21,6 +22,7 @@ mod named;
 pub mod opener;
 mod percent;
 pub mod session;
+mod signatures;
 pub mod sigv4;
 mod verified;
 
@@ -60,6 +62,8 @@ pub struct Settings {
     pub cache: cache::Size,
     /// How long fetching keys may take.
     pub timing: Timing,
+    /// Long-lived access keys and API keys; `None`: none is known.
+    pub credentials: Option<Arc<credentials::Store>>,
     /// What opens session tokens; `None`: none is accepted.
     pub sessions: Option<Arc<dyn Sessions>>,
 }

@@ -10,19 +10,17 @@ mod encoded;
 pub mod facts;
 pub mod permit;
 pub mod simulation;
+mod who;
 
 use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use http::header::{
-    CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, REFERER, UPGRADE, USER_AGENT,
-};
+use http::header::{CONTENT_TYPE, HOST, HeaderMap, HeaderName, REFERER, UPGRADE, USER_AGENT};
 
-use crate::authn::{Authentication, Authenticator, Failure, Identity, Presented, Verified};
+use crate::authn::{Authenticator, Identity, sigv4};
 use crate::bundle::{Snapshot, Store};
 use crate::clock::Clock;
-use crate::directory::Provider;
 use crate::outcome::Reason;
 use crate::policy::{self, Decision, LayerKind, Layers, Principal, Verdict};
 use crate::route::{Asked, CanonicalPath, Match, MatchKind, is_grpc};
@@ -36,6 +34,8 @@ use encoded::Refused;
 use facts::DecidedBy;
 pub use facts::Facts;
 pub use permit::{Permit, Refusal};
+use who::Shown;
+pub use who::{Body, Hashing};
 
 /// How much a refusal tells the client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -60,6 +60,8 @@ pub struct Head<'a> {
     pub listener: &'a str,
     /// Our id of the request.
     pub request_id: &'a str,
+    /// Its body, which is read here only where a signature is over it.
+    pub body: &'a dyn Body,
 }
 
 /// What became of a request.
@@ -81,6 +83,7 @@ pub struct Gate {
     detail: RefusalDetail,
     /// Seals what refusals keep from clients.
     keys: Option<Arc<Keys>>,
+    forward_credential: bool,
 }
 
 impl Gate {
@@ -99,6 +102,7 @@ impl Gate {
             clock,
             detail,
             keys: None,
+            forward_credential: false,
         }
     }
 
@@ -106,6 +110,13 @@ impl Gate {
     #[must_use]
     pub fn with_keys(mut self, keys: Option<Arc<Keys>>) -> Self {
         self.keys = keys;
+        self
+    }
+
+    /// Leaves presigned credentials in the query that goes upstream.
+    #[must_use]
+    pub fn forwarding_credentials(mut self, forward: bool) -> Self {
+        self.forward_credential = forward;
         self
     }
 
@@ -121,7 +132,7 @@ impl Gate {
         facts.snapshot = Some(Arc::clone(&snapshot));
         let matched = route(head, &snapshot, facts)?;
         if matched.kind == MatchKind::Preflight {
-            return Ok(self.permit(head, &matched, None));
+            return Ok(self.permit(head, &matched, Shown::default()));
         }
         let request = RequestFacts {
             now: self.clock.now(),
@@ -131,72 +142,15 @@ impl Gate {
             referer: text(&head.parts.headers, &REFERER),
             region: matched.service.region(),
         };
-        let identity = self.who(head, &snapshot, &matched, &request, facts).await?;
+        let shown = self.who(head, &snapshot, &matched, &request, facts).await?;
         self.may(
             &snapshot,
             &matched,
             &request,
-            (identity.as_deref(), head.request_id),
+            (shown.identity.as_deref(), head.request_id),
             facts,
         )?;
-        Ok(self.permit(head, &matched, identity.as_ref()))
-    }
-
-    /// Who it is: the one credential, verified, mapped to a principal. `None`: anonymous.
-    async fn who(
-        &self,
-        head: &Head<'_>,
-        snapshot: &Snapshot,
-        matched: &Match<'_>,
-        request: &RequestFacts<'_>,
-        facts: &mut Facts,
-    ) -> Result<Option<Arc<Identity>>, Refusal> {
-        let accepted = accepted(snapshot, matched);
-        let presented = Presented {
-            method: head.parts.method.as_str(),
-            path: head.parts.uri.path(),
-            query: head.parts.uri.query(),
-            authority: head.parts.uri.authority().map(http::uri::Authority::as_str),
-            audiences: matched.service.audiences(),
-            ..Presented::of_headers(&head.parts.headers, &accepted)
-        };
-        let found = match self.authenticator.authenticate(&presented).await {
-            Ok(found) => found,
-            Err(failure) => return Err(failed(failure, facts)),
-        };
-        let role = chosen_role(&head.parts.headers).map_err(|reason| {
-            facts.detail = "X-Sidegate-Role stands twice or is no text".into();
-            Refusal::from(reason)
-        })?;
-        let verified = match found {
-            Authentication::Verified(verified) => verified,
-            Authentication::Anonymous => {
-                facts.method = Some(Method::Anonymous);
-                if role.is_some() {
-                    facts.detail = "X-Sidegate-Role without a credential that maps roles".into();
-                    return Err(Reason::RoleNotOffered.into());
-                }
-                return Ok(None);
-            }
-            // No signature is accepted, so none is over the body.
-            Authentication::BodyNeeded => return Err(Reason::Internal.into()),
-        };
-        facts.method = Some(verified.method());
-        if let Verified::Token(token) = &verified {
-            facts.provider = Some(Arc::clone(&token.provider().name));
-        }
-        let identity = self
-            .authenticator
-            .identify(
-                &verified,
-                &snapshot.digest,
-                &snapshot.directory,
-                role,
-                request,
-            )
-            .map_err(|failure| failed(failure, facts))?;
-        facts.identity = Some(Arc::clone(&identity));
-        Ok(Some(identity))
+        Ok(self.permit(head, &matched, shown))
     }
 
     /// May they: every resource must be allowed; the first that is not decides.
@@ -266,6 +220,32 @@ impl Gate {
         Ok(())
     }
 
+    /// What goes upstream: the canonical path, and the query without a credential.
+    fn permit(&self, head: &Head<'_>, matched: &Match<'_>, shown: Shown) -> Permit {
+        let path = matched.path.as_str();
+        let query = head.parts.uri.query();
+        let cleaned = if shown.presigned && !self.forward_credential {
+            query.and_then(sigv4::without_credential).map(Cow::Owned)
+        } else {
+            query.map(Cow::Borrowed)
+        };
+        let target = match cleaned {
+            Some(query) => format!("{path}?{query}"),
+            None => path.to_owned(),
+        };
+        let upstream = &matched.service.upstream().name;
+        let identity = shown.identity.as_ref();
+        Permit {
+            target: target.into(),
+            identity: identity.map(|identity| self.assertions.of(identity, upstream)),
+            upstream: upstream.clone(),
+            expires_at: identity.and_then(|identity| identity.expires_at),
+            preflight: matched.kind == MatchKind::Preflight,
+            upgrade: upgrade(head, matched),
+            chunks: shown.chunks,
+        }
+    }
+
     /// Nobody identified: 401; somebody: 403, worded as IAM words it.
     fn denied(
         &self,
@@ -295,23 +275,6 @@ impl Gate {
             reason,
             message,
             encoded: None,
-        }
-    }
-
-    fn permit(&self, head: &Head<'_>, matched: &Match<'_>, who: Option<&Arc<Identity>>) -> Permit {
-        let path = matched.path.as_str();
-        let target = match head.parts.uri.query() {
-            Some(query) => format!("{path}?{query}"),
-            None => path.to_owned(),
-        };
-        let upstream = &matched.service.upstream().name;
-        Permit {
-            target: target.into(),
-            identity: who.map(|identity| self.assertions.of(identity, upstream)),
-            upstream: upstream.clone(),
-            expires_at: who.and_then(|identity| identity.expires_at),
-            preflight: matched.kind == MatchKind::Preflight,
-            upgrade: upgrade(head, matched),
         }
     }
 }
@@ -365,41 +328,11 @@ fn because(decision: &Decision<'_>, action: &str) -> String {
     }
 }
 
-/// The providers whose tokens the service accepts.
-fn accepted<'s>(snapshot: &'s Snapshot, matched: &Match<'_>) -> Cow<'s, [Arc<Provider>]> {
-    let directory = &snapshot.directory;
-    match matched.service.providers() {
-        None => Cow::Borrowed(directory.providers()),
-        Some(named) => named
-            .iter()
-            .filter_map(|reference| directory.provider(&reference.name).cloned())
-            .collect(),
-    }
-}
-
-fn failed(failure: Failure, facts: &mut Facts) -> Refusal {
-    facts.method = failure.method;
-    facts.provider = failure.provider.or_else(|| facts.provider.take());
-    facts.detail = failure.detail;
-    failure.reason.into()
-}
-
 /// Host, or `:authority`: the proxy has made sure that there is one reading of it.
 fn host(parts: &http::request::Parts) -> Option<&str> {
     match parts.uri.authority() {
         Some(authority) => Some(authority.as_str()),
         None => text(&parts.headers, &HOST),
-    }
-}
-
-/// The role that the client asks for: one ARN in one `X-Sidegate-Role`.
-fn chosen_role(headers: &HeaderMap) -> Result<Option<&str>, Reason> {
-    let mut values = headers.get_all("x-sidegate-role").iter();
-    let (first, second) = (values.next(), values.next());
-    match (first.map(HeaderValue::to_str), second) {
-        (None, _) => Ok(None),
-        (Some(Ok(arn)), None) => Ok(Some(arn)),
-        (Some(_), _) => Err(Reason::RoleNotOffered),
     }
 }
 

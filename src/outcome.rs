@@ -36,6 +36,8 @@ pub enum Reason {
     UnknownIssuer,
     /// The signature does not verify, or the key is unknown.
     BadSignature,
+    /// The request is not the one that was signed, or was signed with another secret.
+    SignatureMismatch,
     /// A claim is missing, of the wrong type or refused (issuer, audience, type, not before …).
     InvalidClaims,
     /// The token's audience is not accepted here.
@@ -95,7 +97,7 @@ pub enum Blame {
 
 impl Reason {
     /// Every reason, for metrics that are made in advance.
-    pub const ALL: [Self; 36] = [
+    pub const ALL: [Self; 37] = [
         Self::Allowed,
         Self::Preflight,
         Self::MalformedRequest,
@@ -111,6 +113,7 @@ impl Reason {
         Self::MalformedCredential,
         Self::UnknownIssuer,
         Self::BadSignature,
+        Self::SignatureMismatch,
         Self::InvalidClaims,
         Self::WrongAudience,
         Self::ExpiredCredential,
@@ -152,6 +155,7 @@ impl Reason {
             Self::MalformedCredential => "malformed_credential",
             Self::UnknownIssuer => "unknown_issuer",
             Self::BadSignature => "bad_signature",
+            Self::SignatureMismatch => "signature_mismatch",
             Self::InvalidClaims => "invalid_claims",
             Self::WrongAudience => "wrong_audience",
             Self::ExpiredCredential => "expired_credential",
@@ -195,6 +199,7 @@ impl Reason {
             | Self::MalformedCredential
             | Self::UnknownIssuer
             | Self::BadSignature
+            | Self::SignatureMismatch
             | Self::InvalidClaims
             | Self::WrongAudience
             | Self::ExpiredCredential
@@ -231,6 +236,7 @@ impl Reason {
             | Self::MalformedCredential
             | Self::UnknownIssuer
             | Self::BadSignature
+            | Self::SignatureMismatch
             | Self::InvalidClaims
             | Self::WrongAudience
             | Self::ExpiredCredential
@@ -278,6 +284,7 @@ impl Reason {
             | Self::InvalidClaims
             | Self::WrongAudience
             | Self::RevokedCredential => "InvalidToken",
+            Self::SignatureMismatch => "SignatureDoesNotMatch",
             Self::ExpiredCredential => "ExpiredToken",
             Self::ProviderUnavailable => "ProviderUnavailable",
             Self::RouteFallbackDenied
@@ -315,6 +322,7 @@ impl Reason {
             | Self::MalformedCredential
             | Self::UnknownIssuer
             | Self::BadSignature
+            | Self::SignatureMismatch
             | Self::InvalidClaims
             | Self::WrongAudience
             | Self::ExpiredCredential

@@ -12,6 +12,7 @@ pub mod message;
 mod pack;
 pub mod seal;
 pub mod token;
+pub mod totp;
 mod wire;
 
 pub use keyring::Keyring;

@@ -73,30 +73,10 @@ pub trait AccessKeys: Debug + Send + Sync {
     }
 }
 
-/// There are none.
-#[derive(Debug, Clone, Copy)]
-pub struct NoAccessKeys;
-
-impl AccessKeys for NoAccessKeys {
-    fn find(&self, _: &str) -> Option<(KeyOwner, Secret<Box<str>>)> {
-        None
-    }
-}
-
 /// Checks second factors.
 pub trait Factors: Debug + Send + Sync {
     /// Whether `code` is now that of the device `serial`. A code is good once.
     fn check(&self, serial: &str, code: &str, now: Timestamp) -> bool;
-}
-
-/// No second factor is known: every code is wrong.
-#[derive(Debug, Clone, Copy)]
-pub struct NoFactors;
-
-impl Factors for NoFactors {
-    fn check(&self, _: &str, _: &str, _: Timestamp) -> bool {
-        false
-    }
 }
 
 /// Takes what is to be remembered of each call, before it is answered.

@@ -11,14 +11,19 @@ use crate::app::control::of_identity;
 use crate::app::{Core, StartError};
 use crate::audit::record::{self, Record, UserIdentity};
 use crate::audit::sink::Sink;
+use crate::authn::KeyOwner;
+use crate::authn::credentials::Store;
+use crate::clock::Timestamp;
 use crate::config::Settings;
 use crate::net::workers::{Listening, Ready, Workers};
 use crate::net::{self, Limits};
 use crate::policy::LayerKind;
+use crate::secret::Secret;
 use crate::source::Fault;
 use crate::sts::keyring::MAX_BYTES;
+use crate::sts::totp::Totp;
 use crate::sts::{Keyring, Keys};
-use crate::sts_api::{self, Log, Recorded, Service};
+use crate::sts_api::{self, AccessKeys, Factors, Log, Recorded, Service};
 
 /// How often the keyring's file is looked at.
 const LOOK: Duration = Duration::from_secs(1);
@@ -131,14 +136,18 @@ pub(super) fn serve(
     let Some(sts) = &settings.sts else {
         return Ok(None);
     };
+    let listed = Arc::new(Listed {
+        store: core.credentials.clone(),
+        totp: Totp::default(),
+    });
     let parts = sts_api::Parts {
         store: Arc::clone(core.watcher.store()),
         authenticator: Arc::clone(&core.authenticator),
         keys: Arc::clone(&core.keys),
         sessions: Arc::clone(&core.sessions) as _,
-        access_keys: Arc::new(sts_api::NoAccessKeys),
+        access_keys: Arc::clone(&listed) as _,
         signing: Arc::default(),
-        factors: Arc::new(sts_api::NoFactors),
+        factors: listed,
         clock: core.clock.clone(),
         region: Arc::from(&*sts.region),
     };
@@ -153,6 +162,32 @@ pub(super) fn serve(
     workers
         .map(Some)
         .map_err(|error| StartError::cannot("the thread of the STS cannot be started", error))
+}
+
+/// What `credentials.yaml` lists; without it nothing.
+#[derive(Debug)]
+struct Listed {
+    store: Option<Arc<Store>>,
+    totp: Totp,
+}
+
+impl AccessKeys for Listed {
+    fn find(&self, id: &str) -> Option<(KeyOwner, Secret<Box<str>>)> {
+        let credentials = self.store.as_ref()?.current();
+        let key = credentials.access_key(id).filter(|key| key.active)?;
+        Some((key.owner.clone(), key.secret.clone()))
+    }
+}
+
+impl Factors for Listed {
+    fn check(&self, serial: &str, code: &str, now: Timestamp) -> bool {
+        let Some(store) = &self.store else {
+            return false;
+        };
+        let credentials = store.current();
+        let seed = credentials.sts().totp.get(serial);
+        seed.is_some_and(|seed| self.totp.check(serial, seed, code, now))
+    }
 }
 
 /// Puts calls into the audit log.

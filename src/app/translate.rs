@@ -52,6 +52,8 @@ pub(super) fn proxy(settings: &Settings) -> proxy::Settings {
             .collect(),
         body_idle: settings.limits.body_idle_timeout,
         fields: settings.limits.head_fields,
+        signed_body: usize::try_from(settings.limits.signed_body).unwrap_or(usize::MAX),
+        signed_bodies: usize::try_from(settings.limits.signed_bodies).unwrap_or(usize::MAX),
     }
 }
 
@@ -88,7 +90,10 @@ pub(super) fn listeners(settings: &Settings) -> Result<Vec<Listening>, StartErro
     Ok(listening)
 }
 
-pub(super) fn authn(settings: &Settings) -> authn::Settings {
+pub(super) fn authn(
+    settings: &Settings,
+    credentials: Option<Arc<authn::credentials::Store>>,
+) -> authn::Settings {
     let tokens = &settings.tokens;
     authn::Settings {
         state: settings.state.path.clone(),
@@ -96,6 +101,7 @@ pub(super) fn authn(settings: &Settings) -> authn::Settings {
             header: tokens.header.as_deref().and_then(|name| name.parse().ok()),
             cookie: tokens.cookie.clone(),
         },
+        credentials,
         ..authn::Settings::default()
     }
 }

@@ -13,12 +13,13 @@ use crate::policy::Context;
 use crate::sts::seal::is_session_token;
 
 use super::cache::{Counts, IdentityCache, Key, TokenCache};
-use super::credential::{self, Credential, CredentialError, Token};
+use super::credential::{self, Credential, Token};
 use super::identity::Identity;
 use super::jwks::KeySet;
 use super::jwt::{self, TokenError, Unverified, VerifiedToken};
 use super::keys::{Follower, Outcome, ProviderKeys};
 use super::mapping::identify;
+use super::signatures::Keys;
 use super::verified::{Authentication, KeyOwner, Method, Signature, Verified};
 use super::{Failure, Presented, ProviderStatus, Settings, sha256};
 
@@ -29,6 +30,7 @@ pub struct Authenticator {
     clock: Clock,
     cache: TokenCache,
     identities: IdentityCache,
+    keys: Keys,
     followed: ArcSwap<Followed>,
     /// The number of the next provider configuration.
     next: AtomicU64,
@@ -54,6 +56,7 @@ impl Authenticator {
         Arc::new(Self {
             cache: TokenCache::new(settings.cache),
             identities: IdentityCache::new(settings.cache),
+            keys: Keys::new(settings.credentials.clone(), settings.sessions.clone()),
             settings,
             clock,
             followed: ArcSwap::default(),
@@ -108,7 +111,11 @@ impl Authenticator {
             );
         }
         match of_directory(verified, directory) {
-            Some(identity) => Ok(Arc::new(identity)),
+            // Made anew each time: nobody meets this very one again.
+            Some(identity) => Ok(Arc::new(Identity {
+                lasting: false,
+                ..identity
+            })),
             None => refused(
                 Reason::NoPrincipal,
                 "the credential's user, role or account is not in the bundle",
@@ -219,14 +226,13 @@ impl Authenticator {
                 let token = self.token(token, presented).await?;
                 Ok(Authentication::Verified(Verified::Token(token)))
             }
-            Some(other @ (Credential::Signature | Credential::Presigned)) => Err(Failure {
-                method: Some(other.method()),
-                ..CredentialError::NotAccepted("a signature").into()
-            }),
-            Some(other @ Credential::ApiKey(_)) => Err(Failure {
-                method: Some(other.method()),
-                ..CredentialError::NotAccepted("an API key").into()
-            }),
+            Some(Credential::Signature | Credential::Presigned) => {
+                self.keys.signature(presented, self.clock.now())
+            }
+            Some(Credential::ApiKey(key)) => {
+                let key = self.keys.api_key(key, self.clock.now())?;
+                Ok(Authentication::Verified(Verified::ApiKey(key)))
+            }
         }
     }
 

@@ -36,6 +36,7 @@ pub(super) fn settings(root: &mut Section<'_, '_, '_>) -> Settings {
     });
     root.set_optional("keyring", &mut settings.keyring);
     sts(root, &mut settings);
+    root.set_optional("credentials", &mut settings.credentials);
     root.section("state", |section| {
         section.set_optional("path", &mut settings.state.path);
     });
@@ -218,6 +219,12 @@ fn limits(section: &mut Section<'_, '_, '_>, settings: &mut Settings) {
     limits.head_size = head.0;
     section.set_within("head_fields", &(10..=1000), &mut limits.head_fields);
     section.set_within("body_idle_timeout", &TIMEOUT, &mut limits.body_idle_timeout);
+    let mut body = Size(limits.signed_body);
+    section.set_within("signed_body", &Size::range(0, 1 << 32), &mut body);
+    limits.signed_body = body.0;
+    let mut bodies = Size(limits.signed_bodies);
+    section.set_within("signed_bodies", &Size::range(0, 1 << 40), &mut bodies);
+    limits.signed_bodies = bodies.0;
     section.set_within("write_timeout", &TIMEOUT, &mut limits.write_timeout);
     section.set_within("idle_timeout", &TIMEOUT, &mut limits.idle_timeout);
     section.set_within("connections", &(1..=1_000_000), &mut limits.connections);

@@ -2,6 +2,7 @@
 
 use http::header::{HeaderName, HeaderValue};
 
+use crate::authn::sigv4::chunked::Decoder;
 use crate::clock::Timestamp;
 use crate::outcome::Reason;
 
@@ -18,6 +19,7 @@ pub struct Permit {
     pub(super) expires_at: Option<Timestamp>,
     pub(super) preflight: bool,
     pub(super) upgrade: bool,
+    pub(super) chunks: Option<Box<Decoder>>,
 }
 
 impl Permit {
@@ -44,6 +46,11 @@ impl Permit {
     /// A CORS preflight: goes without body and credential.
     pub fn preflight(&self) -> bool {
         self.preflight
+    }
+
+    /// What the body must pass through before it may go: it verifies `aws-chunked` bodies chunk by chunk. Once.
+    pub fn take_chunks(&mut self) -> Option<Box<Decoder>> {
+        self.chunks.take()
     }
 
     /// Whether the route allows the protocol upgrade that the request asks for.
@@ -84,6 +91,7 @@ impl Permit {
             expires_at: None,
             preflight: false,
             upgrade: false,
+            chunks: None,
         }
     }
 

@@ -220,6 +220,7 @@ fn ends_connection(reason: Reason) -> bool {
         | Reason::MalformedCredential
         | Reason::UnknownIssuer
         | Reason::BadSignature
+        | Reason::SignatureMismatch
         | Reason::InvalidClaims
         | Reason::WrongAudience
         | Reason::ExpiredCredential
@@ -263,6 +264,7 @@ pub fn message(reason: Reason) -> &'static str {
         Reason::MalformedCredential
         | Reason::UnknownIssuer
         | Reason::BadSignature
+        | Reason::SignatureMismatch
         | Reason::InvalidClaims
         | Reason::WrongAudience
         | Reason::RevokedCredential => "The credential is not valid.",

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
+use http::header::TRAILER;
 use http::request::Parts;
 use http::{HeaderValue, Request, Response};
 use hyper::body::Incoming;
@@ -16,11 +17,13 @@ use crate::gate::{Facts, Head, Judgement};
 use crate::net::cidr::Cidr;
 use crate::net::{Connection, Fault, Handler, Unread};
 use crate::outcome::Reason;
+use crate::proxy::aws_chunked::Coding;
 use crate::proxy::body::{Progress, Relay, RequestBody};
 use crate::proxy::forward::{self, ForwardError, Outgoing};
 use crate::proxy::forwarded;
 use crate::proxy::headers::{self, Cleaning, Hop, Strip};
 use crate::proxy::identifier::Identifiers;
+use crate::proxy::inbound::{Budget, Inbound};
 use crate::proxy::reply::{self, Form};
 use crate::proxy::upstream::{SettingsError, Target, Upstream};
 use crate::proxy::{Control, Outcome, Settings, Unjudged, strict, unread, upgrade};
@@ -33,6 +36,7 @@ pub struct Plan(Arc<Shared>);
 struct Shared {
     settings: Settings,
     targets: Vec<Target>,
+    budget: Arc<Budget>,
 }
 
 impl Plan {
@@ -43,7 +47,12 @@ impl Plan {
             .iter()
             .map(Target::new)
             .collect::<Result<_, _>>()?;
-        Ok(Self(Arc::new(Shared { settings, targets })))
+        let budget = Arc::new(Budget::new(settings.signed_bodies));
+        Ok(Self(Arc::new(Shared {
+            settings,
+            targets,
+            budget,
+        })))
     }
 }
 
@@ -58,6 +67,8 @@ pub struct Proxy<C> {
     trusted: Vec<Cidr>,
     body_idle: Duration,
     fields: usize,
+    signed_body: usize,
+    budget: Arc<Budget>,
 }
 
 impl<C: Control> Proxy<C> {
@@ -73,6 +84,8 @@ impl<C: Control> Proxy<C> {
             trusted: settings.trusted.clone(),
             body_idle: settings.body_idle,
             fields: settings.fields,
+            signed_body: settings.signed_body,
+            budget: Arc::clone(&plan.0.budget),
         }
     }
 
@@ -101,6 +114,7 @@ impl<C: Control> Proxy<C> {
             &self.trusted,
         );
         record.peer = origin.client;
+        let inbound = Inbound::new(body, self.body_idle, self.signed_body, &self.budget);
 
         let head = Head {
             parts: &parts,
@@ -108,10 +122,11 @@ impl<C: Control> Proxy<C> {
             secure: origin.secure,
             listener: &connection.listener,
             request_id: record.id.to_str().unwrap_or_default(),
+            body: &inbound,
         };
         let Judgement { facts, verdict } = self.control.judge(&head).await;
         record.facts = Some(facts);
-        let permit = verdict?;
+        let mut permit = verdict?;
         record.reason = if permit.preflight() {
             Reason::Preflight
         } else {
@@ -122,10 +137,17 @@ impl<C: Control> Proxy<C> {
             .iter()
             .find(|upstream| upstream.name() == permit.upstream())
             .ok_or(Reason::Internal)?;
-        let wanted = wanted_upgrade(&hop, permit.upgrade(), &body)?;
+        let wanted = wanted_upgrade(&hop, permit.upgrade(), &inbound)?;
 
         let version = parts.version;
         let fields = &mut parts.headers;
+        let chunks = permit.take_chunks();
+        let coding = chunks.map(|decoder| Coding::new(*decoder, fields, self.forward_credential));
+        let coding = coding.transpose()?;
+        if inbound.was_read() {
+            // Trailers are not signed.
+            fields.remove(TRAILER);
+        }
         let cleaning = Cleaning {
             strip: &self.strip,
             believed: origin.believed,
@@ -149,7 +171,7 @@ impl<C: Control> Proxy<C> {
                 forward::send(upstream, outgoing, RequestBody::empty(), &progress).await
             }
             None => {
-                let (body, progress) = RequestBody::new(body, &self.strip, self.body_idle);
+                let (body, progress) = inbound.into_body(&self.strip, coding)?;
                 forward::send(upstream, outgoing, body, &progress).await
             }
         };
@@ -219,12 +241,12 @@ fn unjudged<'a, C: Control>(
 fn wanted_upgrade(
     hop: &Hop,
     allowed: bool,
-    body: &Incoming,
+    body: &Inbound<'_>,
 ) -> Result<Option<HeaderValue>, Reason> {
     match &hop.upgrade {
         None => Ok(None),
         Some(wanted) if upgrade::only_http2(wanted) => Ok(None),
-        Some(wanted) if allowed && http_body::Body::is_end_stream(body) => Ok(Some(wanted.clone())),
+        Some(wanted) if allowed && body.is_empty() => Ok(Some(wanted.clone())),
         Some(_) => Err(Reason::MethodNotSupported),
     }
 }

@@ -159,7 +159,9 @@ fn refused(error: SignatureError) -> Error {
     let mismatch =
         |message: &str| Error::new("SignatureDoesNotMatch", 403, error.reason(), message);
     let answer = match error {
-        SignatureError::Malformed(_) | SignatureError::UnsignedPayload => Error::new(
+        SignatureError::Malformed(_)
+        | SignatureError::Ambiguous(_)
+        | SignatureError::UnsignedPayload => Error::new(
             "IncompleteSignature",
             400,
             error.reason(),

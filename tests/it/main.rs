@@ -8,6 +8,7 @@
 //! - [`identity`]: the signed token that tells upstreams who asks
 //! - [`findings`]: what `check` finds in policies, and `who-can`
 //! - [`streaming`]: bodies of a gibibyte in constant memory
+//! - [`sigv4`]: signatures and API keys, from the socket to the upstream
 //! - [`startup`]: what stops a start, and what its exit code and words are
 //! - [`stopping`]: SIGTERM under load
 //! - [`tokens`]: tokens of every kind, from the socket to the upstream
@@ -35,6 +36,7 @@ mod kubernetes;
 mod printing;
 mod readme;
 mod reload;
+mod sigv4;
 mod startup;
 mod stopping;
 mod stories;

@@ -230,13 +230,14 @@ fn write(call: &Recorded<'_>, line: &mut Vec<u8>) {
     if call.identity.is_none() && call.provider.is_some() {
         identity.kind = "WebIdentityUser";
     }
+    let who = identity.json();
     let decided = call.decision;
     let event_id = uuid::Uuid::new_v4().to_string();
     let record = Record {
         time: call.now,
         request_id: call.request_id,
         event_id: &event_id,
-        identity,
+        identity: &who,
         source_ip: call.source,
         user_agent: call.user_agent,
         action: call.action,

@@ -25,6 +25,9 @@ impl Sessions for Opens {
         }
         let life = if token == "over" { 0 } else { 900 };
         Ok(Arc::new(Session {
+            id: "AROA1".into(),
+            policy_arns: Vec::new(),
+            claims: None,
             of: SessionOf::User {
                 arn: "arn:aws:iam::555566667777:user/alice".into(),
             },

@@ -1,8 +1,11 @@
 """boto3, the AWS CLI and the AWS SDK for JavaScript against the STS of the real binary."""
 
+import base64
+import hmac
 import json
 import os
 import shutil
+import struct
 import subprocess
 import sys
 import time
@@ -11,10 +14,13 @@ import urllib.request
 
 import boto3
 from botocore import UNSIGNED
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
 from botocore.config import Config
+from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
-from world import DEPLOY, EXTERNAL_ID, NEXT, PIPELINE, World
+from world import ADMIN, ALICE, DEPLOY, DEVICE, EXTERNAL_ID, NEXT, PIPELINE, ROOT, SEED, World
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 RESULTS = []
@@ -52,7 +58,7 @@ def client(world, credentials=None, **config):
         keys = {
             "aws_access_key_id": credentials["AccessKeyId"],
             "aws_secret_access_key": credentials["SecretAccessKey"],
-            "aws_session_token": credentials["SessionToken"],
+            "aws_session_token": credentials.get("SessionToken"),
         }
     return boto3.client("sts", endpoint_url=world.sts, region_name="us-east-1", config=config, **keys)
 
@@ -143,6 +149,66 @@ def with_boto3(world):
     return answer["Credentials"], deploy
 
 
+def code(seconds=0):
+    """The second factor's code now (RFC 6238)."""
+    step = struct.pack(">q", int(time.time() + seconds) // 30)
+    tag = hmac.new(base64.b32decode(SEED), step, "sha1").digest()
+    at = tag[-1] & 15
+    return f"{(struct.unpack('>I', tag[at:at + 4])[0] & 0x7FFFFFFF) % 1_000_000:06}"
+
+
+def signed(world, path, credentials, **changed):
+    """A request to the proxy, signed as botocore signs."""
+    keys = {**credentials, **changed}
+    request = AWSRequest("GET", f"{world.proxy}/{path}", headers={"Host": "app"})
+    found = Credentials(keys["AccessKeyId"], keys["SecretAccessKey"], keys.get("SessionToken"))
+    SigV4Auth(found, "app", "us-east-1").add_auth(request)
+    request = urllib.request.Request(request.url, headers=dict(request.headers))
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return answer.status
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+def with_own_keys(world, deploy):
+    """Users and root users, second factors, and signatures against the proxy."""
+    alice, root = client(world, ALICE), client(world, ROOT)
+    check("a user's own key", alice.get_caller_identity()["Arn"].endswith(":user/alice"))
+    check("a root user's own key", root.get_caller_identity()["Arn"].endswith(":root"))
+    answer = alice.get_session_token()["Credentials"]
+    lasts = answer["Expiration"].timestamp() - time.time()
+    check("boto3 GetSessionToken", 43_100 < lasts <= 43_200, lasts)
+    bare = client(world, answer)
+    check("  is the user", bare.get_caller_identity()["Arn"].endswith(":user/alice"))
+    refused("  makes no other", 403, "AccessDenied", bare.get_session_token)
+    refused("  without a second factor", 403, "AccessDenied", lambda: bare.assume_role(RoleArn=ADMIN, RoleSessionName="xy"))
+    lasts = root.get_session_token(DurationSeconds=129_600)["Credentials"]["Expiration"].timestamp() - time.time()
+    check("  of root an hour", 3500 < lasts <= 3600, lasts)
+    refused("  too long", 400, "ValidationError", lambda: alice.get_session_token(DurationSeconds=129_601))
+    refused("root assumes no role", 403, "AccessDenied", lambda: root.assume_role(RoleArn=ADMIN, RoleSessionName="xy"))
+    now = code()
+    shown = alice.get_session_token(SerialNumber=DEVICE, TokenCode=now)["Credentials"]
+    refused("a code is good once", 403, "AccessDenied", lambda: alice.get_session_token(SerialNumber=DEVICE, TokenCode=now))
+    refused("a wrong code", 403, "AccessDenied", lambda: alice.get_session_token(SerialNumber=DEVICE, TokenCode="000000"))
+    admin = client(world, shown).assume_role(RoleArn=ADMIN, RoleSessionName="xy")["Credentials"]
+    check("with a second factor", client(world, admin).get_caller_identity()["Arn"].endswith("/admin/xy"))
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "app:*", "Resource": "arn:aws:app::555566667777:a"}]})
+    answer = alice.get_federation_token(Name="guest", Policy=policy)
+    guest = answer["Credentials"]
+    check("boto3 GetFederationToken", answer["FederatedUser"]["Arn"].endswith(":federated-user/guest"), answer)
+    check("  may what both say", (get(world, "a", guest["SessionToken"])[0], get(world, "b", guest["SessionToken"])[0]) == (200, 403))
+    refused("  assumes no role", 403, "AccessDenied", lambda: client(world, guest).assume_role(RoleArn=ADMIN, RoleSessionName="xy"))
+    nothing = alice.get_federation_token(Name="nobody")["Credentials"]["SessionToken"]
+    check("  without a policy nothing", get(world, "a", nothing)[0] == 403)
+    check("a session's signature against the proxy", (signed(world, "a", deploy), signed(world, "x", deploy)) == (200, 403))
+    check("  with another secret", signed(world, "a", deploy, SecretAccessKey="x" * 40) == 401)
+    check("  with another token", signed(world, "a", deploy, SessionToken=guest["SessionToken"]) == 401)
+    check("  of a role with `bearer: false`", (signed(world, "a", admin), get(world, "a", admin["SessionToken"])[0]) == (200, 401))
+    check("  of a user's own key", signed(world, "a", ALICE) == 200)
+    check("  never of a root user's", signed(world, "a", ROOT) == 401)
+
+
 def with_cli(world, deploy):
     environment = {
         "PATH": os.environ["PATH"],
@@ -223,6 +289,7 @@ def main():
     world = World(sys.argv[1])
     try:
         _, deploy = with_boto3(world)
+        with_own_keys(world, deploy)
         with_cli(world, deploy)
         with_javascript(world)
         rotation(world, deploy)

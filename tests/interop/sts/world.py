@@ -18,6 +18,11 @@ PIPELINE = "arn:aws:iam::111111111111:role/ci/pipeline"
 DEPLOY = "arn:aws:iam::555566667777:role/deploy"
 NEXT = "arn:aws:iam::555566667777:role/next"
 EXTERNAL_ID = "secret-7"
+ADMIN = "arn:aws:iam::555566667777:role/admin"
+DEVICE = "arn:aws:iam::555566667777:mfa/alice"
+SEED = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
+ALICE = {"AccessKeyId": "AKIAALICEALICEALICE1", "SecretAccessKey": "alice-secret-alice-secret-alice-secret-1"}
+ROOT = {"AccessKeyId": "AKIAROOTROOTROOTROO1", "SecretAccessKey": "root-secret-root-secret-root-secret-0001"}
 PATIENCE = 60
 
 
@@ -92,6 +97,26 @@ def bundle(jwks):
             "trust_policy": document(statement(ALL, Principal={"AWS": DEPLOY})),
             "inline_policies": {"use": document(uses("a", "c-${aws:PrincipalTag/Stage}"))},
         },
+        f"{app}/users/alice.yaml": {
+            "mfa_devices": [DEVICE],
+            "inline_policies": {
+                "sts": document(
+                    uses("a", "b"),
+                    statement(["sts:AssumeRole", "sts:GetFederationToken", "sts:TagSession"], Resource="*"),
+                )
+            },
+        },
+        f"{app}/roles/admin.yaml": {
+            "trust_policy": document(
+                statement(
+                    "sts:AssumeRole",
+                    Principal={"AWS": "555566667777"},
+                    Condition={"Bool": {"aws:MultiFactorAuthPresent": "true"}},
+                )
+            ),
+            "inline_policies": {"use": document(uses("a"))},
+            "bearer": False,
+        },
         f"{app}/policies/only-b.json": document(uses("b")),
         "routes/app.yaml": {
             "service": "app",
@@ -145,10 +170,21 @@ class World:
                     "health": {"address": "127.0.0.1:0"},
                     "audit": {"file": "./audit/"},
                     "keyring": "./keyring.yaml",
+                    "credentials": "./credentials.yaml",
                     "sts": {"address": "127.0.0.1:0"},
                 }
             ),
         )
+        keys = [(ALICE, {"user": "arn:aws:iam::555566667777:user/alice"}), (ROOT, {"root": "555566667777"})]
+        credentials = {
+            "access_keys": [
+                {"id": key["AccessKeyId"], "secret": key["SecretAccessKey"], "status": "Active", **owner}
+                for key, owner in keys
+            ],
+            "sts_secrets": {"totp": [{"device": DEVICE, "seed": SEED}]},
+        }
+        self.write("credentials.yaml", json.dumps(credentials))
+        os.chmod(os.path.join(self.folder, "credentials.yaml"), 0o600)
         self.keyring("new")
         self.start()
 

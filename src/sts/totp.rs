@@ -148,7 +148,7 @@ mod tests {
     fn a_code_is_good_once_and_drifts_by_a_step() {
         let (now, code) = (1_111_111_109_i64, "081804");
         for (drift, good) in [
-            (-60, false),
+            (-60_i64, false),
             (-30, true),
             (0, true),
             (30, true),

@@ -1,16 +1,17 @@
 //! What the proxy asks for each request: a judgement, recorded in the audit log before anything is forwarded, and
 //! counted once when the answer begins.
 
+mod identities;
+
 use std::cell::RefCell;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use http::header::USER_AGENT;
+use http::header::{HeaderName, USER_AGENT};
 
 use crate::arn::AccountId;
 use crate::audit::record::{self, Record, UserIdentity};
 use crate::audit::sink::Sink;
-use crate::authn::Identity;
 use crate::bundle::Snapshot;
 use crate::clock::{Clock, monotonic};
 use crate::gate::{Facts, Gate, Head, Judgement, Method};
@@ -19,6 +20,9 @@ use crate::outcome::Reason;
 use crate::policy::LayerKind;
 use crate::proxy::{Control, Outcome, Unjudged};
 use crate::route::CanonicalPath;
+use identities::Identities;
+
+const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// A snapshot with what its requests count with.
 #[derive(Debug)]
@@ -43,7 +47,7 @@ pub(super) struct Worker {
     shared: Shared,
     /// Where records are put together; kept, so that the hot path allocates nothing for it.
     line: RefCell<Vec<u8>>,
-    event_ids: RefCell<String>,
+    identities: Identities,
 }
 
 impl Worker {
@@ -51,7 +55,7 @@ impl Worker {
         Self {
             shared,
             line: RefCell::default(),
-            event_ids: RefCell::default(),
+            identities: Identities::default(),
         }
     }
 
@@ -63,17 +67,6 @@ impl Worker {
         let result = self.shared.audit.record_or_wait(&line).await;
         self.line.replace(line);
         result.map_err(|_| Reason::AuditUnavailable)
-    }
-
-    fn event_id(&self) -> std::cell::RefMut<'_, String> {
-        let mut event_id = self.event_ids.borrow_mut();
-        event_id.clear();
-        event_id.push_str(
-            uuid::Uuid::new_v4()
-                .hyphenated()
-                .encode_lower(&mut uuid::Uuid::encode_buffer()),
-        );
-        event_id
     }
 
     fn write(&self, head: &Head<'_>, judgement: &Judgement, line: &mut Vec<u8>) {
@@ -91,13 +84,14 @@ impl Worker {
             .map(|arn| record::Resource { arn, account })
             .collect();
         let decided = facts.decision.as_ref();
-        let event_id = self.event_id();
+        let mut event_id = uuid::Uuid::encode_buffer();
+        let identity = self.identities.written(facts);
         let route = facts.route();
         let record = Record {
             time: self.shared.clock.now(),
             request_id: head.request_id,
-            event_id: &event_id,
-            identity: who(facts),
+            event_id: new_id(&mut event_id),
+            identity: &identity,
             source_ip: head.peer,
             user_agent: headers.get(USER_AGENT).map(http::HeaderValue::as_bytes),
             action: present(&facts.action),
@@ -106,7 +100,9 @@ impl Worker {
             recipient_account: account,
             method: head.parts.method.as_str(),
             path: present(&facts.path),
-            client_request_id: headers.get("x-request-id").map(http::HeaderValue::as_bytes),
+            client_request_id: headers
+                .get(CLIENT_REQUEST_ID)
+                .map(http::HeaderValue::as_bytes),
             snapshot: facts.snapshot.as_ref().map(|snapshot| &*snapshot.digest),
             service: present(&facts.service),
             route,
@@ -141,12 +137,13 @@ impl Control for Worker {
 
     fn refused(&self, unjudged: &Unjudged<'_>) {
         let path = CanonicalPath::new(unjudged.path).ok();
-        let event_id = self.event_id();
+        let mut event_id = uuid::Uuid::encode_buffer();
+        let identity = UserIdentity::unknown().json();
         let record = Record {
             time: self.shared.clock.now(),
             request_id: unjudged.request_id,
-            event_id: &event_id,
-            identity: UserIdentity::unknown(),
+            event_id: new_id(&mut event_id),
+            identity: &identity,
             source_ip: unjudged.peer,
             user_agent: unjudged.user_agent,
             action: None,
@@ -227,6 +224,10 @@ fn log(judgement: &Judgement, request_id: &str) {
     }
 }
 
+fn new_id(text: &mut [u8]) -> &str {
+    uuid::Uuid::new_v4().hyphenated().encode_lower(text)
+}
+
 /// Anonymous requests prove nothing.
 fn counted_as(method: Method) -> Option<metrics::Method> {
     Some(match method {
@@ -241,29 +242,4 @@ fn counted_as(method: Method) -> Option<metrics::Method> {
 
 fn present(text: &str) -> Option<&str> {
     (!text.is_empty()).then_some(text)
-}
-
-fn who(facts: &Facts) -> UserIdentity<'_> {
-    match (&facts.identity, facts.method) {
-        (Some(identity), _) => of_identity(identity),
-        (None, Some(Method::Anonymous)) => UserIdentity::of(&crate::policy::Principal::Anonymous),
-        (None, _) => UserIdentity::unknown(),
-    }
-}
-
-fn of_identity(identity: &Identity) -> UserIdentity<'_> {
-    let mut who = UserIdentity::of(&identity.principal);
-    who.principal_id = present(&identity.user_id);
-    who.user_name = identity
-        .user_name
-        .as_deref()
-        .or(identity.session_name.as_deref());
-    if let Some(session) = &mut who.session {
-        session.issuer_id = identity.role.as_ref().map(|role| &*role.id);
-        session.created = identity.issued_at;
-        session.mfa = identity.mfa_present;
-        session.federated_provider = identity.federated_provider.as_deref();
-        session.source_identity = identity.source_identity.as_deref();
-    }
-    who
 }

@@ -62,14 +62,30 @@ impl Object<'_> {
         }
     }
 
-    /// What `value` displays, of which no character needs an escape: a number, an address, a time.
-    pub(super) fn plain(&mut self, key: Key, value: impl std::fmt::Display) {
+    /// An address.
+    pub(super) fn address(&mut self, key: Key, address: std::net::IpAddr) {
         use std::io::Write;
         let out = self.key(key);
         out.push(b'"');
-        // Writing to a vector cannot fail.
-        let _ = write!(out, "{value}");
+        match address {
+            // By hand: it is written for every request.
+            std::net::IpAddr::V4(address) => {
+                for (index, octet) in address.octets().into_iter().enumerate() {
+                    if index > 0 {
+                        out.push(b'.');
+                    }
+                    decimal(out, octet.into());
+                }
+            }
+            // Writing to a vector cannot fail.
+            std::net::IpAddr::V6(address) => drop(write!(out, "{address}")),
+        }
         out.push(b'"');
+    }
+
+    /// A value that is written already.
+    pub(super) fn written(&mut self, key: Key, value: &[u8]) {
+        self.key(key).extend_from_slice(value);
     }
 
     /// Bytes of ASCII that need no escape.
@@ -82,8 +98,7 @@ impl Object<'_> {
 
     /// A number.
     pub(super) fn number(&mut self, key: Key, value: u64) {
-        use std::io::Write;
-        let _ = write!(self.key(key), "{value}");
+        decimal(self.key(key), value);
     }
 
     /// An object.
@@ -108,6 +123,21 @@ impl Object<'_> {
         }
         out.push(b']');
     }
+}
+
+fn decimal(out: &mut Vec<u8>, value: u64) {
+    let (mut digits, mut at, mut rest) = ([0; 20], 20_usize, value);
+    loop {
+        at = at.saturating_sub(1);
+        if let Some(digit) = digits.get_mut(at) {
+            *digit = b'0' | u8::try_from(rest % 10).unwrap_or_default();
+        }
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(digits.get(at..).unwrap_or_default());
 }
 
 /// Bytes that a reader or a terminal could take for more than a character.
@@ -184,6 +214,20 @@ mod tests {
                 prop_assert!(!out.iter().any(|byte| *byte < 0x20 || *byte == 0x7f));
                 let value: serde_json::Value = serde_json::from_slice(&out).unwrap();
                 prop_assert_eq!(value["key"].as_str(), Some(text.as_str()));
+            }
+        }
+
+        #[test]
+        fn numbers_and_addresses_are_as_displayed(number in any::<u64>(), small in 0..200_u64, v4 in any::<[u8; 4]>(), v6 in any::<[u8; 16]>()) {
+            for number in [number, small, 0, u64::MAX] {
+                let mut out = Vec::new();
+                decimal(&mut out, number);
+                prop_assert_eq!(String::from_utf8(out).unwrap(), number.to_string());
+            }
+            for address in [std::net::IpAddr::from(v4), std::net::IpAddr::from(v6)] {
+                let mut out = Vec::new();
+                Object::write(&mut out, |object| object.address(key!("a"), address));
+                prop_assert_eq!(String::from_utf8(out).unwrap(), format!("{{\"a\":\"{address}\"}}"));
             }
         }
 

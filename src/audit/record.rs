@@ -24,8 +24,8 @@ pub struct Record<'a> {
     pub request_id: &'a str,
     /// Id of this record.
     pub event_id: &'a str,
-    /// Who asked.
-    pub identity: UserIdentity<'a>,
+    /// Who asked, as [`UserIdentity::json`] has it.
+    pub identity: &'a [u8],
     /// From where, as `aws:SourceIp` has it.
     pub source_ip: IpAddr,
     /// With which program, as it says.
@@ -178,6 +178,13 @@ impl<'a> UserIdentity<'a> {
         }
     }
 
+    /// As it stands in records: the same for each request of a session, so it need not be made each time.
+    pub fn json(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(512);
+        Object::write(&mut out, |object| self.write(object));
+        out
+    }
+
     fn write(&self, object: &mut Object<'_>) {
         object.text(key!("type"), self.kind);
         object.maybe(key!("principalId"), self.principal_id);
@@ -232,7 +239,7 @@ impl Record<'_> {
 
     fn members(&self, object: &mut Object<'_>) {
         object.text(key!("eventVersion"), "1.11");
-        object.object(key!("userIdentity"), |object| self.identity.write(object));
+        object.written(key!("userIdentity"), self.identity);
         object.ascii(key!("eventTime"), &utc(self.time));
         let (source, name) = match self.action {
             Some(action) => action.split_once(':').unwrap_or(("", action)),
@@ -241,7 +248,7 @@ impl Record<'_> {
         object.text(key!("eventSource"), source);
         object.text(key!("eventName"), name);
         object.maybe(key!("awsRegion"), self.region);
-        object.plain(key!("sourceIPAddress"), self.source_ip);
+        object.address(key!("sourceIPAddress"), self.source_ip);
         if let Some(agent) = self.user_agent {
             object.lossy(
                 key!("userAgent"),

@@ -233,6 +233,11 @@ impl Sink {
         if result.is_ok() || self.on_full != OnFull::Block {
             return result;
         }
+        // Rare: kept out of every request's own memory.
+        Box::pin(self.wait_for_room(line)).await
+    }
+
+    async fn wait_for_room(&self, line: &[u8]) -> Result<(), Full> {
         let taken = async {
             loop {
                 let mut room = std::pin::pin!(self.shared.room.notified());

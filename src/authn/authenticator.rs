@@ -250,7 +250,8 @@ impl Authenticator {
             verified
         } else {
             let token = token.text().map_err(Failure::from)?;
-            self.verify(token, digest, presented.providers, now).await?
+            // Large, and not the rule: kept out of every request's own memory.
+            Box::pin(self.verify(token, digest, presented.providers, now)).await?
         };
         if verified.audience(presented.audiences).is_none() {
             return Err(Failure::of(

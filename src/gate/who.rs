@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use http::header::{HeaderMap, HeaderValue};
+use http::header::{HeaderMap, HeaderName, HeaderValue};
 use http::uri::Authority;
 
 use crate::authn::sigv4::{self, chunked::Decoder};
@@ -19,6 +19,9 @@ use crate::route::{Match, UnsignedPayload};
 
 use super::context::RequestFacts;
 use super::{Facts, Gate, Head, Refusal};
+
+/// How a client chooses among roles.
+const ROLE: HeaderName = HeaderName::from_static("x-sidegate-role");
 
 /// What reading a body whole comes to: its SHA-256.
 pub type Hashing<'b> = Pin<Box<dyn Future<Output = Result<[u8; 32], Reason>> + 'b>>;
@@ -195,7 +198,7 @@ fn failed(failure: Failure, facts: &mut Facts) -> Refusal {
 
 /// The role that the client asks for: one ARN in one `X-Sidegate-Role`.
 fn chosen_role(headers: &HeaderMap) -> Result<Option<&str>, Reason> {
-    let mut values = headers.get_all("x-sidegate-role").iter();
+    let mut values = headers.get_all(ROLE).iter();
     let (first, second) = (values.next(), values.next());
     match (first.map(HeaderValue::to_str), second) {
         (None, _) => Ok(None),

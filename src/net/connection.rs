@@ -137,7 +137,8 @@ impl Accepted {
             line,
         } = self;
         let secure = tls.is_some();
-        let opening = tokio::time::timeout(limits.head_timeout, open(socket, tls));
+        // Gone before the first request: kept out of every connection's own memory.
+        let opening = tokio::time::timeout(limits.head_timeout, Box::pin(open(socket, tls)));
         let Ok(Ok(opened)) = or_cut(&line, opening).await else {
             return;
         };
@@ -192,8 +193,8 @@ impl Accepted {
                 }
             }
             Protocol::Http2 => {
-                let serving = http2(&limits).serve_connection(io, service);
-                let mut serving = pin!(serving);
+                // Much larger than the other.
+                let mut serving = Box::pin(http2(&limits).serve_connection(io, service));
                 drive(
                     &line,
                     &mut serving,
@@ -354,9 +355,11 @@ fn answer<H: Handler>(
 ) -> impl Future<Output = Result<Response<Counted<H::Body>>, Infallible>> {
     let reading = connection.line.begin();
     let under_way = UnderWay(Rc::clone(&connection.line));
-    let answering = handler.handle(Rc::clone(&connection), request, reading);
     async move {
-        let mut response = answering.await;
+        // Called in here, not before: what is moved in would take its place twice.
+        let mut response = handler
+            .handle(Rc::clone(&connection), request, reading)
+            .await;
         if connection.leaving.get() && connection.protocol == Protocol::Http1 {
             response
                 .headers_mut()

@@ -4,6 +4,7 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use smallvec::SmallVec;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 
@@ -47,7 +48,7 @@ macro_rules! delegate {
             }
 
             fn poll_write_vectored(self: Pin<&mut Self>, context: &mut Context<'_>, pieces: &[io::IoSlice<'_>]) -> Poll<io::Result<usize>> {
-                each!(self.get_mut(), $($variant)|+, inner => Pin::new(inner).poll_write_vectored(context, pieces))
+                each!(self.get_mut(), $($variant)|+, inner => write_pieces(Pin::new(inner), context, pieces))
             }
 
             fn is_write_vectored(&self) -> bool {
@@ -65,5 +66,106 @@ macro_rules! delegate {
     };
 }
 
+/// Pieces of so many bytes are copied together: a head and a short body. The system takes longer over two pieces than
+/// it takes to copy them.
+const SHORT: usize = 1024;
+
+fn write_pieces(
+    socket: Pin<&mut impl AsyncWrite>,
+    context: &mut Context<'_>,
+    pieces: &[io::IoSlice<'_>],
+) -> Poll<io::Result<usize>> {
+    let mut filled = pieces.iter().filter(|piece| !piece.is_empty());
+    if let (Some(only), None) = (filled.next(), filled.next()) {
+        return socket.poll_write(context, only);
+    }
+    let length = pieces
+        .iter()
+        .fold(0_usize, |sum, piece| sum.saturating_add(piece.len()));
+    if length > SHORT {
+        return socket.poll_write_vectored(context, pieces);
+    }
+    let mut together = SmallVec::<[u8; SHORT]>::new();
+    for piece in pieces {
+        together.extend_from_slice(piece);
+    }
+    socket.poll_write(context, &together)
+}
+
 delegate!(Plain, Self::Tcp | Self::Unix);
 delegate!(Stream, Self::Plain | Self::TlsServer | Self::TlsClient);
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use super::*;
+
+    /// Takes a few bytes at a time, and remembers whether it was given pieces.
+    #[derive(Default)]
+    struct Slow {
+        taken: Vec<u8>,
+        vectored: bool,
+    }
+
+    impl AsyncWrite for Slow {
+        fn poll_write(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            bytes: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            let count = bytes.len().min(700);
+            self.taken.extend_from_slice(&bytes[..count]);
+            Poll::Ready(Ok(count))
+        }
+
+        fn poll_write_vectored(
+            mut self: Pin<&mut Self>,
+            context: &mut Context<'_>,
+            pieces: &[io::IoSlice<'_>],
+        ) -> Poll<io::Result<usize>> {
+            self.vectored = true;
+            let first = pieces.iter().find(|piece| !piece.is_empty());
+            self.poll_write(context, first.map_or(&[], |piece| piece))
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    #[test]
+    fn pieces_arrive_whole_and_in_order_however_they_are_written() {
+        for (lengths, vectored) in [
+            (&[3, 2][..], false),
+            (&[0, 5000, 0], false),
+            (&[300, 0, 724], false),
+            (&[300, 725], true),
+            (&[], false),
+        ] {
+            let whole: Vec<u8> = (0..=250).cycle().take(lengths.iter().sum()).collect();
+            let mut socket = Slow::default();
+            while socket.taken.len() < whole.len() {
+                let mut skip = socket.taken.len();
+                let mut rest = &whole[..];
+                let mut pieces = Vec::new();
+                for length in lengths {
+                    let (piece, after) = rest.split_at(*length);
+                    rest = after;
+                    let gone = skip.min(piece.len());
+                    skip -= gone;
+                    pieces.push(io::IoSlice::new(&piece[gone..]));
+                }
+                let mut context = Context::from_waker(Waker::noop());
+                let wrote = write_pieces(Pin::new(&mut socket), &mut context, &pieces);
+                assert!(matches!(wrote, Poll::Ready(Ok(1..))));
+            }
+            assert_eq!(socket.taken, whole);
+            assert_eq!(socket.vectored, vectored, "{lengths:?}");
+        }
+    }
+}

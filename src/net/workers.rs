@@ -299,9 +299,9 @@ impl<H: Handler> Worker<H> {
                 leaving: Rc::clone(&self.leaving),
                 line,
             };
-            let serving = accepted.serve(Rc::clone(&self.handler), Rc::clone(&self.limits));
+            let (handler, limits) = (Rc::clone(&self.handler), Rc::clone(&self.limits));
             tokio::task::spawn_local(async move {
-                serving.await;
+                accepted.serve(handler, limits).await;
                 drop(slot);
             });
         }

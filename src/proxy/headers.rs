@@ -208,6 +208,10 @@ pub fn take_answer_hop(fields: &mut HeaderMap) {
         .get_all(CONNECTION)
         .iter()
         .flat_map(tokens)
+        // The two that are usual; what stands under them is found by its name.
+        .filter(|token| {
+            !token.eq_ignore_ascii_case(b"keep-alive") && !token.eq_ignore_ascii_case(b"close")
+        })
         .filter_map(|token| HeaderName::from_bytes(token).ok())
         .filter(|name| *name != header::CONTENT_LENGTH);
     found.extend(named);
@@ -215,7 +219,7 @@ pub fn take_answer_hop(fields: &mut HeaderMap) {
         // Chunks override a length, which then says nothing true (RFC 9112, 6.3).
         found.push(header::CONTENT_LENGTH);
     }
-    for name in found {
+    for name in &found {
         fields.remove(name);
     }
 }
@@ -249,7 +253,7 @@ impl Cleaning<'_> {
             .filter(|(name, value)| self.concerns(name, value))
             .map(|(name, _)| name.clone())
             .collect();
-        for name in found {
+        for name in &found {
             fields.remove(name);
         }
     }

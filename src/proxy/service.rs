@@ -1,12 +1,14 @@
 //! The way of a request, top to bottom.
 
+use std::future::poll_fn;
 use std::net::IpAddr;
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use futures_util::FutureExt;
 use http::header::TRAILER;
 use http::request::Parts;
 use http::{HeaderValue, Request, Response};
@@ -191,12 +193,18 @@ impl<C: Control> Handler for Proxy<C> {
     ) -> Response<Relay> {
         let form = Form::of(request.method(), request.headers(), connection.protocol);
         let mut record = Record::new(&self, connection.peer);
-        let answering = self.answer(&connection, request, reading, &mut record);
-        let answered = AssertUnwindSafe(answering).catch_unwind().await;
-        let answered = answered.unwrap_or_else(|_| {
-            tracing::error!("a request's task panicked");
-            Err(Refused::from(Reason::Internal))
-        });
+        let answered = {
+            // Pinned where it is made: each time it were moved, some kilobytes would be copied.
+            let mut answering = pin!(self.answer(&connection, request, reading, &mut record));
+            poll_fn(|context| {
+                let polled = catch_unwind(AssertUnwindSafe(|| answering.as_mut().poll(context)));
+                polled.unwrap_or_else(|_| {
+                    tracing::error!("a request's task panicked");
+                    Poll::Ready(Err(Refused::from(Reason::Internal)))
+                })
+            })
+            .await
+        };
         let response = match answered {
             Ok(mut response) => {
                 let id = record.id.clone();

@@ -135,27 +135,30 @@ impl Upstream {
     pub async fn lease(self: &Rc<Self>, fresh: bool) -> Result<Lease, ForwardError> {
         let idle = if fresh { None } else { self.take_idle() };
         let reused = idle.is_some();
-        let wired = if let Some(wired) = idle {
-            wired
-        } else {
-            // Connecting takes much memory and is rare.
-            let stream = Box::pin(self.connect()).await?;
-            let (sender, driver) = http1::Builder::new()
-                .max_buf_size(READ_AHEAD)
-                .handshake(TokioIo::new(stream))
-                .await
-                .map_err(ForwardError::Exchange)?;
-            Box::new(Wired {
-                sender,
-                driver,
-                over: false,
-            })
+        let wired = match idle {
+            Some(wired) => wired,
+            // Takes much memory and is rare.
+            None => Box::pin(self.wire()).await?,
         };
         Ok(Lease {
             wired: Some(wired),
             upstream: Rc::clone(self),
             reused,
         })
+    }
+
+    async fn wire(&self) -> Result<Box<Wired>, ForwardError> {
+        let stream = self.connect().await?;
+        let (sender, driver) = http1::Builder::new()
+            .max_buf_size(READ_AHEAD)
+            .handshake(TokioIo::new(stream))
+            .await
+            .map_err(ForwardError::Exchange)?;
+        Ok(Box::new(Wired {
+            sender,
+            driver,
+            over: false,
+        }))
     }
 
     /// The HTTP/2 connection, and whether it was there before.

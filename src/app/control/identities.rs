@@ -1,0 +1,94 @@
+//! Who asks, as audit records say it: written once for a session, since every request of it says the same.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use quick_cache::unsync::Cache;
+
+use crate::audit::record::UserIdentity;
+use crate::authn::Identity;
+use crate::gate::{Facts, Method};
+use crate::policy::Principal;
+
+/// Sessions that a worker keeps the words for: some 3 MiB.
+const KEPT: usize = 4096;
+
+/// What one worker has written before, by the address of the identity.
+#[derive(Debug)]
+pub(super) struct Identities {
+    written: RefCell<Cache<usize, Written>>,
+    /// Address of the snapshot that they were made under: they keep parts of it in memory.
+    snapshot: Cell<usize>,
+}
+
+#[derive(Debug, Clone)]
+struct Written {
+    json: Rc<[u8]>,
+    /// INVARIANT: held, so that no other identity can come to stand at its address.
+    _identity: Arc<Identity>,
+}
+
+impl Default for Identities {
+    fn default() -> Self {
+        Self {
+            written: RefCell::new(Cache::new(KEPT)),
+            snapshot: Cell::new(0),
+        }
+    }
+}
+
+impl Identities {
+    /// Who asked, as JSON.
+    pub(super) fn written(&self, facts: &Facts) -> Rc<[u8]> {
+        let snapshot = facts
+            .snapshot
+            .as_ref()
+            .map_or(0, |it| Arc::as_ptr(it).addr());
+        if self.snapshot.replace(snapshot) != snapshot {
+            *self.written.borrow_mut() = Cache::new(KEPT);
+        }
+        let Some(identity) = &facts.identity else {
+            return nobody(facts.method).json().into();
+        };
+        let address = Arc::as_ptr(identity).addr();
+        if let Some(known) = self.written.borrow().get(&address) {
+            return Rc::clone(&known.json);
+        }
+        let json: Rc<[u8]> = of_identity(identity).json().into();
+        if identity.is_lasting() {
+            let written = Written {
+                json: Rc::clone(&json),
+                _identity: Arc::clone(identity),
+            };
+            self.written.borrow_mut().insert(address, written);
+        }
+        json
+    }
+}
+
+fn nobody(method: Option<Method>) -> UserIdentity<'static> {
+    if method == Some(Method::Anonymous) {
+        UserIdentity::of(&Principal::Anonymous)
+    } else {
+        UserIdentity::unknown()
+    }
+}
+
+fn of_identity(identity: &Identity) -> UserIdentity<'_> {
+    let present = |text| Some(text).filter(|text: &&str| !text.is_empty());
+    let mut who = UserIdentity::of(&identity.principal);
+    who.principal_id = present(&identity.user_id);
+    who.user_name = identity
+        .user_name
+        .as_deref()
+        .or(identity.session_name.as_deref());
+    if let Some(session) = &mut who.session {
+        session.issuer_id = identity.role.as_ref().map(|role| &*role.id);
+        session.created = identity.issued_at;
+        session.mfa = identity.mfa_present;
+        session.federated_provider = identity.federated_provider.as_deref();
+        session.source_identity = identity.source_identity.as_deref();
+    }
+    who
+}

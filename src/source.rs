@@ -154,7 +154,7 @@ pub struct Fault {
     pub span: Span,
     /// What is wrong.
     pub message: String,
-    /// How to mend it; may be empty.
+    /// How to mend it; never empty.
     pub help: String,
 }
 
@@ -272,6 +272,9 @@ impl Report {
         message: impl Into<String>,
         help: impl Into<String>,
     ) {
+        let help = help.into();
+        #[cfg(test)]
+        is_helpful(id, &help);
         let is_error = severity == Severity::Error;
         if self.faults.len() >= MAX_FAULTS && (self.broken || !is_error) {
             return;
@@ -283,7 +286,7 @@ impl Report {
             file: Arc::clone(&self.file),
             span,
             message: message.into(),
-            help: help.into(),
+            help,
         });
     }
 
@@ -306,6 +309,24 @@ impl Report {
     /// Whether any fault is an error.
     pub fn has_errors(&self) -> bool {
         self.broken
+    }
+}
+
+/// Each fault says how it is mended; every unit test sees to it.
+#[cfg(test)]
+fn is_helpful(id: &str, help: &str) {
+    assert!(!help.is_empty(), "{id}: how is it to be mended?");
+}
+
+/// Behind the last character of a text that is no white space: where a text that ends too early is to be completed.
+pub(crate) fn end_of(text: &str) -> Position {
+    let text = text.trim_end();
+    let line = text.bytes().filter(|byte| *byte == b'\n').count();
+    let last = text.rsplit('\n').next().unwrap_or_default();
+    let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX).saturating_add(1);
+    Position {
+        line: number(line),
+        column: number(last.chars().count()),
     }
 }
 
@@ -364,12 +385,12 @@ mod tests {
     fn of_too_many_faults_an_error_is_kept() {
         let mut report = Report::on("a.yaml");
         for _ in 0..MAX_FAULTS + 5 {
-            report.add(Severity::Warning, "w", Span::default(), "", "");
+            report.add(Severity::Warning, "w", Span::default(), "", "mend");
         }
         assert_eq!(report.faults().len(), MAX_FAULTS);
         assert!(!report.has_errors());
-        report.error("e", Span::default(), "", "");
-        report.error("e", Span::default(), "", "");
+        report.error("e", Span::default(), "", "mend");
+        report.error("e", Span::default(), "", "mend");
         assert!(report.has_errors());
         assert_eq!(report.into_faults().len(), MAX_FAULTS + 1);
     }

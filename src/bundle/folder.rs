@@ -65,7 +65,7 @@ impl Files {
         } else if error.kind() == io::ErrorKind::PermissionDenied {
             "let the user that Sidegate runs as read it"
         } else {
-            ""
+            "remove it, or mend the file system or the mount that it is on"
         };
         self.fault(
             path,
@@ -183,7 +183,8 @@ impl Walk<'_> {
     fn folder(&mut self, path: &Path, prefix: &str, depth: usize) {
         if depth > MAX_DEPTH {
             let message = format!("folders are nested deeper than {MAX_DEPTH}");
-            self.files.fault(prefix, "bad-path", &message, "");
+            let help = "no bundle needs as many: move the files up, or remove them";
+            self.files.fault(prefix, "bad-path", &message, help);
             return;
         }
         let entries = fs::read_dir(path).and_then(Iterator::collect::<io::Result<Vec<_>>>);

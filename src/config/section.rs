@@ -187,7 +187,7 @@ impl<'n, 'c, 'r> Section<'n, 'c, 'r> {
                     range.start().text(),
                     range.end().text()
                 ),
-                "",
+                "write a value between these two, or leave the key out for its default",
             );
         }
         fine

@@ -315,7 +315,8 @@ impl Setting for bool {
             return Some(value);
         }
         let message = format!("`{key}` is true or false, and this is {}", node.kind());
-        reading.report.error("wrong-type", node.span, message, "");
+        let help = format!("write `{key}: true` or `{key}: false`, without quotes");
+        reading.report.error("wrong-type", node.span, message, help);
         None
     }
 

@@ -5,6 +5,7 @@
 //! Decided here, where IAM's documentation is silent: `*:*` is accepted as every action; an empty Sid is no Sid; two
 //! keys of one operator that differ in case only are an error.
 
+mod arns;
 mod conditions;
 mod elements;
 mod quota;

@@ -101,7 +101,7 @@ impl<'n> Import<'n> {
                 "bad-openapi",
                 self.root.span,
                 "the document has no paths",
-                "",
+                "add `paths: { /x: { get: … } }`, or remove `openapi` from the routes' file",
             );
             return None;
         };
@@ -139,7 +139,7 @@ impl<'n> Import<'n> {
                     "an operation is a mapping, and this is {}",
                     operation.kind()
                 ),
-                "",
+                "write its `operationId` and `x-sidegate-resource` below it",
             );
             return None;
         };
@@ -264,7 +264,7 @@ impl<'n> Import<'n> {
                 "dangling-reference",
                 item.span,
                 format!("`{reference}` is no path item of this document"),
-                "",
+                "point to one that is written out, like #/components/pathItems/NAME",
             );
         }
         target
@@ -280,7 +280,7 @@ fn entries<'n>(operation: &'n Node, key: &str, report: &mut Report) -> &'n [Entr
             "wrong-type",
             node.span,
             format!("`{key}` is a mapping, and this is {}", node.kind()),
-            "",
+            format!("write `{key}: {{ name: value }}`"),
         );
         &[]
     })

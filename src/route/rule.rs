@@ -197,7 +197,7 @@ fn read_resources(
                 "bad-resource",
                 node.span,
                 "a route asks for one resource at least",
-                "",
+                "write the ARN of what the request is about: arn:{partition}:SERVICE::{account}:TYPE/{parameter}",
             );
             return None;
         }

@@ -88,15 +88,16 @@ impl Template {
         let mut plain = String::with_capacity(path.len());
         let mut sound = true;
         let Some(inner) = path.strip_prefix('/') else {
-            fault(format!("the path `{path}` does not begin with /"), "");
+            fault(
+                format!("the path `{path}` does not begin with /"),
+                "write METHOD /PATH",
+            );
             return None;
         };
         let count = inner.split('/').count();
         if count > MAX_SEGMENTS {
-            fault(
-                format!("the path has {count} segments, more than {MAX_SEGMENTS}"),
-                "",
-            );
+            let message = format!("the path has {count} segments, more than {MAX_SEGMENTS}");
+            fault(message, "end it with {rest..}, which takes any number");
             return None;
         }
         for (at, written) in inner.split('/').enumerate() {
@@ -124,19 +125,21 @@ impl Template {
                     format!(
                         "`{written}`: a parameter's name is letters, digits, - and _, and begins with a letter"
                     ),
-                    "",
+                    "name it like {id}",
                 );
             }
             if rest && at.saturating_add(1) != count {
                 sound = false;
+                let message = format!("`{written}` takes everything from there, so it comes last");
                 fault(
-                    format!("`{written}` takes everything from there, so it comes last"),
-                    "",
+                    message,
+                    "move it to the end, or write {name} for one segment",
                 );
             }
             if parameters.iter().any(|known| &**known == name) {
                 sound = false;
-                fault(format!("the path has two parameters `{name}`"), "");
+                let message = format!("the path has two parameters `{name}`");
+                fault(message, "give one of them another name");
             }
             if RESERVED.contains(&name) {
                 sound = false;
@@ -193,7 +196,10 @@ impl Methods {
         let mut sound = true;
         for method in text.split(',') {
             let (message, help) = if matches!(method, "ANY" | "grpc") {
-                (format!("`{method}` stands alone"), String::new())
+                (
+                    format!("`{method}` stands alone"),
+                    format!("write {method} in place of the whole list, or leave it out"),
+                )
             } else if matches!(method, "CONNECT" | "TRACE") {
                 (
                     format!("{method} is never forwarded"),
@@ -205,7 +211,10 @@ impl Methods {
                     format!("did you mean {}?", method.to_ascii_uppercase()),
                 )
             } else if methods.iter().any(|known| &**known == method) {
-                (format!("{method} is listed twice"), String::new())
+                (
+                    format!("{method} is listed twice"),
+                    "remove one of them".to_owned(),
+                )
             } else {
                 methods.push(method.into());
                 continue;

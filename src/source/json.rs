@@ -2,12 +2,20 @@
 //!
 //! `serde_json` keeps the last of two equal keys and no places: for a policy the first is a silent change of meaning.
 
-use std::collections::HashMap;
+mod seen;
+
+use seen::Seen;
 
 use super::{Entry, Node, Position, Report, Span, Value};
 
 /// Nesting that no honest document reaches; recursion is bounded by it.
 const MAX_DEPTH: u32 = 64;
+
+/// How to mend a text that ends too early.
+const TRUNCATED: &str =
+    "the file is cut off, or a closing bracket or quote is missing: complete it";
+/// How to mend half a character.
+const SURROGATE: &str = "write the character itself, or both halves: \\ud83d\\ude00";
 
 /// Reads one JSON text. Duplicate keys are reported, all of them; any other fault ends the reading.
 /// `None` when the text is no JSON (the report then says why).
@@ -35,7 +43,10 @@ pub fn read_skipping(text: &str, report: &mut Report, skip: &mut Skip<'_>) -> Op
     let node = reader.value(0)?;
     reader.skip_white_space();
     if reader.at < text.len() {
-        reader.fail("only one value is expected, and more follows");
+        reader.fail(
+            "only one value is expected, and more follows",
+            "remove it; or is there a closing bracket too much before it?",
+        );
         return None;
     }
     Some(node)
@@ -101,20 +112,27 @@ impl Reader<'_, '_, '_> {
         }
     }
 
-    /// Reports a fault at the next character.
-    fn fail(&mut self, message: impl Into<String>) {
-        let start = self.position();
+    /// Reports a fault at the next character; in a text that ends too early, behind its last word.
+    fn fail(&mut self, message: impl Into<String>, help: &str) {
+        let start = if self.at >= self.text.len() {
+            super::end_of(self.text)
+        } else {
+            self.position()
+        };
         let end = Position {
             column: start.column.saturating_add(1),
             ..start
         };
         self.report
-            .error("invalid-json", Span { start, end }, message, "");
+            .error("invalid-json", Span { start, end }, message, help);
     }
 
     fn value(&mut self, depth: u32) -> Option<Node> {
         if depth > MAX_DEPTH {
-            self.fail(format!("nested deeper than {MAX_DEPTH} levels"));
+            self.fail(
+                format!("nested deeper than {MAX_DEPTH} levels"),
+                "no policy needs as many: is a bracket too much here?",
+            );
             return None;
         }
         let start = self.position();
@@ -133,11 +151,12 @@ impl Reader<'_, '_, '_> {
             Some(b'n') => self.word("null", Value::Null)?,
             Some(b'-' | b'0'..=b'9') => self.number()?,
             Some(_) => {
-                self.fail("a value is expected here: an object, a list, a string in double quotes, a number, true, false or null");
+                let help = self.value_help();
+                self.fail("a value is expected here: an object, a list, a string in double quotes, a number, true, false or null", help);
                 return None;
             }
             None => {
-                self.fail("the text ends where a value is expected");
+                self.fail("the text ends where a value is expected", TRUNCATED);
                 return None;
             }
         };
@@ -148,6 +167,20 @@ impl Reader<'_, '_, '_> {
             },
             value,
         })
+    }
+
+    /// How to mend what is no value.
+    fn value_help(&self) -> &'static str {
+        match self.peek() {
+            Some(b']' | b'}') => "remove the comma before the closing bracket, or add the value",
+            Some(b',') => "remove one of the commas, or add the value",
+            Some(b'\'') => "JSON knows double quotes only",
+            Some(b'/' | b'#') => "JSON has no comments: remove it, or say it in a Sid",
+            Some(0xef) => {
+                "a byte order mark or another invisible character may stand here: remove it"
+            }
+            _ => "put a string into double quotes",
+        }
     }
 
     fn skipped(&mut self, start: Position) -> Option<usize> {
@@ -164,7 +197,10 @@ impl Reader<'_, '_, '_> {
             self.advance(word.len());
             return Some(value);
         }
-        self.fail(format!("`{word}` is expected here"));
+        self.fail(
+            format!("`{word}` is expected here"),
+            "write it in small letters and without quotes, or put a string into double quotes",
+        );
         None
     }
 
@@ -176,7 +212,10 @@ impl Reader<'_, '_, '_> {
             .count();
         let number = rest.get(..length).unwrap_or_default();
         if !is_number(number) {
-            self.fail("this is no number that JSON knows");
+            self.fail(
+                "this is no number that JSON knows",
+                "write it like 12, -0.5 or 1e3, without a leading zero or plus, or put it into double quotes",
+            );
             return None;
         }
         self.advance(length);
@@ -213,7 +252,22 @@ impl Reader<'_, '_, '_> {
             self.skip_white_space();
             let start = self.position();
             if self.peek() != Some(b'"') {
-                self.fail("a key in double quotes is expected here");
+                let (message, help) = match self.peek() {
+                    None => ("the text ends where a key is expected", TRUNCATED),
+                    Some(b'}') => (
+                        "a key in double quotes is expected here",
+                        "remove the comma before the closing bracket",
+                    ),
+                    Some(b'/' | b'#') => (
+                        "a key in double quotes is expected here",
+                        "JSON has no comments: remove it, or say it in a Sid",
+                    ),
+                    Some(_) => (
+                        "a key in double quotes is expected here",
+                        "put the key into double quotes",
+                    ),
+                };
+                self.fail(message, help);
                 return None;
             }
             let key = self.string()?;
@@ -223,7 +277,12 @@ impl Reader<'_, '_, '_> {
             };
             self.skip_white_space();
             if self.peek() != Some(b':') {
-                self.fail("a colon is expected here");
+                let help = if self.peek().is_none() {
+                    TRUNCATED
+                } else {
+                    "write \"key\": value"
+                };
+                self.fail("a colon is expected here", help);
                 return None;
             }
             self.advance(1);
@@ -260,12 +319,20 @@ impl Reader<'_, '_, '_> {
                 self.advance(1);
                 Some(true)
             }
-            Some(_) => {
-                self.fail(format!("a comma or the end of {what} is expected here"));
+            Some(byte) => {
+                let help = if matches!(byte, b'/' | b'#') {
+                    "JSON has no comments: remove it, or say it in a Sid"
+                } else {
+                    "is a comma missing behind the value before, or a closing bracket?"
+                };
+                self.fail(
+                    format!("a comma or the end of {what} is expected here"),
+                    help,
+                );
                 None
             }
             None => {
-                self.fail(format!("the text ends inside {what}"));
+                self.fail(format!("the text ends inside {what}"), TRUNCATED);
                 None
             }
         }
@@ -294,11 +361,14 @@ impl Reader<'_, '_, '_> {
                 }
                 Some(b'\\') => out.push(self.escape()?),
                 Some(_) => {
-                    self.fail("a control character in a string is written as an escape, like \\n");
+                    self.fail(
+                        "a control character, as it is, in a string",
+                        "write it as an escape, like \\n; or is the closing quote missing?",
+                    );
                     return None;
                 }
                 None => {
-                    self.fail("the text ends inside a string");
+                    self.fail("the text ends inside a string", TRUNCATED);
                     return None;
                 }
             }
@@ -322,7 +392,10 @@ impl Reader<'_, '_, '_> {
                 return self.unicode();
             }
             Some(_) | None => {
-                self.fail("this escape is none that JSON knows");
+                self.fail(
+                    "this escape is none that JSON knows",
+                    "a backslash itself is written twice",
+                );
                 return None;
             }
         };
@@ -338,13 +411,19 @@ impl Reader<'_, '_, '_> {
                 .get(self.at..)
                 .is_none_or(|rest| !rest.starts_with("\\u"))
             {
-                self.fail("half of a surrogate pair: its second half is expected here");
+                self.fail(
+                    "half of a surrogate pair: its second half is expected here",
+                    SURROGATE,
+                );
                 return None;
             }
             self.advance(2);
             let low = self.hex4()?;
             if !(0xdc00..0xe000).contains(&low) {
-                self.fail("half of a surrogate pair without its second half");
+                self.fail(
+                    "half of a surrogate pair without its second half",
+                    SURROGATE,
+                );
                 return None;
             }
             ((high & 0x3ff) << 10 | (low & 0x3ff)).saturating_add(0x1_0000)
@@ -353,7 +432,7 @@ impl Reader<'_, '_, '_> {
         };
         let character = char::from_u32(code);
         if character.is_none() {
-            self.fail("half of a surrogate pair stands alone");
+            self.fail("half of a surrogate pair stands alone", SURROGATE);
         }
         character
     }
@@ -364,39 +443,14 @@ impl Reader<'_, '_, '_> {
             .get(self.at..self.at.saturating_add(4))
             .filter(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()));
         let Some(code) = digits.and_then(|digits| u32::from_str_radix(digits, 16).ok()) else {
-            self.fail("four hex digits are expected here");
+            self.fail(
+                "four hex digits are expected here",
+                "write it like \\u00e9, or the character itself",
+            );
             return None;
         };
         self.advance(4);
         Some(code)
-    }
-}
-
-/// The keys of one object and the lines of their first places. A few are compared one by one; many go into a map.
-#[derive(Default)]
-struct Seen {
-    lines: HashMap<Box<str>, u32>,
-    /// How many entries are in the map.
-    added: usize,
-}
-
-impl Seen {
-    const FEW: usize = 16;
-
-    /// The line where `key` stands already among `entries`.
-    fn first_line(&mut self, entries: &[Entry], key: &str) -> Option<u32> {
-        if entries.len() < Self::FEW {
-            let same = entries.iter().find(|entry| &*entry.key == key)?;
-            return Some(same.key_span.start.line);
-        }
-        // Entries come one at a time: those that are not in the map yet are added first.
-        for entry in entries.iter().skip(self.added) {
-            self.lines
-                .entry(entry.key.clone())
-                .or_insert(entry.key_span.start.line);
-        }
-        self.added = entries.len();
-        self.lines.get(key).copied()
     }
 }
 
@@ -420,73 +474,4 @@ fn is_number(text: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn parse(text: &str) -> Result<Node, String> {
-        let mut report = Report::on("t.json");
-        let node = read(text, &mut report);
-        match (node, report.faults().first()) {
-            (Some(node), None) => Ok(node),
-            (_, fault) => Err(fault.map(super::super::Fault::line).unwrap_or_default()),
-        }
-    }
-
-    #[test]
-    fn values_and_places() {
-        let node =
-            parse("{\n  \"a\": [1, -2.5e3, \"\\u00e9\\ud83d\\ude00\"],\n  \"b\": null\n}").unwrap();
-        let list = node.get("a").unwrap().as_list().unwrap();
-        assert_eq!(list[1].value, Value::Number("-2.5e3".into()));
-        assert_eq!(list[2].as_str(), Some("é😀"));
-        assert_eq!(
-            node.as_map().unwrap()[1].key_span.start,
-            Position { line: 3, column: 3 }
-        );
-    }
-
-    #[test]
-    fn what_is_no_json() {
-        for text in [
-            "",
-            "{",
-            "[1,]",
-            "{\"a\":1,}",
-            "01",
-            "1.",
-            "+1",
-            "\"\u{1}\"",
-            "\"\\x\"",
-            "\"\\ud800\"",
-            "'a'",
-            "nul",
-            "1 2",
-            "{a:1}",
-            "-",
-            "1e",
-            "\u{feff}1",
-        ] {
-            assert!(parse(text).is_err(), "{text}");
-        }
-        assert!(parse(&"[".repeat(100_000)).is_err());
-    }
-
-    #[test]
-    fn every_duplicate_key_is_reported() {
-        let mut report = Report::on("t.json");
-        read("{\"a\":1,\n\"a\":2,\"b\":{\"c\":1,\"c\":2}}", &mut report);
-        let places: Vec<_> = report
-            .faults()
-            .iter()
-            .map(|fault| (fault.id, fault.span.start.line, fault.span.start.column))
-            .collect();
-        assert_eq!(places, [("duplicate-key", 2, 1), ("duplicate-key", 2, 18)]);
-
-        let many: Vec<String> = (0..40).map(|n| format!("\"k{}\":{n}", n % 30)).collect();
-        let mut report = Report::on("t.json");
-        read(&format!("{{{}}}", many.join(",\n")), &mut report);
-        assert_eq!(report.faults().len(), 10);
-        assert!(report.faults()[0].message.ends_with("first on line 1"));
-        assert_eq!(report.faults()[9].span.start.line, 40);
-    }
-}
+mod tests;

@@ -19,7 +19,7 @@ impl<'n> Mapping<'n> {
                 "wrong-type",
                 node.span,
                 format!("{what} is a mapping, and this is {}", node.kind()),
-                "",
+                "write `key: value`, one a line",
             );
             return None;
         };
@@ -117,7 +117,9 @@ impl<'n> Mapping<'n> {
                     "wrong-type",
                     node.span,
                     format!("`{key}` is a mapping, and this is {}", node.kind()),
-                    "",
+                    format!(
+                        "write `{key}: {{ name: value }}`, or one `name: value` a line below it"
+                    ),
                 );
                 &[]
             }
@@ -134,7 +136,7 @@ impl<'n> Mapping<'n> {
             "wrong-type",
             node.span,
             format!("`{key}` is true or false, and this is {}", node.kind()),
-            "",
+            format!("write `{key}: true` or `{key}: false`, without quotes"),
         );
         None
     }
@@ -161,7 +163,10 @@ impl<'n> Mapping<'n> {
                 range.start(),
                 range.end()
             ),
-            "",
+            format!(
+                "write `{key}: {}`, in digits and without quotes",
+                range.start()
+            ),
         );
         None
     }
@@ -190,10 +195,11 @@ pub fn string<'n>(node: &'n Node, what: &str, report: &mut Report) -> Option<(&'
     match &node.value {
         Value::String(text) => Some((text, node.span)),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::List(_) | Value::Map(_) => {
-            let help = if matches!(node.value, Value::Number(_) | Value::Bool(_)) {
-                "put it into quotes"
-            } else {
-                ""
+            let help = match node.value {
+                Value::Number(_) | Value::Bool(_) => "put it into quotes",
+                Value::List(_) => "write one text in place of the list",
+                Value::Map(_) => "write one text in place of the mapping",
+                Value::Null | Value::String(_) => "write a text here, or remove the key",
             };
             report.error(
                 "wrong-type",

@@ -27,7 +27,9 @@ pub fn read(text: &str, report: &mut Report) -> Option<Node> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     if text.len() > MAX_BYTES {
         let message = format!("larger than {} MiB", MAX_BYTES / (1024 * 1024));
-        report.error("too-large", Span::default(), message, "");
+        let start = Position { line: 1, column: 1 };
+        let help = "split it into several files";
+        report.error("too-large", Span { start, end: start }, message, help);
         return None;
     }
     if let Some(span) = unprintable(text) {
@@ -47,7 +49,7 @@ pub fn read(text: &str, report: &mut Report) -> Option<Node> {
         documents: 0,
     };
     let mut parser = Parser::new_from_str(text);
-    builder.run(&mut parser)?;
+    builder.run(&mut parser, text)?;
     Some(builder.root.unwrap_or(Node {
         span: Span {
             start: Position { line: 1, column: 1 },
@@ -55,6 +57,34 @@ pub fn read(text: &str, report: &mut Report) -> Option<Node> {
         },
         value: Value::Null,
     }))
+}
+
+/// How to mend what the scanner refuses, by its words.
+fn scan_help(problem: &str) -> &'static str {
+    let about = |words: &[&str]| words.iter().any(|word| problem.contains(word));
+    if about(&["tab"]) {
+        "indent with spaces"
+    } else if about(&["quoted scalar", "quote"]) {
+        "is a closing quote missing? a quote inside is written '' or \\\""
+    } else if about(&["flow", "','", "']'", "'}'", "bracket"]) {
+        "is a comma or a closing bracket missing, or is a text with brackets, braces or commas without quotes?"
+    } else if about(&["alias", "anchor", "tag", "directive"]) {
+        "put a text that begins with & * ! or % into quotes"
+    } else if about(&["reserved", "cannot start any token", "unexpected character"]) {
+        "put a text that begins with @ or ` into quotes"
+    } else if about(&[
+        "mapping values",
+        "':'",
+        "simple key",
+        "block mapping",
+        "key",
+    ]) {
+        "is the indentation the same as that of the keys beside it, and is a text that holds `: ` in quotes?"
+    } else if about(&["escape"]) {
+        "in double quotes a backslash itself is written twice; in single quotes it needs no escape"
+    } else {
+        "indent keys that belong together alike, with spaces, and put texts with special characters into quotes"
+    }
 }
 
 /// The first character that YAML 1.2 does not count as printable. The parser would take a NUL for the end of the text,
@@ -123,12 +153,12 @@ struct Builder<'r> {
 }
 
 impl Builder<'_> {
-    fn run(&mut self, parser: &mut Parser<'_, StrInput<'_>>) -> Option<()> {
+    fn run(&mut self, parser: &mut Parser<'_, StrInput<'_>>, text: &str) -> Option<()> {
         while let Some(event) = parser.next_event() {
             match event {
                 Ok((event, span)) => self.event(event, place(&span))?,
                 Err(error) => {
-                    self.scan_error(&error);
+                    self.scan_error(&error, text);
                     return None;
                 }
             }
@@ -136,17 +166,14 @@ impl Builder<'_> {
         Some(())
     }
 
-    fn scan_error(&mut self, error: &ScanError) {
-        let start = position(error.marker());
+    fn scan_error(&mut self, error: &ScanError, text: &str) {
+        // What ends too early is completed behind its last word, not on the empty line below.
+        let start = position(error.marker()).min(super::end_of(text));
         let end = Position {
             column: start.column.saturating_add(1),
             ..start
         };
-        let help = if error.info().contains("tab") {
-            "indent with spaces"
-        } else {
-            ""
-        };
+        let help = scan_help(error.info());
         self.report
             .error("invalid-yaml", Span { start, end }, error.info(), help);
     }
@@ -215,11 +242,13 @@ impl Builder<'_> {
         }
         if self.open.len() >= MAX_DEPTH {
             let message = format!("nested deeper than {MAX_DEPTH} levels");
-            self.fail(span, &message, "");
+            let help = "nothing here needs as many: is a bracket too much?";
+            self.fail(span, &message, help);
             return None;
         }
         if let Some(Open::Map { key: None, .. }) = self.open.last() {
-            self.fail(span, "a key is a word, not a list or mapping", "");
+            let help = "put a key that holds brackets or braces into quotes";
+            self.fail(span, "a key is a word, not a list or mapping", help);
             return None;
         }
         Some(())
@@ -260,7 +289,7 @@ impl Builder<'_> {
         self.nodes = self.nodes.saturating_add(1);
         if self.nodes > MAX_NODES {
             let message = format!("more than {MAX_NODES} values");
-            self.fail(node.span, &message, "");
+            self.fail(node.span, &message, "split it into several files");
             return None;
         }
         match self.open.last_mut() {

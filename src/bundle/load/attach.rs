@@ -113,7 +113,11 @@ impl Work<'_> {
             Ok(arn) => arn,
             Err(error) => {
                 let message = format!("`{text}` is no ARN: {error}");
-                self.error(file, "malformed-arn", reference.span, message, "");
+                let help = format!(
+                    "write the policy's name, or its ARN: {}",
+                    Arn::policy(&self.partition, account.as_str(), "/", "NAME")
+                );
+                self.error(file, "malformed-arn", reference.span, message, help);
                 return None;
             }
         };
@@ -139,11 +143,31 @@ impl Work<'_> {
             Some(None) => return None,
             Some(Some(policy)) if *policy.arn == *text => return Some(Arc::clone(policy)),
             Some(Some(policy)) => format!("did you mean `{}`?", policy.arn),
-            None => String::new(),
+            None => self.no_such_policy(account, &arn, name),
         };
         let message = format!("there is no policy `{text}`");
         self.error(file, "dangling-reference", reference.span, message, help);
         None
+    }
+
+    /// How to mend a reference to a policy that is not there.
+    fn no_such_policy(&self, account: AccountId, arn: &Arn, name: &str) -> String {
+        let own = arn
+            .account_id()
+            .and_then(|owner| self.customers.get(&owner));
+        let known: Vec<&str> = match arn.account_id() {
+            None => self.predefined.keys().map(|name| &**name).collect(),
+            Some(_) => own.into_iter().flatten().map(|(name, _)| &**name).collect(),
+        };
+        match self.guesses.near(name, known.iter().copied()) {
+            Some(near) => format!("did you mean the policy `{near}`?"),
+            None if arn.account_id().is_none() => format!("add it as managed/{name}.json"),
+            None => {
+                let folder = (self.folders.iter()).find(|(_, known)| **known == account);
+                let folder = folder.map_or("ID-NAME", |(folder, _)| folder);
+                format!("add it as accounts/{folder}/policies/{name}.json")
+            }
+        }
     }
 
     /// Inline policies.

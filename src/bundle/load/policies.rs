@@ -180,7 +180,14 @@ impl Work<'_> {
                         .map(|(path, _)| &**path)
                         .filter(|path| is_json(path)),
                 )
-                .map_or_else(String::new, |name| format!("did you mean `{name}`?"));
+                .map_or_else(
+                    || {
+                        format!(
+                            "add it there, or name another file, relative to the folder of {from}"
+                        )
+                    },
+                    |name| format!("did you mean `{name}`?"),
+                );
             self.error(
                 from,
                 "dangling-reference",

@@ -136,7 +136,8 @@ fn checked_id(
 fn unit(node: &Node, parent: Option<&str>, depth: usize, report: &mut Report) -> Option<Unit> {
     if depth > MAX_DEPTH {
         let message = format!("organizational units are nested at most {MAX_DEPTH} deep");
-        report.error("too-deep", node.span, message, "");
+        let help = "move it one level up, or put units together";
+        report.error("too-deep", node.span, message, help);
         return None;
     }
     let what = if parent.is_none() {

@@ -52,7 +52,10 @@ fn pattern(text: &str, span: Span, report: &mut Report) -> Option<Arn> {
         None
     };
     if text.len() > MAX_PATTERN {
-        return fail(format!("an ARN has {MAX_PATTERN} characters at most"), "");
+        return fail(
+            format!("an ARN has {MAX_PATTERN} characters at most"),
+            "cover several resources with *",
+        );
     }
     let arn = match Arn::parse(text) {
         Ok(arn) => arn,
@@ -69,7 +72,7 @@ fn pattern(text: &str, span: Span, report: &mut Report) -> Option<Arn> {
     {
         return fail(
             "partition and service of a resource are written out".to_owned(),
-            "",
+            "write one file for each service; * and ? may stand in region and resource",
         );
     }
     if matches!(arn.service(), "iam" | "sts") {

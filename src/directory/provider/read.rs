@@ -195,7 +195,12 @@ fn audiences(map: &mut Mapping<'_>, report: &mut Report) -> Vec<Box<str>> {
     let mut audiences: Vec<Box<str>> = Vec::new();
     for (text, span) in map.strings("audiences", report) {
         if text.is_empty() {
-            report.error("malformed-value", span, "an audience is not empty", "");
+            report.error(
+                "malformed-value",
+                span,
+                "an audience is not empty",
+                "write the `aud` of tokens that are meant for this service, or remove it",
+            );
         } else if !audiences.iter().any(|known| **known == *text) {
             audiences.push(text.into());
         }

@@ -44,7 +44,7 @@ impl ArnPattern {
         match <Box<[Template; 6]>>::try_from(templates.into_boxed_slice()) {
             Ok(parts) => Ok(Self(Shape::Parts(parts))),
             Err(_) => Err(
-                "an ARN has six parts: arn:partition:service:region:account:resource".to_owned(),
+                "write the six parts of an ARN, arn:partition:service:region:account:resource, each with * and ? if need be, or \"*\"".to_owned(),
             ),
         }
     }

@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 
 use super::read::{Members, one_or_many};
-use super::{Version, warn};
+use super::{Version, arns, warn};
 use crate::policy::condition::key::is_multivalued;
 use crate::policy::condition::operator::Test;
 use crate::policy::condition::{Condition, Operator, Values};
-use crate::source::{Entry, Report, Value};
+use crate::source::{Entry, Report, Span, Value};
 
 /// The Condition block.
 pub(super) fn conditions(
@@ -99,7 +99,7 @@ fn condition(
                         "a condition value is a string, a number or a boolean, and this is {}",
                         node.kind()
                     ),
-                    "",
+                    "write \"key\": \"value\", or \"key\": [\"one\", \"two\"]",
                 );
                 return None;
             }
@@ -116,14 +116,21 @@ fn condition(
     }
     quantifier_fits(operator, entry, &folded, report);
     match Values::read(operator.test, &texts, version == Version::V2012) {
-        Ok(values) => Some(Condition {
-            operator: operator.clone(),
-            name: entry.key.clone(),
-            key: folded,
-            texts: texts.into(),
-            values,
-            span: entry.key_span,
-        }),
+        Ok(values) => {
+            if wants_arns(operator.test, &entry.key) {
+                for (text, node) in texts.iter().zip(nodes) {
+                    arns_fit(operator.test, text, version, node.span, report);
+                }
+            }
+            Some(Condition {
+                operator: operator.clone(),
+                name: entry.key.clone(),
+                key: folded,
+                texts: texts.into(),
+                values,
+                span: entry.key_span,
+            })
+        }
         Err(bad) => {
             for bad in bad {
                 let span = nodes.get(bad.at).map_or(entry.value.span, |node| node.span);
@@ -137,6 +144,26 @@ fn condition(
             }
             None
         }
+    }
+}
+
+/// Whether a condition compares ARNs: by its operator, or as text with a key that holds one.
+fn wants_arns(test: Test, key: &str) -> bool {
+    match test {
+        Test::Arn => true,
+        Test::StringEquals | Test::StringEqualsIgnoreCase | Test::StringLike => {
+            key.to_ascii_lowercase().ends_with("arn")
+        }
+        Test::Numeric(_) | Test::Date(_) | Test::Bool | Test::Binary | Test::Ip | Test::Null => {
+            false
+        }
+    }
+}
+
+/// Warns of an ARN that no request has. What is compared as text need not be a whole one.
+fn arns_fit(test: Test, value: &str, version: Version, span: Span, report: &mut Report) {
+    if test == Test::Arn || value.starts_with("arn:") {
+        arns::check(value, version == Version::V2012, span, report);
     }
 }
 

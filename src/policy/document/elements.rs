@@ -1,7 +1,7 @@
 //! The elements of a statement that say who, what and where: Principal, Action, Resource.
 
 use super::read::{Members, one_or_many};
-use super::{Effect, Kind, Statement, Version, warn};
+use super::{Effect, Kind, Statement, Version, arns, warn};
 use crate::policy::action::{ActionPattern, Actions};
 use crate::policy::principal::element::{Element, Name};
 use crate::policy::resource::{self, Resources};
@@ -30,7 +30,7 @@ fn texts<'n>(node: &'n Node, what: &str, report: &mut Report) -> Vec<(&'n str, S
                     "{what} is a string or a list of strings, and this is {}",
                     node.kind()
                 ),
-                "",
+                "write \"one\", or [\"one\", \"two\"]",
             ),
         }
     }
@@ -92,7 +92,7 @@ pub(super) fn principal(
                     "bad-principal",
                     entry.value.span,
                     "no principal is named",
-                    "",
+                    "write \"*\" for everyone, or { \"AWS\": \"…\" }, { \"Service\": \"…\" } or { \"Federated\": \"…\" }",
                 );
             }
             for entry in entries {
@@ -122,8 +122,10 @@ pub(super) fn principal(
 fn named(entry: &Entry, names: &mut Vec<Name>, report: &mut Report) {
     const KEYS: [&str; 4] = ["AWS", "Service", "Federated", "CanonicalUser"];
     if !KEYS.contains(&&*entry.key) {
-        let help = nearest(&entry.key, KEYS)
-            .map_or_else(String::new, |known| format!("did you mean `{known}`?"));
+        let help = nearest(&entry.key, KEYS).map_or_else(
+            || format!("the kinds are {}", KEYS.join(", ")),
+            |known| format!("did you mean `{known}`?"),
+        );
         report.error(
             "bad-principal",
             entry.key_span,
@@ -254,7 +256,10 @@ pub(super) fn resources(
     let mut patterns = Vec::new();
     for (text, span) in texts(&entry.value, &entry.key, report) {
         match resource::read(text, variables, completes) {
-            Ok(pattern) => patterns.push(pattern),
+            Ok(pattern) => {
+                arns::check(text, variables, span, report);
+                patterns.push(pattern);
+            }
             Err(problem) => report.error(problem.id, span, problem.message, problem.help),
         }
     }

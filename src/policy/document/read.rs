@@ -27,7 +27,7 @@ impl<'n> Members<'n> {
                 "wrong-type",
                 node.span,
                 format!("{what} is an object, and this is {}", node.kind()),
-                "",
+                format!("write {{ \"{}\": … }}", known.first().unwrap_or(&"key")),
             );
             return None;
         };
@@ -86,7 +86,7 @@ impl<'n> Members<'n> {
                 "wrong-type",
                 entry.value.span,
                 format!("{key} is a string, and this is {}", entry.value.kind()),
-                "",
+                format!("write \"{key}\": \"…\", or remove it"),
             );
         }
         text
@@ -243,7 +243,7 @@ fn effect(members: &Members<'_>, report: &mut Report) -> Option<Effect> {
                 "bad-effect",
                 entry.value.span,
                 "Effect is \"Allow\" or \"Deny\", in just these letters",
-                "",
+                "write \"Effect\": \"Allow\" or \"Effect\": \"Deny\"",
             );
             None
         }

@@ -292,6 +292,21 @@ fn warnings_do_not_refuse() {
             Kind::Resource,
             "missing-resource",
         ),
+        (
+            r#""Action":"iam:Get","NotResource":["*","arn:aws:iam::12345:role/x"]"#,
+            Kind::Identity,
+            "arn-never-matches",
+        ),
+        (
+            r#""Action":"iam:Get","Resource":"*","Condition":{"ArnNotLike":{"aws:PrincipalArn":"arn:aws:iam::12345:role/x"}}"#,
+            Kind::Identity,
+            "arn-never-matches",
+        ),
+        (
+            r#""Action":"iam:Get","Resource":"*","Condition":{"StringLike":{"aws:PrincipalARN":["arn:aws:iam::production:role/*","arn:*"]}}"#,
+            Kind::Scp,
+            "arn-never-matches",
+        ),
     ] {
         assert_eq!(warnings(&with(rest), kind), [id], "{rest}");
     }

@@ -83,7 +83,8 @@ impl Name {
             return Ok(Self::Everyone);
         }
         if text.contains(['*', '?']) {
-            return Err("a principal takes no wildcards but a bare `*`".to_owned());
+            return Err("a principal takes no wildcards but a bare `*`: name it in full, or write `*` with a condition on aws:PrincipalArn"
+                .to_owned());
         }
         if is_account(text) {
             return Ok(Self::Account(text.into()));
@@ -94,7 +95,9 @@ impl Name {
             (next(), next(), next(), next(), next(), next());
         if arn == "arn" && !partition.is_empty() && region.is_empty() {
             if !is_account(account) {
-                return Err("the account of a principal's ARN is twelve digits".to_owned());
+                return Err(
+                    "the account of a principal's ARN is twelve digits: write them out".to_owned(),
+                );
             }
             if service == "iam" && resource == "root" {
                 return Ok(Self::Account(account.into()));
@@ -125,7 +128,7 @@ impl Name {
             return Ok(Self::Entity(text.into()));
         }
         Err(
-            "a principal is an account id, or the ARN of an account's root, a user, a role or a session, or `*`"
+            "write an account id, or the ARN of an account's root, a user, a role or a session, or `*`"
                 .to_owned(),
         )
     }
@@ -136,10 +139,12 @@ impl Name {
     /// What is wrong with it.
     pub(crate) fn other(key: &str, text: &str) -> Result<Self, String> {
         if text.is_empty() {
-            return Err("a principal is not empty".to_owned());
+            return Err("name whom it is about, or remove it".to_owned());
         }
         if text.contains(['*', '?']) {
-            return Err(format!("a {key} principal takes no wildcards"));
+            return Err(format!(
+                "a {key} principal takes no wildcards: name it in full"
+            ));
         }
         Ok(match key {
             "Service" => Self::Service(text.into()),

@@ -37,9 +37,6 @@ pub use permit::{Permit, Refusal};
 use who::Shown;
 pub use who::{Body, Hashing};
 
-/// How a client chooses among roles.
-const ROLE: HeaderName = HeaderName::from_static("x-sidegate-role");
-
 /// How much a refusal tells the client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum RefusalDetail {

@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use http::header::{HeaderMap, HeaderValue};
+use http::header::{HeaderMap, HeaderName, HeaderValue};
 use http::uri::Authority;
 
 use crate::authn::sigv4::{self, chunked::Decoder};
@@ -19,6 +19,9 @@ use crate::route::{Match, UnsignedPayload};
 
 use super::context::RequestFacts;
 use super::{Facts, Gate, Head, ROLE, Refusal};
+
+/// How a client chooses among roles.
+const ROLE: HeaderName = HeaderName::from_static("x-sidegate-role");
 
 /// What reading a body whole comes to: its SHA-256.
 pub type Hashing<'b> = Pin<Box<dyn Future<Output = Result<[u8; 32], Reason>> + 'b>>;

@@ -322,7 +322,8 @@ fn signed_in_the_query() {
 #[test]
 fn signed_chunks() {
     let world = world();
-    let data: [&[u8]; 2] = [&[b'a'; 70_000], &[b'b'; 30_000]];
+    let [first, second] = ["a".repeat(70_000), "b".repeat(30_000)];
+    let data: [&[u8]; 2] = [first.as_bytes(), second.as_bytes()];
     let signed = || {
         let kind = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD";
         Request::new("PUT", "/a", "")

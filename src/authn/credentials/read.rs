@@ -127,7 +127,7 @@ fn access_key(node: &Node, credentials: &mut Credentials, report: &mut Report) {
                 "bad-secret",
                 *span,
                 "a secret access key is 16 to 128 visible characters without spaces",
-                "",
+                "copy it as it was given, in quotes",
             );
         }
         good
@@ -177,7 +177,7 @@ fn api_key(node: &Node, credentials: &mut Credentials, report: &mut Report) {
         let good = is_api_key_id(id);
         if !good {
             let message = "an API key's id is 4 to 32 letters and digits";
-            report.error("bad-api-key", *span, message, "");
+            report.error("bad-api-key", *span, message, "write it like billing1");
         }
         good
     });
@@ -226,7 +226,8 @@ fn named(
     };
     if Arn::parse(arn).is_err() {
         let message = format!("`{name}` is no ARN");
-        report.error("bad-owner", span, message, "");
+        let help = "write arn:PARTITION:iam::ACCOUNT:mfa/NAME or …:user/NAME";
+        report.error("bad-owner", span, message, help);
     } else if good(secret) {
         once(into, arn, Secret::new(secret.into()), span, report);
     } else {
@@ -251,7 +252,8 @@ fn status(keys: &mut Mapping<'_>, report: &mut Report) -> bool {
         None | Some(("Active", _)) => true,
         Some(("Inactive", _)) => false,
         Some((_, span)) => {
-            report.error("wrong-type", span, "`status` is Active or Inactive", "");
+            let help = "write Active or Inactive";
+            report.error("wrong-type", span, "`status` is nothing known", help);
             false
         }
     }

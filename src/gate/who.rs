@@ -18,7 +18,7 @@ use crate::outcome::Reason;
 use crate::route::{Match, UnsignedPayload};
 
 use super::context::RequestFacts;
-use super::{Facts, Gate, Head, ROLE, Refusal};
+use super::{Facts, Gate, Head, Refusal};
 
 /// How a client chooses among roles.
 const ROLE: HeaderName = HeaderName::from_static("x-sidegate-role");
@@ -161,6 +161,8 @@ fn presented<'a>(
         query: head.parts.uri.query(),
         headers: &head.parts.headers,
         authority: head.parts.uri.authority().map(Authority::as_str),
+        secure: head.secure,
+        certificate: head.certificate,
         body: None,
         signing: Some(Signing {
             region: service.region(),

@@ -55,7 +55,7 @@ impl Session {
                 source_identity,
                 ..
             } => (tags.as_slice(), source_identity.as_ref()),
-            Target::User(_) => (&[][..], None),
+            Target::User(_) | Target::Service(_) => (&[][..], None),
         };
         let claims = token.claims();
         let values = |path: &_| claims.texts(path);

@@ -18,7 +18,7 @@ use crate::outcome::Reason;
 use crate::route::{Match, UnsignedPayload};
 
 use super::context::RequestFacts;
-use super::{Facts, Gate, Head, ROLE, Refusal};
+use super::{Facts, Gate, Head, Refusal};
 
 /// How a client chooses among roles.
 const ROLE: HeaderName = HeaderName::from_static("x-sidegate-role");

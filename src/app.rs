@@ -9,6 +9,7 @@ mod health;
 mod identity;
 mod reload;
 mod sts;
+mod throttling;
 mod translate;
 
 use std::sync::Arc;
@@ -80,6 +81,7 @@ struct Core {
     counted: Arc<ArcSwap<control::Counted>>,
     assertions: Arc<Assertions>,
     gate: Arc<Gate>,
+    throttles: Arc<throttling::Throttles>,
 }
 
 impl Core {
@@ -142,6 +144,7 @@ impl Core {
             counted: Arc::new(ArcSwap::from_pointee(counted)),
             assertions,
             gate: Arc::new(gate),
+            throttles: Arc::new(throttling::Throttles::new(&settings.rate_limits)),
         })
     }
 
@@ -152,6 +155,8 @@ impl Core {
             metrics: Arc::clone(&self.metrics),
             counted: Arc::clone(&self.counted),
             clock: self.clock.clone(),
+            store: Arc::clone(self.watcher.store()),
+            throttles: Arc::clone(&self.throttles),
         }
     }
 }

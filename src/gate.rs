@@ -58,6 +58,8 @@ pub struct Head<'a> {
     pub secure: bool,
     /// The connection's client certificate, or why it is not to be relied on.
     pub certificate: Option<Result<&'a Certificate, Distrust>>,
+    /// Whether it was allowed before and is decided again.
+    pub again: bool,
     /// The listener's name.
     pub listener: &'a str,
     /// Our id of the request.
@@ -277,6 +279,7 @@ impl Gate {
             reason,
             message,
             encoded: None,
+            retry_after: None,
         }
     }
 }

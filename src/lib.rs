@@ -66,3 +66,4 @@ pub mod proxy;
 pub mod sts;
 #[cfg(feature = "server")]
 pub mod sts_api;
+pub mod throttle;

@@ -194,6 +194,10 @@ impl Demo {
 
     /// Prints the script and waits for Ctrl-C or SIGTERM.
     async fn tell(self, folder: &Path) -> Result<ExitCode> {
+        // Before the script says that Ctrl-C ends it.
+        let listen = |kind| signal(kind).context("signals cannot be received");
+        let mut terminate = listen(SignalKind::terminate())?;
+        let mut interrupt = listen(SignalKind::interrupt())?;
         print(&script::script(&Places {
             proxy: &self.sidecar.proxy_url(),
             health: &self.sidecar.health_url(),
@@ -201,10 +205,8 @@ impl Demo {
             sts: &self.sidecar.sts_url(),
             folder,
         }))?;
-        let mut terminate =
-            signal(SignalKind::terminate()).context("signals cannot be received")?;
         tokio::select! {
-            pressed = tokio::signal::ctrl_c() => pressed.context("signals cannot be received")?,
+            _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
         }
         self.sidecar.stop().await;

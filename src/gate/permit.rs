@@ -68,6 +68,8 @@ pub struct Refusal {
     pub message: Option<String>,
     /// What it may not be told, sealed for the STS.
     pub encoded: Option<String>,
+    /// In how many seconds it may be tried again, where that is known.
+    pub retry_after: Option<u32>,
 }
 
 impl From<Reason> for Refusal {
@@ -76,6 +78,7 @@ impl From<Reason> for Refusal {
             reason,
             message: None,
             encoded: None,
+            retry_after: None,
         }
     }
 }

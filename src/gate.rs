@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use http::header::{CONTENT_TYPE, HOST, HeaderMap, HeaderName, REFERER, UPGRADE, USER_AGENT};
 
-use crate::authn::{Authenticator, Identity, sigv4};
+use crate::authn::{Authenticator, Certificate, Distrust, Identity, sigv4};
 use crate::bundle::{Snapshot, Store};
 use crate::clock::Clock;
 use crate::outcome::Reason;
@@ -56,6 +56,8 @@ pub struct Head<'a> {
     pub peer: IpAddr,
     /// Whether the connection used TLS.
     pub secure: bool,
+    /// The connection's client certificate, or why it is not to be relied on.
+    pub certificate: Option<Result<&'a Certificate, Distrust>>,
     /// The listener's name.
     pub listener: &'a str,
     /// Our id of the request.

@@ -110,6 +110,7 @@ pub(super) fn bind(settings: &Settings, limits: &Limits) -> Result<Option<Ready>
         let files = net::tls::ServerFiles {
             certificate: tls.certificate.clone(),
             key: tls.key.clone(),
+            clients: None,
         };
         net::tls::Server::load(files).map_err(|error| StartError::cannot("sts", error))
     });

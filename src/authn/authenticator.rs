@@ -7,18 +7,21 @@ use arc_swap::ArcSwap;
 
 use crate::clock::{Clock, Timestamp};
 use crate::directory::Directory;
-use crate::directory::provider::Provider;
+use crate::directory::provider::{Kind, Provider};
 use crate::outcome::Reason;
 use crate::policy::Context;
 use crate::sts::seal::is_session_token;
 
 use super::cache::{Counts, IdentityCache, Key, TokenCache};
+use super::certificate::{Certificate, Distrust};
 use super::credential::{self, Credential, Token};
+use super::dpop::Replays;
 use super::identity::Identity;
 use super::jwks::KeySet;
 use super::jwt::{self, TokenError, Unverified, VerifiedToken};
 use super::keys::{Follower, Outcome, ProviderKeys};
 use super::mapping::identify;
+use super::possession::{self, Shown};
 use super::signatures::Keys;
 use super::verified::{Authentication, KeyOwner, Method, Signature, Verified};
 use super::{Failure, Presented, ProviderStatus, Settings, sha256};
@@ -31,6 +34,7 @@ pub struct Authenticator {
     cache: TokenCache,
     identities: IdentityCache,
     keys: Keys,
+    replays: Replays,
     followed: ArcSwap<Followed>,
     /// The number of the next provider configuration.
     next: AtomicU64,
@@ -57,6 +61,7 @@ impl Authenticator {
             cache: TokenCache::new(settings.cache),
             identities: IdentityCache::new(settings.cache),
             keys: Keys::new(settings.credentials.clone(), settings.sessions.clone()),
+            replays: Replays::new(clock.now()),
             settings,
             clock,
             followed: ArcSwap::default(),
@@ -71,6 +76,8 @@ impl Authenticator {
         let before = self.followed.load_full();
         let current = providers
             .iter()
+            // Certificates are verified without keys of their provider's.
+            .filter(|provider| provider.kind == Kind::Oidc)
             .map(|provider| self.entry(provider, &before))
             .collect();
         self.followed.store(Arc::new(Followed {
@@ -217,23 +224,27 @@ impl Authenticator {
     pub async fn authenticate(&self, presented: &Presented<'_>) -> Result<Authentication, Failure> {
         let found = credential::find(presented.headers, presented.query, &self.settings.places)
             .map_err(Failure::from)?;
-        match found {
-            None => Ok(Authentication::Anonymous),
+        let now = self.clock.now();
+        let certificate = trusted(presented, now)?;
+        let (token, shown) = match found {
+            None => return by_certificate(certificate, presented, now),
             Some(Credential::Bearer(token)) if is_session_token(token.bytes()) => {
-                self.session(token).map(Authentication::Verified)
+                return self.session(token).map(Authentication::Verified);
             }
-            Some(Credential::Bearer(token)) => {
-                let token = self.token(token, presented).await?;
-                Ok(Authentication::Verified(Verified::Token(token)))
-            }
+            Some(Credential::Bearer(token)) => (token, Shown::Bearer),
+            Some(Credential::Proven(token, proof)) => (token, Shown::Proven(proof)),
             Some(Credential::Signature | Credential::Presigned) => {
-                self.keys.signature(presented, self.clock.now())
+                return self.keys.signature(presented, now);
             }
             Some(Credential::ApiKey(key)) => {
-                let key = self.keys.api_key(key, self.clock.now())?;
-                Ok(Authentication::Verified(Verified::ApiKey(key)))
+                let key = self.keys.api_key(key, now)?;
+                return Ok(Authentication::Verified(Verified::ApiKey(key)));
             }
-        }
+        };
+        let token = self.token(token, presented).await?;
+        let now = self.clock.now();
+        possession::check(&token, shown, certificate, presented, &self.replays, now)?;
+        Ok(Authentication::Verified(Verified::Token(token)))
     }
 
     /// Opens a session token that came alone: good for sessions that may be used so.
@@ -336,7 +347,9 @@ impl Authenticator {
         let unverified = Unverified::parse(token).map_err(|error| Failure::of(&error, None))?;
         let provider = providers
             .iter()
-            .find(|provider| *provider.issuer == *unverified.issuer())
+            .find(|provider| {
+                provider.kind == Kind::Oidc && *provider.issuer == *unverified.issuer()
+            })
             .ok_or_else(|| Failure {
                 reason: Reason::UnknownIssuer,
                 detail: "the token's issuer is none that is accepted here".to_owned(),
@@ -388,6 +401,44 @@ impl Authenticator {
             return Err(Failure::unavailable(provider));
         }
         Ok(set)
+    }
+}
+
+/// The connection's certificate. Beside another credential it is none itself, and must be good all the same.
+fn trusted<'a>(
+    presented: &Presented<'a>,
+    now: Timestamp,
+) -> Result<Option<&'a Certificate>, Failure> {
+    let Some(certificate) = presented.certificate else {
+        return Ok(None);
+    };
+    let certificate = certificate.map_err(distrusted)?;
+    certificate.in_time(now).map_err(distrusted)?;
+    Ok(Some(certificate))
+}
+
+/// Who a request without another credential is. Where no provider takes certificates, they say nothing of that.
+fn by_certificate(
+    certificate: Option<&Certificate>,
+    presented: &Presented<'_>,
+    now: Timestamp,
+) -> Result<Authentication, Failure> {
+    let Some(certificate) = certificate else {
+        return Ok(Authentication::Anonymous);
+    };
+    let token = certificate.vouched(presented.providers, now);
+    Ok(match token.map_err(distrusted)? {
+        None => Authentication::Anonymous,
+        Some(token) => Authentication::Verified(Verified::Token(token)),
+    })
+}
+
+fn distrusted(distrust: Distrust) -> Failure {
+    Failure {
+        reason: distrust.reason(),
+        detail: distrust.to_string(),
+        provider: None,
+        method: Some(Method::Certificate),
     }
 }
 

@@ -161,6 +161,8 @@ fn presented<'a>(
         query: head.parts.uri.query(),
         headers: &head.parts.headers,
         authority: head.parts.uri.authority().map(Authority::as_str),
+        secure: head.secure,
+        certificate: head.certificate,
         body: None,
         signing: Some(Signing {
             region: service.region(),

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use crate::app::control::of_identity;
-use crate::app::{Core, StartError, translate};
+use crate::app::{Core, StartError};
 use crate::audit::record::{self, Record, UserIdentity};
 use crate::audit::sink::Sink;
 use crate::authn::KeyOwner;
@@ -110,7 +110,7 @@ pub(super) fn bind(settings: &Settings, limits: &Limits) -> Result<Option<Ready>
         let files = net::tls::ServerFiles {
             certificate: tls.certificate.clone(),
             key: tls.key.clone(),
-            clients: translate::clients(tls),
+            clients: None,
         };
         net::tls::Server::load(files).map_err(|error| StartError::cannot("sts", error))
     });
@@ -118,6 +118,7 @@ pub(super) fn bind(settings: &Settings, limits: &Limits) -> Result<Option<Ready>
         name: Arc::from(NAME),
         address: sts.address.clone(),
         tls: tls.transpose()?,
+        proxied: Vec::new(),
     };
     let limits = Limits {
         connections: CONNECTIONS.min(limits.connections),

@@ -97,7 +97,7 @@ pub(super) fn listeners(settings: &Settings) -> Result<Vec<Listening>, StartErro
     Ok(listening)
 }
 
-pub(super) fn clients(tls: &config::ListenerTls) -> Option<net::tls::ClientFiles> {
+fn clients(tls: &config::ListenerTls) -> Option<net::tls::ClientFiles> {
     let required = match tls.client_certificates {
         ClientCertificates::Off => return None,
         ClientCertificates::Optional => false,

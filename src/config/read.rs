@@ -145,7 +145,7 @@ fn sts(root: &mut Section<'_, '_, '_>, settings: &mut Settings) {
         let address = section.required::<Address>("address");
         let mut region = Name("us-east-1".into());
         section.set("region", &mut region);
-        let tls = section.optional_section("tls", listener_tls);
+        let tls = section.optional_section("tls", plain_tls);
         let span = section.span();
         let (Some(address), Ok(tls)) = (address, tls) else {
             return None;
@@ -171,6 +171,19 @@ fn sts(root: &mut Section<'_, '_, '_>, settings: &mut Settings) {
     if let Ok(sts) = read {
         settings.sts = sts;
     }
+}
+
+/// TLS of a listener that asks its clients for no certificate.
+fn plain_tls(section: &mut Section<'_, '_, '_>) -> Option<ListenerTls> {
+    let certificate = section.required("certificate");
+    let key = section.required("key");
+    Some(ListenerTls {
+        certificate: certificate?,
+        key: key?,
+        client_certificates: ClientCertificates::Off,
+        client_ca: Vec::new(),
+        client_crl: Vec::new(),
+    })
 }
 
 fn listener_tls(section: &mut Section<'_, '_, '_>) -> Option<ListenerTls> {

@@ -299,6 +299,11 @@ impl Client<TcpStream> {
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         Self::over(stream)
     }
+
+    /// The socket itself.
+    pub(crate) fn stream(&mut self) -> &mut TcpStream {
+        self.stream.get_mut()
+    }
 }
 
 impl<S: Read + Write> Client<S> {
@@ -306,11 +311,6 @@ impl<S: Read + Write> Client<S> {
         Self {
             stream: BufReader::new(stream),
         }
-    }
-
-    /// The socket itself.
-    pub(crate) fn stream(&mut self) -> &mut TcpStream {
-        self.stream.get_mut()
     }
 
     pub(crate) fn send(&mut self, bytes: &[u8]) {

@@ -247,7 +247,9 @@ fn people_and_stories_fit_together() {
     for story in stories::stories() {
         assert!(names.insert(story.name), "{} is told twice", story.name);
         if let Scene::Request(Request { who: Some(who), .. }) = story.scene {
-            assert!(PEOPLE.iter().any(|person| person.variable == who), "{who}");
+            // The session that the demo gets of its own STS is nobody's token.
+            let known = PEOPLE.iter().any(|person| person.variable == who);
+            assert!(known || who == "DEPLOY", "{who}");
         }
     }
 }

@@ -6,6 +6,7 @@
 //! - [`kubernetes`]: service-account tokens, as a cluster makes them
 //! - [`printing`]: output that cannot be written
 //! - [`identity`]: the signed token that tells upstreams who asks
+//! - [`checking`]: what `check` says of what is broken, all of it at once
 //! - [`findings`]: what `check` finds in policies, and `who-can`
 //! - [`streaming`]: bodies of a gibibyte in constant memory
 //! - [`startup`]: what stops a start, and what its exit code and words are
@@ -25,6 +26,7 @@
     reason = "tests end at the first thing that is not as it should be"
 )]
 
+mod checking;
 mod demo;
 mod findings;
 mod identity;

@@ -1,6 +1,6 @@
 //! What is wrong, and where the fault is then said to be.
 
-use super::{Options, faults, files, load, sound, with};
+use super::{Files, Options, faults, files, load, sound, with};
 
 #[test]
 #[expect(
@@ -231,4 +231,79 @@ fn an_issuer_has_one_file() {
             fault.message
         );
     }
+}
+
+/// What cannot be read is there all the same: nobody is told that it does not exist.
+#[test]
+fn an_unreadable_file_is_one_fault() {
+    for path in [
+        "organization.yaml",
+        "scps/guard.json",
+        "rcps/inside.json",
+        "managed/ReadOnlyAccess.json",
+        "accounts/111111111111-management/account.yaml",
+        "accounts/555566667777-production/account.yaml",
+        "accounts/555566667777-production/policies/limits.json",
+        "accounts/555566667777-production/policies/limits.yaml",
+        "accounts/555566667777-production/groups/readers.yaml",
+        "accounts/555566667777-production/users/alice.yaml",
+        "accounts/555566667777-production/roles/app.yaml",
+        "accounts/555566667777-production/roles/app-logs.json",
+        "accounts/555566667777-production/resources/images.yaml",
+        "identity-providers/corp.yaml",
+        "permission-sets/Readers.yaml",
+        "routes/catalog.yaml",
+    ] {
+        for broken in [&b"a: \xe9"[..], b"{\"a\": [", b"a: [b"] {
+            let mut all = files(&sound());
+            let mut changed = Files::new();
+            for (other, text) in all.iter() {
+                let good = text.as_bytes().to_vec();
+                changed.insert(
+                    other,
+                    if **other == *path {
+                        broken.to_vec()
+                    } else {
+                        good
+                    },
+                );
+            }
+            all = changed;
+            let found = faults(&all);
+            let kind = broken[0] == b'{';
+            assert_eq!(found.len(), 1, "{path} {kind}: {found:#?}");
+            assert!(found[0].contains(path), "{found:?}");
+        }
+    }
+}
+
+/// Neither an OpenAPI document that could not be read nor a file that a broken one names is told to be missing or unread.
+#[test]
+fn what_a_broken_file_names_is_no_fault() {
+    let routes = "service: catalog\naccount: \"555566667777\"\nregion: us-east-1\nupstream: catalog\nopenapi: api.yaml\n";
+    let mut all = with(&[("routes/catalog.yaml", routes)]);
+    all.insert("routes/api.yaml", b"openapi: \xe9".to_vec());
+    assert_eq!(faults(&all), ["not-utf8 routes/api.yaml:1:10"]);
+
+    let broken = "service: catalog\nopenapi: \"api.yaml\"\nx: [\n";
+    let mut all = with(&[("routes/catalog.yaml", broken)]);
+    all.insert("routes/api.yaml", b"openapi: 3.1.0\n".to_vec());
+    all.insert("routes/other/stray.txt", b"nobody names this".to_vec());
+    assert_eq!(
+        faults(&all),
+        [
+            "invalid-yaml routes/catalog.yaml:3:5",
+            "unknown-file routes/other/stray.txt:1:1"
+        ]
+    );
+}
+
+#[test]
+fn two_with_one_id() {
+    let alice = "accounts/555566667777-production/users/alice.yaml";
+    let bob = "accounts/555566667777-production/users/bob.yaml";
+    let text = "path: /\nid: AIDAEXAMPLEEXAMPLE12\n";
+    let found = faults(&with(&[(alice, text), (bob, text)]));
+    let expected = [alice, bob].map(|path| format!("duplicate-id {path}:2:5"));
+    assert_eq!(found, expected);
 }

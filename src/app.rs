@@ -97,8 +97,8 @@ impl Core {
         let authenticator = Authenticator::new(translate::authn(settings), clock.clone());
         authenticator.follow(store.load().directory.providers());
         let counted = reload::counted(&metrics, store.load_full(), clock.now());
-        let key = identity::key(settings.identity.key_file.as_deref())?;
-        let assertions = Arc::new(Assertions::new(key, clock.clone()));
+        let key_file = settings.identity.key_file.as_deref();
+        let assertions = identity::assertions(key_file, clock.clone())?;
         let gate = Gate::new(
             Arc::clone(store),
             Arc::clone(&authenticator),

@@ -4,7 +4,7 @@
 //! revives nothing that has expired. Whoever needs the time takes a [`Clock`]; tests make one that they set.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// A point in time, in milliseconds since 1970-01-01T00:00:00Z.
@@ -53,6 +53,9 @@ impl Timestamp {
     }
 }
 
+/// How often, in milliseconds, the system clock is looked at.
+const LOOK_EVERY: u64 = 50;
+
 /// What time it is. Cloning shares the same clock.
 #[derive(Debug, Clone)]
 pub struct Clock(Arc<Source>);
@@ -60,7 +63,13 @@ pub struct Clock(Arc<Source>);
 #[derive(Debug)]
 enum Source {
     /// The machine's: `origin` is the system time when the process started, `started` the monotonic instant of it.
-    Machine { origin: i64, started: Instant },
+    Machine {
+        origin: i64,
+        started: Instant,
+        /// How far the system time is ahead of the two; as of `looked`, in milliseconds since `started`.
+        ahead: AtomicI64,
+        looked: AtomicU64,
+    },
     /// Set by a test, in milliseconds.
     Set(AtomicI64),
 }
@@ -71,6 +80,8 @@ impl Clock {
         Self(Arc::new(Source::Machine {
             origin: system_milliseconds(),
             started: monotonic(),
+            ahead: AtomicI64::new(0),
+            looked: AtomicU64::new(0),
         }))
     }
 
@@ -79,12 +90,25 @@ impl Clock {
         Self(Arc::new(Source::Set(AtomicI64::new(now.0))))
     }
 
-    /// The later of system time and start plus elapsed monotonic time.
+    /// The later of system time and start plus elapsed monotonic time. A system clock that was set forward is noticed
+    /// within [`LOOK_EVERY`]: it is asked for several times a request, and one clock is quicker read than two.
     pub fn now(&self) -> Timestamp {
         match &*self.0 {
-            Source::Machine { origin, started } => {
-                let elapsed = i64::try_from(started.elapsed().as_millis()).unwrap_or(i64::MAX);
-                Timestamp(system_milliseconds().max(origin.saturating_add(elapsed)))
+            Source::Machine {
+                origin,
+                started,
+                ahead,
+                looked,
+            } => {
+                let elapsed = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+                let steady = origin.saturating_add_unsigned(elapsed);
+                let before = looked.load(Ordering::Relaxed);
+                if elapsed.saturating_sub(before) >= LOOK_EVERY {
+                    looked.store(elapsed, Ordering::Relaxed);
+                    let found = system_milliseconds().saturating_sub(steady).max(0);
+                    ahead.store(found, Ordering::Relaxed);
+                }
+                Timestamp(steady.saturating_add(ahead.load(Ordering::Relaxed)))
             }
             Source::Set(now) => Timestamp(now.load(Ordering::Relaxed)),
         }

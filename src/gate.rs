@@ -296,10 +296,8 @@ fn route<'s>(
         path: head.parts.uri.path(),
         query: head.parts.uri.query(),
         headers: &Headers(&head.parts.headers),
-        grpc: is_grpc(
-            head.parts.method.as_str(),
-            text(&head.parts.headers, &CONTENT_TYPE),
-        ),
+        grpc: head.parts.method == http::Method::POST
+            && is_grpc("POST", text(&head.parts.headers, &CONTENT_TYPE)),
     };
     let matched = snapshot.routes.resolve(&asked).map_err(|refused| {
         facts.detail = refused.to_string();

@@ -2,12 +2,16 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::app::StartError;
+use crate::clock::Clock;
 use crate::gate::assertion::{Assertions, SigningKey};
 
 /// No key is larger, in bytes.
 const LARGEST: u64 = 16 * 1024;
+/// Between two attempts to make a key.
+const RETRY: Duration = Duration::from_secs(1);
 
 /// Reads the key again.
 #[derive(Debug)]
@@ -29,11 +33,28 @@ impl Renewal {
     }
 }
 
-/// The key of this file, or a new one without any.
-pub(super) fn key(file: Option<&Path>) -> Result<SigningKey, StartError> {
-    match file {
-        Some(file) => read(file),
-        None => SigningKey::generate().map_err(|error| StartError::cannot("identity", error)),
+/// Signs with the key of this file, or without one with a new key, which is made beside the start.
+pub(super) fn assertions(file: Option<&Path>, clock: Clock) -> Result<Arc<Assertions>, StartError> {
+    if let Some(file) = file {
+        return Ok(Arc::new(Assertions::new(read(file)?, clock)));
+    }
+    let assertions = Arc::new(Assertions::later(made, clock));
+    let prepared = Arc::clone(&assertions);
+    std::thread::Builder::new()
+        .name("identity-key".to_owned())
+        .spawn(move || prepared.prepare())
+        .map_err(|error| StartError::cannot("identity", error))?;
+    Ok(assertions)
+}
+
+/// A new key. Nothing goes upstream unsigned while there is none.
+fn made() -> SigningKey {
+    loop {
+        match SigningKey::generate() {
+            Ok(key) => return key,
+            Err(error) => tracing::error!(%error, "identity tokens cannot be signed yet"),
+        }
+        std::thread::sleep(RETRY);
     }
 }
 

@@ -8,7 +8,7 @@ mod claims;
 mod key;
 
 use std::hash::Hash;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -39,7 +39,7 @@ pub type Headers = Arc<[(HeaderName, HeaderValue)]>;
 #[derive(Debug)]
 pub struct Assertions {
     clock: Clock,
-    keys: ArcSwap<Keys>,
+    keys: LazyLock<ArcSwap<Keys>, Box<dyn FnOnce() -> ArcSwap<Keys> + Send>>,
     /// By the very identity, which lives in the authenticator's cache: what most requests find.
     seen: Cache<Seen, Kept>,
     /// By what is said, so that neither a reload nor an identity made anew for each request costs a signature.
@@ -87,15 +87,29 @@ struct Made {
 impl Assertions {
     /// Signs with `key`.
     pub fn new(key: SigningKey, clock: Clock) -> Self {
+        Self::later(|| key, clock)
+    }
+
+    /// Signs with a key that is made when it is first needed, or by [`Assertions::prepare`]: the first random numbers
+    /// of a process can take a tenth of a second.
+    pub fn later(key: impl FnOnce() -> SigningKey + Send + 'static, clock: Clock) -> Self {
+        let keys = move || {
+            ArcSwap::from_pointee(Keys {
+                current: key(),
+                retired: Vec::new(),
+            })
+        };
         Self {
             clock,
-            keys: ArcSwap::from_pointee(Keys {
-                current: key,
-                retired: Vec::new(),
-            }),
+            keys: LazyLock::new(Box::new(keys)),
             seen: Cache::new(KEPT),
             said: Cache::new(KEPT),
         }
+    }
+
+    /// Makes the key, if there is none yet; whoever needs it meanwhile waits.
+    pub fn prepare(&self) {
+        LazyLock::force(&self.keys);
     }
 
     /// Signs with another key from now on; the one before stays published for a while. Does nothing if it is the same.

@@ -356,10 +356,9 @@ fn answer<H: Handler>(
     let reading = connection.line.begin();
     let under_way = UnderWay(Rc::clone(&connection.line));
     async move {
-        // Called in here, not before: what is moved in would take its place twice.
-        let mut response = handler
-            .handle(Rc::clone(&connection), request, reading)
-            .await;
+        // On the heap while it lasts: it is some kilobytes, which a connection would else keep while it is idle.
+        let handling = handler.handle(Rc::clone(&connection), request, reading);
+        let mut response = Box::pin(handling).await;
         if connection.leaving.get() && connection.protocol == Protocol::Http1 {
             response
                 .headers_mut()

@@ -153,7 +153,7 @@ pub(in crate::route) fn decode_for_arn(segment: &str) -> Cow<'_, str> {
 }
 
 fn unescape(segment: &str, keep_slash: bool) -> Cow<'_, str> {
-    let Some(first) = segment.find('%') else {
+    let Some(first) = memchr::memchr(b'%', segment.as_bytes()) else {
         return Cow::Borrowed(segment);
     };
     let mut out = Vec::with_capacity(segment.len());

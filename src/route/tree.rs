@@ -125,8 +125,9 @@ impl Tree {
         captured: &mut Captured<'p>,
     ) -> Option<usize> {
         let node = self.nodes.get(at)?;
-        let (segment, behind) = match path.split_once('/') {
-            Some((segment, behind)) => (segment, Some(behind)),
+        let slash = memchr::memchr(b'/', path.as_bytes());
+        let (segment, behind) = match slash.and_then(|at| path.split_at_checked(at)) {
+            Some((segment, behind)) => (segment, behind.get(1..)),
             None => (path, None),
         };
         let descend = |child: usize, captured: &mut Captured<'p>| match behind {

@@ -3,6 +3,7 @@
 //! The one module that knows them all. Nothing is decided here: settings are handed to the parts that they belong to,
 //! and what the parts publish (reloads, key states, counts) is brought to the log, the metrics and `/readyz`.
 
+mod certificates;
 mod control;
 mod health;
 mod identity;
@@ -55,7 +56,7 @@ pub struct Running {
     pub addresses: Vec<(Box<str>, String)>,
     workers: Workers,
     reloader: Reloader,
-    certificates: Vec<(Box<str>, net::tls::Server)>,
+    certificates: certificates::Certificates,
     identity: identity::Renewal,
     audit: Arc<Sink>,
     state: watch::Sender<health::Phase>,
@@ -139,10 +140,7 @@ pub async fn start(settings: &Settings) -> Result<Running, StartError> {
     let plan = proxy::Plan::new(translate::proxy(settings))
         .map_err(|error| StartError::cannot("upstreams", error))?;
     let listening = translate::listeners(settings)?;
-    let certificates = listening
-        .iter()
-        .filter_map(|listening| Some(((*listening.name).into(), listening.tls.clone()?)))
-        .collect();
+    let certificates = certificates::Certificates::new(&listening, &core.metrics);
     let limits = translate::limits(&settings.limits).within_descriptors();
     let ready = net::workers::bind(listening, translate::workers(settings), limits)
         .map_err(|error| StartError::cannot("a listener cannot be bound", error))?;
@@ -178,6 +176,7 @@ pub async fn start(settings: &Settings) -> Result<Running, StartError> {
     };
     let reloader = reload::start(core)?;
     tokio::spawn(health::serve(health, told, phase));
+    certificates.clone().watch();
     for (name, address) in &addresses {
         tracing::info!(listener = %format_args!("{name:?}"), %address, "listening");
     }
@@ -202,11 +201,7 @@ impl Running {
         self.reloader.request();
         self.audit.reopen();
         self.identity.renew();
-        for (listener, tls) in &self.certificates {
-            if let Err(error) = tls.reload() {
-                tracing::error!(listener = &**listener, %error, "the certificate in use stays");
-            }
-        }
+        self.certificates.reload();
     }
 
     /// The address of a listener.

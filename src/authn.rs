@@ -6,10 +6,13 @@
 //! knows nothing of routes, replies, metrics or the audit log: a [`Failure`] says what they need.
 
 mod authenticator;
+pub mod binding;
 pub mod cache;
+pub mod certificate;
 pub mod claims;
 pub mod credential;
 pub mod discovery;
+pub mod dpop;
 pub mod fetch;
 pub mod identity;
 pub mod json;
@@ -19,6 +22,7 @@ pub mod keys;
 pub mod mapping;
 mod named;
 mod percent;
+mod possession;
 pub mod session;
 pub mod sigv4;
 mod verified;
@@ -35,6 +39,7 @@ use crate::outcome::Reason;
 
 pub use authenticator::Authenticator;
 pub use cache::Counts;
+pub use certificate::{Certificate, Distrust};
 pub use identity::Identity;
 pub use jwt::VerifiedToken;
 pub use keys::State;
@@ -73,6 +78,10 @@ pub struct Presented<'a> {
     pub headers: &'a HeaderMap,
     /// HTTP/2's `:authority`, which stands for a missing `Host`.
     pub authority: Option<&'a str>,
+    /// Whether the client's own connection has TLS.
+    pub secure: bool,
+    /// The connection's client certificate, or why it is not to be relied on.
+    pub certificate: Option<Result<&'a Certificate, Distrust>>,
     /// The SHA-256 of its body, if that was read.
     pub body: Option<&'a [u8; 32]>,
     /// Whom a signature must be for; `None`: signatures are not accepted here.
@@ -105,6 +114,8 @@ impl<'a> Presented<'a> {
             query: None,
             headers,
             authority: None,
+            secure: false,
+            certificate: None,
             body: None,
             signing: None,
             providers,

@@ -23,8 +23,9 @@ use crate::source::{Fault, Position, Report, Span, json, yaml};
 pub use section::Key;
 use section::{Reading, Section};
 pub use settings::{
-    Bundle, Drain, Headers, Health, Identity, Level, Limits, Listener, ListenerTls, Log, LogFormat,
-    Mode, Protocol, RefusalDetail, Settings, State, Tokens, Upstream, UpstreamTimes, Url,
+    Bundle, ClientCertificates, Drain, Headers, Health, Identity, Level, Limits, Listener,
+    ListenerTls, Log, LogFormat, Mode, Protocol, RefusalDetail, Settings, State, Tokens, Upstream,
+    UpstreamTimes, Url,
 };
 pub use value::Shape;
 

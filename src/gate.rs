@@ -18,7 +18,9 @@ use http::header::{
     CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, REFERER, UPGRADE, USER_AGENT,
 };
 
-use crate::authn::{Authentication, Authenticator, Failure, Identity, Presented, Verified};
+use crate::authn::{
+    Authentication, Authenticator, Certificate, Distrust, Failure, Identity, Presented, Verified,
+};
 use crate::bundle::{Snapshot, Store};
 use crate::clock::Clock;
 use crate::directory::Provider;
@@ -56,6 +58,8 @@ pub struct Head<'a> {
     pub peer: IpAddr,
     /// Whether the connection used TLS.
     pub secure: bool,
+    /// The connection's client certificate, or why it is not to be relied on.
+    pub certificate: Option<Result<&'a Certificate, Distrust>>,
     /// The listener's name.
     pub listener: &'a str,
     /// Our id of the request.
@@ -141,6 +145,8 @@ impl Gate {
             path: head.parts.uri.path(),
             query: head.parts.uri.query(),
             authority: head.parts.uri.authority().map(http::uri::Authority::as_str),
+            secure: head.secure,
+            certificate: head.certificate,
             audiences: matched.service.audiences(),
             ..Presented::of_headers(&head.parts.headers, &accepted)
         };

@@ -43,6 +43,32 @@ pub struct Metrics {
     jwks_age: GaugeVec,
     audit_records: IntCounterVec,
     connections: IntGaugeVec,
+    certificates: Certificates,
+}
+
+/// Of listeners' TLS files.
+#[derive(Debug)]
+struct Certificates {
+    reloads: IntCounterVec,
+    failed: IntGaugeVec,
+}
+
+impl Certificates {
+    fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
+        let reloads = named(
+            "certificate_reloads_total",
+            "Reloads of a listener's TLS files, by what came of them.",
+        );
+        let reloads = IntCounterVec::new(reloads, &["listener", "result"])?;
+        registry.register(Box::new(reloads.clone()))?;
+        let failed = named(
+            "certificate_reload_failed",
+            "1 while a listener's TLS files cannot be used and older ones are.",
+        );
+        let failed = IntGaugeVec::new(failed, &["listener"])?;
+        registry.register(Box::new(failed.clone()))?;
+        Ok(Self { reloads, failed })
+    }
 }
 
 /// What a cache has counted since the start.
@@ -167,6 +193,7 @@ impl Metrics {
                 &["result"],
             )?,
             connections: gauges("connections", "Open client connections.", &["listener"])?,
+            certificates: Certificates::register(&registry)?,
             registry,
         })
     }
@@ -196,6 +223,27 @@ impl Metrics {
         let result = if well { "success" } else { "failure" };
         self.reloads.with_label_values(&[result]).inc();
         self.reload_failed.set(i64::from(!well));
+    }
+
+    /// A listener with TLS begins with files that can be used.
+    pub fn certificates_fine(&self, listener: &str) {
+        self.certificates
+            .failed
+            .with_label_values(&[listener])
+            .set(0);
+    }
+
+    /// A listener's TLS files were read again, or could not be used.
+    pub fn certificates_reloaded(&self, listener: &str, well: bool) {
+        let result = if well { "success" } else { "failure" };
+        self.certificates
+            .reloads
+            .with_label_values(&[listener, result])
+            .inc();
+        self.certificates
+            .failed
+            .with_label_values(&[listener])
+            .set(i64::from(!well));
     }
 
     /// A decision was made.

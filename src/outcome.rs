@@ -44,6 +44,10 @@ pub enum Reason {
     ExpiredCredential,
     /// The credential, or the session it stands for, was revoked.
     RevokedCredential,
+    /// The token is bound to a key that the request does not prove to have, or must be bound and is not.
+    UnboundCredential,
+    /// The DPoP proof is not one for this request, or was used before.
+    BadProof,
     /// No keys to verify the credential with: the provider's trouble, not the client's.
     ProviderUnavailable,
     /// The mapping yields no principal: no rule, no such user, no such role.
@@ -95,7 +99,7 @@ pub enum Blame {
 
 impl Reason {
     /// Every reason, for metrics that are made in advance.
-    pub const ALL: [Self; 36] = [
+    pub const ALL: [Self; 38] = [
         Self::Allowed,
         Self::Preflight,
         Self::MalformedRequest,
@@ -115,6 +119,8 @@ impl Reason {
         Self::WrongAudience,
         Self::ExpiredCredential,
         Self::RevokedCredential,
+        Self::UnboundCredential,
+        Self::BadProof,
         Self::ProviderUnavailable,
         Self::NoPrincipal,
         Self::RoleNotOffered,
@@ -156,6 +162,8 @@ impl Reason {
             Self::WrongAudience => "wrong_audience",
             Self::ExpiredCredential => "expired_credential",
             Self::RevokedCredential => "revoked_credential",
+            Self::UnboundCredential => "unbound_credential",
+            Self::BadProof => "bad_proof",
             Self::ProviderUnavailable => "provider_unavailable",
             Self::NoPrincipal => "no_principal",
             Self::RoleNotOffered => "role_not_offered",
@@ -199,6 +207,8 @@ impl Reason {
             | Self::WrongAudience
             | Self::ExpiredCredential
             | Self::RevokedCredential
+            | Self::UnboundCredential
+            | Self::BadProof
             | Self::ProviderUnavailable
             | Self::NoPrincipal
             | Self::RoleNotOffered
@@ -234,7 +244,9 @@ impl Reason {
             | Self::InvalidClaims
             | Self::WrongAudience
             | Self::ExpiredCredential
-            | Self::RevokedCredential => 401,
+            | Self::RevokedCredential
+            | Self::UnboundCredential
+            | Self::BadProof => 401,
             Self::RouteFallbackDenied
             | Self::NoPrincipal
             | Self::RoleNotOffered
@@ -277,7 +289,9 @@ impl Reason {
             | Self::BadSignature
             | Self::InvalidClaims
             | Self::WrongAudience
-            | Self::RevokedCredential => "InvalidToken",
+            | Self::RevokedCredential
+            | Self::UnboundCredential
+            | Self::BadProof => "InvalidToken",
             Self::ExpiredCredential => "ExpiredToken",
             Self::ProviderUnavailable => "ProviderUnavailable",
             Self::RouteFallbackDenied
@@ -319,6 +333,8 @@ impl Reason {
             | Self::WrongAudience
             | Self::ExpiredCredential
             | Self::RevokedCredential
+            | Self::UnboundCredential
+            | Self::BadProof
             | Self::NoPrincipal
             | Self::RoleNotOffered
             | Self::RoleNotTrusted

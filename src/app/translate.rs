@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::app::StartError;
 use crate::authn;
-use crate::config::{self, Settings};
+use crate::config::{self, ClientCertificates, Settings};
 use crate::gate::RefusalDetail;
 use crate::net::{self, workers::Listening};
 use crate::proxy;
@@ -75,6 +75,7 @@ pub(super) fn listeners(settings: &Settings) -> Result<Vec<Listening>, StartErro
             let files = net::tls::ServerFiles {
                 certificate: tls.certificate.clone(),
                 key: tls.key.clone(),
+                clients: clients(tls),
             };
             net::tls::Server::load(files)
                 .map_err(|error| StartError::cannot(format!("listener `{}`", listener.name), error))
@@ -86,6 +87,19 @@ pub(super) fn listeners(settings: &Settings) -> Result<Vec<Listening>, StartErro
         });
     }
     Ok(listening)
+}
+
+fn clients(tls: &config::ListenerTls) -> Option<net::tls::ClientFiles> {
+    let required = match tls.client_certificates {
+        ClientCertificates::Off => return None,
+        ClientCertificates::Optional => false,
+        ClientCertificates::Required => true,
+    };
+    Some(net::tls::ClientFiles {
+        required,
+        authorities: tls.client_ca.clone(),
+        revocations: tls.client_crl.clone(),
+    })
 }
 
 pub(super) fn authn(settings: &Settings) -> authn::Settings {

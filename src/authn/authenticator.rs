@@ -7,17 +7,20 @@ use arc_swap::ArcSwap;
 
 use crate::clock::{Clock, Timestamp};
 use crate::directory::Directory;
-use crate::directory::provider::Provider;
+use crate::directory::provider::{Kind, Provider};
 use crate::outcome::Reason;
 use crate::policy::Context;
 
 use super::cache::{Counts, IdentityCache, Key, TokenCache};
+use super::certificate::{Certificate, Distrust};
 use super::credential::{self, Credential, CredentialError, Token};
+use super::dpop::Replays;
 use super::identity::Identity;
 use super::jwks::KeySet;
 use super::jwt::{self, TokenError, Unverified, VerifiedToken};
 use super::keys::{Follower, Outcome, ProviderKeys};
 use super::mapping::identify;
+use super::possession::{self, Shown};
 use super::verified::{Authentication, KeyOwner, Method, Signature, Verified};
 use super::{Failure, Presented, ProviderStatus, Settings, sha256};
 
@@ -28,6 +31,7 @@ pub struct Authenticator {
     clock: Clock,
     cache: TokenCache,
     identities: IdentityCache,
+    replays: Replays,
     followed: ArcSwap<Followed>,
     /// The number of the next provider configuration.
     next: AtomicU64,
@@ -53,6 +57,7 @@ impl Authenticator {
         Arc::new(Self {
             cache: TokenCache::new(settings.cache),
             identities: IdentityCache::new(settings.cache),
+            replays: Replays::new(clock.now()),
             settings,
             clock,
             followed: ArcSwap::default(),
@@ -67,6 +72,8 @@ impl Authenticator {
         let before = self.followed.load_full();
         let current = providers
             .iter()
+            // Certificates are verified without keys of their provider's.
+            .filter(|provider| provider.kind == Kind::Oidc)
             .map(|provider| self.entry(provider, &before))
             .collect();
         self.followed.store(Arc::new(Followed {
@@ -209,21 +216,29 @@ impl Authenticator {
     pub async fn authenticate(&self, presented: &Presented<'_>) -> Result<Authentication, Failure> {
         let found = credential::find(presented.headers, presented.query, &self.settings.places)
             .map_err(Failure::from)?;
-        match found {
-            None => Ok(Authentication::Anonymous),
-            Some(Credential::Bearer(token)) => {
-                let token = self.token(token, presented).await?;
-                Ok(Authentication::Verified(Verified::Token(token)))
+        let now = self.clock.now();
+        let certificate = trusted(presented, now)?;
+        let (token, shown) = match found {
+            None => return by_certificate(certificate, presented, now),
+            Some(Credential::Bearer(token)) => (token, Shown::Bearer),
+            Some(Credential::Proven(token, proof)) => (token, Shown::Proven(proof)),
+            Some(other @ (Credential::Signature | Credential::Presigned)) => {
+                return Err(Failure {
+                    method: Some(other.method()),
+                    ..CredentialError::NotAccepted("a signature").into()
+                });
             }
-            Some(other @ (Credential::Signature | Credential::Presigned)) => Err(Failure {
-                method: Some(other.method()),
-                ..CredentialError::NotAccepted("a signature").into()
-            }),
-            Some(other @ Credential::ApiKey(_)) => Err(Failure {
-                method: Some(other.method()),
-                ..CredentialError::NotAccepted("an API key").into()
-            }),
-        }
+            Some(other @ Credential::ApiKey(_)) => {
+                return Err(Failure {
+                    method: Some(other.method()),
+                    ..CredentialError::NotAccepted("an API key").into()
+                });
+            }
+        };
+        let token = self.token(token, presented).await?;
+        let now = self.clock.now();
+        possession::check(&token, shown, certificate, presented, &self.replays, now)?;
+        Ok(Authentication::Verified(Verified::Token(token)))
     }
 
     /// Verifies a provider's token.
@@ -302,7 +317,9 @@ impl Authenticator {
         let unverified = Unverified::parse(token).map_err(|error| Failure::of(&error, None))?;
         let provider = providers
             .iter()
-            .find(|provider| *provider.issuer == *unverified.issuer())
+            .find(|provider| {
+                provider.kind == Kind::Oidc && *provider.issuer == *unverified.issuer()
+            })
             .ok_or_else(|| Failure {
                 reason: Reason::UnknownIssuer,
                 detail: "the token's issuer is none that is accepted here".to_owned(),
@@ -354,6 +371,44 @@ impl Authenticator {
             return Err(Failure::unavailable(provider));
         }
         Ok(set)
+    }
+}
+
+/// The connection's certificate. Beside another credential it is none itself, and must be good all the same.
+fn trusted<'a>(
+    presented: &Presented<'a>,
+    now: Timestamp,
+) -> Result<Option<&'a Certificate>, Failure> {
+    let Some(certificate) = presented.certificate else {
+        return Ok(None);
+    };
+    let certificate = certificate.map_err(distrusted)?;
+    certificate.in_time(now).map_err(distrusted)?;
+    Ok(Some(certificate))
+}
+
+/// Who a request without another credential is. Where no provider takes certificates, they say nothing of that.
+fn by_certificate(
+    certificate: Option<&Certificate>,
+    presented: &Presented<'_>,
+    now: Timestamp,
+) -> Result<Authentication, Failure> {
+    let Some(certificate) = certificate else {
+        return Ok(Authentication::Anonymous);
+    };
+    let token = certificate.vouched(presented.providers, now);
+    Ok(match token.map_err(distrusted)? {
+        None => Authentication::Anonymous,
+        Some(token) => Authentication::Verified(Verified::Token(token)),
+    })
+}
+
+fn distrusted(distrust: Distrust) -> Failure {
+    Failure {
+        reason: distrust.reason(),
+        detail: distrust.to_string(),
+        provider: None,
+        method: Some(Method::Certificate),
     }
 }
 

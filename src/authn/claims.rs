@@ -16,7 +16,7 @@ const LAST_SECOND: f64 = 253_402_300_799.0;
 pub struct Claims {
     /// `iss`.
     pub issuer: Box<str>,
-    /// `aud`, at least one.
+    /// `aud`, at least one; none of a certificate.
     pub audiences: Vec<Box<str>>,
     /// `exp`.
     pub expires_at: Timestamp,
@@ -85,6 +85,23 @@ impl Claims {
             issued_at,
             all,
         })
+    }
+
+    /// The names of a client certificate, which is for no audience.
+    pub(super) fn of_certificate(
+        issuer: &str,
+        not_before: Timestamp,
+        not_after: Timestamp,
+        names: Vec<(Box<str>, Json)>,
+    ) -> Self {
+        Self {
+            issuer: issuer.into(),
+            audiences: Vec::new(),
+            expires_at: not_after,
+            not_before: Some(not_before),
+            issued_at: Some(not_before),
+            all: Json::Object(names),
+        }
     }
 
     /// A top-level claim.

@@ -32,6 +32,8 @@ pub struct TokenPlaces {
 pub enum Credential<'a> {
     /// A bearer token.
     Bearer(Token<'a>),
+    /// A token as `DPoP`, and the text of its proof, if there is one proof that is text.
+    Proven(Token<'a>, Option<&'a str>),
     /// A signature in `Authorization`.
     Signature,
     /// A signature in the query.
@@ -94,7 +96,7 @@ impl Credential<'_> {
     /// How it shows who the client is.
     pub fn method(self) -> Method {
         match self {
-            Self::Bearer(_) => Method::Jwt,
+            Self::Bearer(_) | Self::Proven(..) => Method::Jwt,
             Self::Signature | Self::Presigned => Method::SigV4,
             Self::ApiKey(_) => Method::ApiKey,
         }
@@ -158,6 +160,11 @@ pub fn find<'a>(
     if let Some(key) = api_key {
         return Ok(Some(Credential::ApiKey(key)));
     }
+    if let Some(token) = authorization.and_then(|value| after(value, b"DPoP")) {
+        let proof = only(headers, &DPOP).ok().flatten();
+        let proof = proof.and_then(|proof| proof.to_str().ok());
+        return Ok(Some(Credential::Proven(token, proof)));
+    }
     let token = match (authorization, header, cookie) {
         (Some(value), _, _) => Some(bearer(value)?),
         (_, Some(value), _) if value.as_bytes().contains(&b' ') => Some(bearer(value)?),
@@ -178,19 +185,26 @@ fn is_signature(value: &HeaderValue) -> bool {
         .is_some_and(|scheme| scheme.eq_ignore_ascii_case(SIGNATURE))
 }
 
-/// `Bearer TOKEN` (RFC 6750, section 2.1); the scheme in any case.
+/// `Bearer TOKEN` (RFC 6750, section 2.1).
 fn bearer(value: &HeaderValue) -> Result<Token<'_>, CredentialError> {
-    let bytes = value.as_bytes();
-    let space = memchr::memchr(b' ', bytes).unwrap_or(bytes.len());
-    let (scheme, rest) = bytes.split_at_checked(space).unwrap_or_default();
-    if scheme.eq_ignore_ascii_case(b"Bearer") {
-        let spaces = rest.iter().take_while(|byte| **byte == b' ').count();
-        Ok(Token(rest.get(spaces..).unwrap_or_default()))
-    } else if scheme.eq_ignore_ascii_case(b"DPoP") {
-        Err(CredentialError::NotAccepted("DPoP"))
+    if let Some(token) = after(value, b"Bearer") {
+        Ok(token)
+    } else if after(value, b"DPoP").is_some() {
+        Err(CredentialError::NotAccepted("DPoP outside Authorization"))
     } else {
         Err(CredentialError::Malformed("its scheme is unknown"))
     }
+}
+
+/// What stands behind a scheme, which is written in any case.
+fn after<'a>(value: &'a HeaderValue, wanted: &[u8]) -> Option<Token<'a>> {
+    let bytes = value.as_bytes();
+    let space = memchr::memchr(b' ', bytes).unwrap_or(bytes.len());
+    let (scheme, rest) = bytes.split_at_checked(space)?;
+    let spaces = rest.iter().take_while(|byte| **byte == b' ').count();
+    scheme
+        .eq_ignore_ascii_case(wanted)
+        .then(|| Token(rest.get(spaces..).unwrap_or_default()))
 }
 
 fn only<'a>(
@@ -276,6 +290,10 @@ mod tests {
                 Ok(text) => Ok(Some(text.to_owned())),
                 Err(error) => Err(error.reason()),
             },
+            Some(Credential::Proven(token, proof)) => match token.text() {
+                Ok(text) => Ok(Some(format!("(proven {text} {})", proof.unwrap_or("-")))),
+                Err(error) => Err(error.reason()),
+            },
             Some(Credential::Signature) => Ok(Some("(signature)".to_owned())),
             Some(Credential::Presigned) => Ok(Some("(presigned)".to_owned())),
             Some(Credential::ApiKey(key)) => {
@@ -329,7 +347,10 @@ mod tests {
             ("authorization", "Bearer \u{e4}"),
             ("authorization", "a.b.c"),
             ("authorization", "Basic dXNlcjpwYXNz"),
-            ("authorization", "DPoP a.b.c"),
+            ("authorization", "DPoPX a.b.c"),
+            ("authorization", "DPoP"),
+            ("authorization", "DPoP a b"),
+            ("x-token", "DPoP a.b.c"),
             ("authorization", "AWS4-HMAC-SHA256-X Credential=x"),
             ("authorization", "Negotiate x"),
             ("x-token", ""),
@@ -382,6 +403,12 @@ mod tests {
         ] {
             assert_eq!(kind(&[], query), "(presigned)", "{query}");
         }
+        let proven = ("authorization", "dpop a.b.c");
+        let proof = ("dpop", "d.e.f");
+        assert_eq!(kind(&[proven, proof], ""), "(proven a.b.c d.e.f)");
+        assert_eq!(kind(&[proven], ""), "(proven a.b.c -)");
+        assert_eq!(kind(&[proven, proof, proof], ""), "(proven a.b.c -)");
+        assert_eq!(kind(&[proven, ("dpop", "\u{e4}")], ""), "(proven a.b.c -)");
         assert_eq!(kind(&[("x-api-key", "sgk_a_b")], ""), "(key a_b)");
         let other = ("x-api-key", "another");
         assert_eq!(kind(&[other, ("x-api-key", "sgk_")], ""), "(key )");

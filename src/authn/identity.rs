@@ -110,7 +110,14 @@ impl Identity {
             "principalarn" => self.principal_arn().map(Value::Text),
             "principalaccount" => self.principal.account().map(Value::Text),
             "principaltype" => self.principal_type().map(Value::Text),
-            "principalisawsservice" => Some(Value::Bool(false)),
+            "principalisawsservice" => Some(Value::Bool(matches!(
+                self.principal,
+                Principal::Service { .. }
+            ))),
+            "principalservicename" => {
+                let is_service = matches!(self.principal, Principal::Service { .. });
+                is_service.then(|| Value::Text(self.principal.name()))
+            }
             "principalorgid" => self.organization_id.as_deref().map(Value::Text),
             "principalorgpaths" => (!self.organization_paths.is_empty())
                 .then_some(Value::List(&self.organization_paths)),

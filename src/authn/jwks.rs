@@ -191,7 +191,11 @@ impl<'de> serde::Deserialize<'de> for Set {
 }
 
 impl Key {
-    fn read(json: &Json) -> Result<Self, &'static str> {
+    /// Reads a public key.
+    ///
+    /// # Errors
+    /// Why it may verify nothing.
+    pub(super) fn read(json: &Json) -> Result<Self, &'static str> {
         let text = |name: &str| match json.get(name) {
             None => Ok(None),
             Some(Json::Text(text)) => Ok(Some(&**text)),

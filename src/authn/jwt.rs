@@ -16,6 +16,7 @@ use crate::clock::Timestamp;
 use crate::directory::provider::{Algorithm, Provider};
 use crate::outcome::Reason;
 
+use super::binding::Bound;
 use super::claims::Claims;
 use super::json::Json;
 use super::jwks::{KeyId, KeySet};
@@ -100,6 +101,7 @@ pub struct VerifiedToken {
     claims: Claims,
     key: KeyId,
     digest: [u8; 32],
+    bound: Bound,
 }
 
 impl<'t> Unverified<'t> {
@@ -183,11 +185,13 @@ impl<'t> Unverified<'t> {
             .ok_or(TokenError::Signature)?;
         self.header.check_type(provider)?;
         check_claims(&self.claims, provider, now)?;
+        let bound = Bound::read(&self.claims).map_err(TokenError::Claims)?;
         Ok(VerifiedToken {
             provider: Arc::clone(provider),
             claims: self.claims,
             key: *key.id(),
             digest,
+            bound,
         })
     }
 }
@@ -274,12 +278,6 @@ fn check_claims(claims: &Claims, provider: &Provider, now: Timestamp) -> Result<
     if claims.expires_at.since(born) > provider.max_token_lifetime {
         return Err(TokenError::Claims("its life is longer than is accepted"));
     }
-    // A bound token (RFC 7800) is worth nothing without the proof of possession, and none came with it.
-    if claims.get("cnf").is_some() {
-        return Err(TokenError::Claims(
-            "it is bound to a key by `cnf`, and came as a bearer token",
-        ));
-    }
     if !claims
         .audiences
         .iter()
@@ -295,6 +293,26 @@ fn expired(claims: &Claims, leeway: Duration, now: Timestamp) -> bool {
 }
 
 impl VerifiedToken {
+    /// What a client certificate says, which its listener has verified. `digest` stands for certificate and provider.
+    pub(super) fn of_certificate(
+        provider: Arc<Provider>,
+        claims: Claims,
+        digest: [u8; 32],
+    ) -> Self {
+        Self {
+            provider,
+            claims,
+            key: digest,
+            digest,
+            bound: Bound::default(),
+        }
+    }
+
+    /// What its bearer must prove beside it.
+    pub(super) fn bound(&self) -> &Bound {
+        &self.bound
+    }
+
     /// Who vouches for it.
     pub fn provider(&self) -> &Arc<Provider> {
         &self.provider

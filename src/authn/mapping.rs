@@ -9,6 +9,7 @@ mod trust;
 use std::sync::Arc;
 
 use crate::arn::Arn;
+use crate::directory::provider::claim_map::is_service;
 use crate::directory::provider::{Provider, Target};
 use crate::directory::{Directory, Group, Role, User};
 use crate::outcome::Reason;
@@ -60,6 +61,24 @@ pub fn identify(
             })?;
             Ok(of_user(token, directory, user, &groups))
         }
+        Target::Service(template) => {
+            if chosen_role.is_some() {
+                return Err(refused(
+                    provider,
+                    Reason::RoleNotOffered,
+                    "a role was asked for, and the provider maps services",
+                ));
+            }
+            let name = template.expand_one(&|path| token.claims().texts(path));
+            let name = name.filter(|name| is_service(name)).ok_or_else(|| {
+                refused(
+                    provider,
+                    Reason::NoPrincipal,
+                    "`map.service` makes no name of a service of this certificate",
+                )
+            })?;
+            Ok(of_service(token, &name))
+        }
         Target::Role { .. } => {
             let session = Session::of(token, groups)
                 .map_err(|why| refused(provider, Reason::NoPrincipal, &why))?;
@@ -81,7 +100,7 @@ fn refused(provider: &Provider, reason: Reason, why: &str) -> Failure {
         reason,
         detail: format!("provider {}: {why}", provider.name),
         provider: Some(Arc::clone(&provider.name)),
-        method: Some(Method::Jwt),
+        method: Some(Method::of(provider)),
     }
 }
 
@@ -259,6 +278,17 @@ fn of_role(
         ignored_groups: ignored,
         lasting,
         ..common(token, directory, role.account)
+    }
+}
+
+/// A service belongs to no account, and so to no organization.
+fn of_service(token: &Arc<VerifiedToken>, name: &str) -> Identity {
+    Identity {
+        principal: Principal::Service { name: name.into() },
+        issued_at: Some(session::issued_at(token)),
+        token: Some(Arc::clone(token)),
+        expires_at: Some(token.expires_at()),
+        ..Identity::anonymous()
     }
 }
 

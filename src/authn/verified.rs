@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::arn::AccountId;
 use crate::clock::Timestamp;
+use crate::directory::provider::{Kind, Provider};
 
 use super::jwt::VerifiedToken;
 use super::session::Session;
@@ -27,6 +28,14 @@ pub enum Method {
 }
 
 impl Method {
+    /// What a provider vouches for.
+    pub fn of(provider: &Provider) -> Self {
+        match provider.kind {
+            Kind::Oidc => Self::Jwt,
+            Kind::Spiffe | Kind::X509 => Self::Certificate,
+        }
+    }
+
     /// The label in metrics and audit.
     pub fn label(self) -> &'static str {
         match self {
@@ -54,7 +63,7 @@ pub enum Authentication {
 /// A credential that was verified.
 #[derive(Debug)]
 pub enum Verified {
-    /// A provider's token.
+    /// A provider's token, or a certificate whose names are taken for one's claims.
     Token(Arc<VerifiedToken>),
     /// A session token as a bearer.
     Session(Arc<Session>),
@@ -99,7 +108,7 @@ impl Verified {
     /// How it was shown.
     pub fn method(&self) -> Method {
         match self {
-            Self::Token(_) => Method::Jwt,
+            Self::Token(token) => Method::of(token.provider()),
             Self::Session(_) => Method::Session,
             Self::Signature(_) => Method::SigV4,
             Self::ApiKey(_) => Method::ApiKey,

@@ -1,7 +1,7 @@
 //! Values that are one of a few words.
 
 use super::section::Reading;
-use super::settings::{Level, LogFormat, Mode, Protocol, RefusalDetail};
+use super::settings::{ClientCertificates, Level, LogFormat, Mode, Protocol, RefusalDetail};
 use super::value::{Setting, Shape};
 use crate::audit::sink::OnFull;
 use crate::source::mapping::string;
@@ -37,6 +37,14 @@ impl<T: Choice> Setting for T {
 
 impl Choice for Mode {
     const WORDS: &'static [(&'static str, Self)] = &[("proxy", Self::Proxy)];
+}
+
+impl Choice for ClientCertificates {
+    const WORDS: &'static [(&'static str, Self)] = &[
+        ("off", Self::Off),
+        ("optional", Self::Optional),
+        ("required", Self::Required),
+    ];
 }
 
 impl Choice for Protocol {

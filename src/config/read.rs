@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::section::Section;
-use super::settings::{Listener, ListenerTls, Mode, Protocol, Settings, Upstream, UpstreamTimes};
+use super::settings::{
+    ClientCertificates, Listener, ListenerTls, Mode, Protocol, Settings, Upstream, UpstreamTimes,
+};
 use super::value::{HeaderPattern, Name, Size, Token};
 
 /// A time limit that is one.
@@ -77,14 +79,7 @@ fn listeners(root: &mut Section<'_, '_, '_>, listeners: &mut Vec<Listener>) {
         let address = section.required("address");
         let mut mode = Mode::default();
         section.set("mode", &mut mode);
-        let tls = section.optional_section("tls", |section| {
-            let certificate = section.required("certificate");
-            let key = section.required("key");
-            Some(ListenerTls {
-                certificate: certificate?,
-                key: key?,
-            })
-        });
+        let tls = section.optional_section("tls", listener_tls);
         if let (Some(Name(name)), Some(address), Ok(tls)) = (name, address, tls) {
             for other in listeners.iter() {
                 let same = if other.name == name {
@@ -118,6 +113,50 @@ fn listeners(root: &mut Section<'_, '_, '_>, listeners: &mut Vec<Listener>) {
             "add `listeners: [{ name: ingress, address: 0.0.0.0:8080 }]`",
         );
     }
+}
+
+fn listener_tls(section: &mut Section<'_, '_, '_>) -> Option<ListenerTls> {
+    let certificate = section.required("certificate");
+    let key = section.required("key");
+    let mut client_certificates = ClientCertificates::default();
+    section.set("client_certificates", &mut client_certificates);
+    let (mut client_ca, mut client_crl) = (Vec::new(), Vec::new());
+    section.set("client_ca", &mut client_ca);
+    section.set("client_crl", &mut client_crl);
+    let asked = client_certificates != ClientCertificates::Off;
+    if asked == client_ca.is_empty() {
+        let (message, help) = if asked {
+            (
+                "client certificates are asked for, and no authority is trusted to issue them",
+                "add `client_ca: [clients-ca.pem]`",
+            )
+        } else {
+            (
+                "`client_ca` is of no use while clients are not asked for certificates",
+                "add `client_certificates: optional` or `required`, or remove it",
+            )
+        };
+        let span = section.span();
+        section
+            .reading
+            .report
+            .error("conflicting-keys", span, message, help);
+    } else if !asked && !client_crl.is_empty() {
+        let span = section.span();
+        section.reading.report.error(
+            "conflicting-keys",
+            span,
+            "`client_crl` is of no use while clients are not asked for certificates",
+            "add `client_certificates: optional` or `required`, or remove it",
+        );
+    }
+    Some(ListenerTls {
+        certificate: certificate?,
+        key: key?,
+        client_certificates,
+        client_ca,
+        client_crl,
+    })
 }
 
 fn upstreams(root: &mut Section<'_, '_, '_>, upstreams: &mut Vec<Upstream>) {

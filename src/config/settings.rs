@@ -73,6 +73,24 @@ pub struct ListenerTls {
     pub certificate: PathBuf,
     /// PEM file: the private key.
     pub key: PathBuf,
+    /// Whether clients are asked for a certificate.
+    pub client_certificates: ClientCertificates,
+    /// PEM files: the authorities that client certificates must come from.
+    pub client_ca: Vec<PathBuf>,
+    /// PEM or DER files: revocation lists of those authorities.
+    pub client_crl: Vec<PathBuf>,
+}
+
+/// Whether clients are asked for a certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ClientCertificates {
+    /// No.
+    #[default]
+    Off,
+    /// Yes; they need not have one, but one that they have must verify.
+    Optional,
+    /// Yes; without one there is no connection.
+    Required,
 }
 
 /// One of `upstreams`.

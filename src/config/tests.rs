@@ -56,7 +56,7 @@ fn a_small_configuration_has_the_documented_defaults() {
 fn every_key_is_read() {
     let text = "
 listeners:
-  - { name: ingress, address: \"[::1]:8443\", mode: proxy, tls: { certificate: c.pem, key: /k.pem } }
+  - { name: ingress, address: \"[::1]:8443\", mode: proxy, tls: { certificate: c.pem, key: /k.pem, client_certificates: required, client_ca: [a.pem, b.pem], client_crl: [/r.crl] } }
   - { name: local, address: unix:/run/sidegate.sock }
 upstreams:
   b-2: { url: https://app.example, protocol: http2, ca_file: ca.pem, connect_timeout: 2s, response_timeout: 1m, idle_timeout: 10s }
@@ -81,6 +81,15 @@ workers: 3
     let tls = settings.listeners[0].tls.as_ref().unwrap();
     assert_eq!(tls.certificate, Path::new("/etc/sidegate/c.pem"));
     assert_eq!(tls.key, Path::new("/k.pem"));
+    assert_eq!(tls.client_certificates, ClientCertificates::Required);
+    assert_eq!(
+        tls.client_ca,
+        [
+            Path::new("/etc/sidegate/a.pem"),
+            Path::new("/etc/sidegate/b.pem")
+        ]
+    );
+    assert_eq!(tls.client_crl, [Path::new("/r.crl")]);
     assert_eq!(
         settings.listeners[1].address.to_string(),
         "unix:/run/sidegate.sock"
@@ -152,6 +161,34 @@ trusted_proxies: [10.0.0.0/33, x]
     assert!(drawn.contains("did you mean `proxy`?"), "{drawn}");
     assert!(drawn.contains("= help: like `10s`"), "{drawn}");
     assert!(drawn.contains("9 | limits: { head_timeout: 10,"), "{drawn}");
+}
+
+#[test]
+fn client_certificates_and_their_authorities_need_each_other() {
+    let tls = |more: &str| {
+        let text = format!(
+            "listeners: [{{ name: a, address: 127.0.0.1:0, tls: {{ certificate: c, key: k{more} }} }}]\nbundle: {{ path: p }}\n"
+        );
+        read(&text, &[]).map(|settings| settings.listeners[0].tls.clone().unwrap())
+    };
+    for fine in [
+        "",
+        ", client_certificates: off",
+        ", client_certificates: optional, client_ca: [a]",
+        ", client_certificates: required, client_ca: [a], client_crl: [b]",
+    ] {
+        assert!(tls(fine).is_ok(), "{fine}");
+    }
+    for fault in [
+        ", client_certificates: optional",
+        ", client_certificates: required, client_crl: [b]",
+        ", client_certificates: true, client_ca: [a]",
+        ", client_ca: [a]",
+        ", client_crl: [b]",
+        ", client_certificates: off, client_ca: [a]",
+    ] {
+        assert!(tls(fault).is_err(), "{fault}");
+    }
 }
 
 #[test]

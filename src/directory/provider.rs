@@ -4,8 +4,10 @@
 //! fetching keys and applying the mapping are `authn`'s work. Uses `arn` and `source`; knows nothing of HTTP, keys'
 //! contents, clocks or files (a key file that belongs to the bundle is handed over with [`Provider::attach_keys`]).
 
+mod certificates;
 pub mod claim_map;
 mod read;
+pub mod spiffe;
 pub mod template;
 pub mod url;
 
@@ -16,22 +18,23 @@ use crate::arn::AccountId;
 use crate::source::{Report, Span, json};
 
 pub use claim_map::{ClaimMap, Mfa, Target};
+pub use spiffe::SpiffeId;
 pub use template::{ClaimPath, Template};
 pub use url::Url;
 
-/// An OpenID Connect provider.
+/// An identity provider.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Provider {
     /// The file's name without `.yaml`.
     pub name: Arc<str>,
+    /// What it vouches with.
+    pub kind: Kind,
     /// Where users, groups and bare role names are looked up.
     pub account: AccountId,
     /// The accounts in which the provider exists, so that their roles' trust policies can name it.
     pub trusted_in: Vec<AccountId>,
-    /// The exact text that a token's `iss` must be.
+    /// The exact text that a token's `iss` must be; `spiffe://TRUST-DOMAIN`; of certificates else the name.
     pub issuer: Box<str>,
-    /// The issuer, taken apart.
-    pub issuer_url: Url,
     /// A token must name at least one of them.
     pub audiences: Vec<Box<str>>,
     /// Where the verification keys come from.
@@ -48,8 +51,43 @@ pub struct Provider {
     pub max_stale: Duration,
     /// Plain `http:` is allowed for other hosts than loopback ones.
     pub allow_http: bool,
+    /// Whether tokens must be bound to a key of the client's, and how.
+    pub binding: Option<Binding>,
     /// How claims become a principal.
     pub map: ClaimMap,
+}
+
+/// What a provider vouches with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Tokens of an OpenID Connect issuer.
+    Oidc,
+    /// Client certificates with a SPIFFE id of its trust domain.
+    Spiffe,
+    /// Client certificates without one.
+    X509,
+}
+
+impl Kind {
+    /// How ARNs name it, before `-provider`.
+    fn word(self) -> &'static str {
+        match self {
+            Self::Oidc => "oidc",
+            Self::Spiffe => "spiffe",
+            Self::X509 => "x509",
+        }
+    }
+}
+
+/// What must prove that a token is its bearer's, beside the token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Binding {
+    /// A DPoP proof (RFC 9449).
+    Dpop,
+    /// The connection's client certificate (RFC 8705).
+    Certificate,
+    /// Either.
+    Any,
 }
 
 /// Where verification keys come from, and how they are fetched.
@@ -77,6 +115,13 @@ pub enum KeySource {
         /// As written: absolute, or inside the bundle.
         path: Box<str>,
         /// The content, for a file inside the bundle; an absolute one is read, and re-read on change, by `authn`.
+        content: Option<Box<str>>,
+    },
+    /// No keys: its listener's authorities verify client certificates.
+    Certificates {
+        /// A file of the bundle with the only authorities (PEM) that may vouch for it; `None`: all of the listener's.
+        path: Option<Box<str>>,
+        /// Its content.
         content: Option<Box<str>>,
     },
 }
@@ -155,7 +200,8 @@ impl Provider {
     /// The provider's ARN in `account`.
     pub fn arn(&self, partition: &str, account: AccountId) -> String {
         format!(
-            "arn:{partition}:iam::{account}:oidc-provider/{}",
+            "arn:{partition}:iam::{account}:{}-provider/{}",
+            self.kind.word(),
             self.host_and_path()
         )
     }
@@ -177,14 +223,34 @@ impl Provider {
     pub fn key_file(&self) -> Option<&str> {
         match &self.keys.source {
             KeySource::File { path, .. } if !path.starts_with('/') => Some(path),
+            KeySource::Certificates { path, .. } => path.as_deref(),
             KeySource::File { .. } | KeySource::Discovery | KeySource::Url(_) => None,
+        }
+    }
+
+    /// The only authorities (PEM) whose certificates are this provider's word; `None`: all of the listener's.
+    pub fn authorities(&self) -> Option<&str> {
+        match &self.keys.source {
+            KeySource::Certificates {
+                path: Some(_),
+                content,
+            } => Some(content.as_deref().unwrap_or_default()),
+            KeySource::Certificates { path: None, .. }
+            | KeySource::File { .. }
+            | KeySource::Discovery
+            | KeySource::Url(_) => None,
         }
     }
 
     /// Hands over the content of [`Provider::key_file`]. `report` is on that file.
     pub fn attach_keys(&mut self, text: &str, report: &mut Report) {
-        let KeySource::File { content, .. } = &mut self.keys.source else {
-            return;
+        let content = match &mut self.keys.source {
+            KeySource::File { content, .. } => content,
+            KeySource::Certificates { content, .. } => {
+                *content = Some(text.into());
+                return;
+            }
+            KeySource::Discovery | KeySource::Url(_) => return,
         };
         let Some(node) = json::read(text, report) else {
             return;

@@ -39,7 +39,7 @@ impl Context for RequestFacts<'_> {
             "aws:referer" => Value::Text(self.referer?),
             "aws:requestedregion" => Value::Text(self.region),
             // A request comes from a client, never through another service.
-            "aws:viaawsservice" | "aws:principalisawsservice" => Value::Bool(false),
+            "aws:viaawsservice" => Value::Bool(false),
             _ => return None,
         })
     }
@@ -94,6 +94,7 @@ impl DecisionContext<'_> {
             }
             (Some(identity), _) => identity.context_value(key),
             (None, "aws:principaltype") => Some(Value::Text("Anonymous")),
+            (None, "aws:principalisawsservice") => Some(Value::Bool(false)),
             (None, _) => None,
         }
     }

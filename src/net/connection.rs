@@ -74,6 +74,8 @@ pub struct Connection {
     pub listener: Arc<str>,
     /// Whether it has TLS.
     pub secure: bool,
+    /// The client's certificate, if it has shown one.
+    pub certificate: Option<tls::ClientCertificate>,
     /// Which HTTP it speaks.
     pub protocol: Protocol,
     /// The worker's wish that clients go elsewhere soon.
@@ -146,6 +148,7 @@ impl Accepted {
             peer,
             listener,
             secure,
+            certificate: opened.certificate,
             protocol: opened.protocol,
             leaving,
             line: Rc::clone(&line),
@@ -301,6 +304,7 @@ async fn or_cut<T>(
 
 struct Opened {
     stream: Stream,
+    certificate: Option<tls::ClientCertificate>,
     protocol: Protocol,
     ahead: Bytes,
 }
@@ -311,11 +315,12 @@ async fn open(socket: Plain, tls: Option<tls::Server>) -> io::Result<Opened> {
         let (protocol, ahead) = sniff(&mut stream).await?;
         return Ok(Opened {
             stream,
+            certificate: None,
             protocol,
             ahead,
         });
     };
-    let stream = tls.accept(socket).await?;
+    let (stream, certificate) = tls.accept(socket).await?;
     let protocol = if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
         Protocol::Http2
     } else {
@@ -323,6 +328,7 @@ async fn open(socket: Plain, tls: Option<tls::Server>) -> io::Result<Opened> {
     };
     Ok(Opened {
         stream: Stream::TlsServer(Box::new(stream)),
+        certificate,
         protocol,
         ahead: Bytes::new(),
     })

@@ -1,23 +1,22 @@
-//! TLS for listeners and towards upstreams: certificates and keys from files, read again on demand.
-//!
-//! A listener's settings sit behind one atomic pointer: connections accepted after a reload use the new certificate,
-//! open ones keep theirs. Files that cannot be used (half written, key and certificate that do not fit) change nothing.
+//! TLS for listeners ([`server`]) and towards upstreams: certificates and keys from files, read again on demand.
+
+pub mod client_certificate;
+mod server;
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use rustls::{ClientConfig, RootCertStore, ServerConfig};
-use tokio_rustls::{TlsAcceptor, TlsConnector};
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
+use tokio_rustls::TlsConnector;
 
 use crate::net::stream::Plain;
 
-/// Handshakes in which a client asks for HTTP/2 or HTTP/1.1 get it.
-const ALPN: [&[u8]; 2] = [b"h2", b"http/1.1"];
+pub use client_certificate::ClientCertificate;
+pub use server::{ClientFiles, Server, ServerFiles};
 
 /// Why TLS files cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -33,62 +32,9 @@ pub enum TlsError {
     /// The certificate and key do not make a server.
     #[error("certificate and key cannot be used: {0}")]
     Pair(rustls::Error),
-}
-
-/// Where a listener's certificate chain and key are.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ServerFiles {
-    /// The chain in PEM, the server's own certificate first.
-    pub certificate: PathBuf,
-    /// The private key in PEM.
-    pub key: PathBuf,
-}
-
-/// A listener's TLS. Clones share one set of certificates.
-#[derive(Debug, Clone)]
-pub struct Server(Arc<Shared>);
-
-#[derive(Debug)]
-struct Shared {
-    files: ServerFiles,
-    current: ArcSwap<ServerConfig>,
-}
-
-impl Server {
-    /// Reads the files.
-    pub fn load(files: ServerFiles) -> Result<Self, TlsError> {
-        let current = ArcSwap::new(server_config(&files)?);
-        Ok(Self(Arc::new(Shared { files, current })))
-    }
-
-    /// Reads the files again. When they cannot be used, the certificate in use stays.
-    pub fn reload(&self) -> Result<(), TlsError> {
-        self.0.current.store(server_config(&self.0.files)?);
-        Ok(())
-    }
-
-    pub(super) async fn accept(
-        &self,
-        socket: Plain,
-    ) -> io::Result<tokio_rustls::server::TlsStream<Plain>> {
-        TlsAcceptor::from(self.0.current.load_full())
-            .accept(socket)
-            .await
-    }
-}
-
-fn server_config(files: &ServerFiles) -> Result<Arc<ServerConfig>, TlsError> {
-    let chain = certificates(&files.certificate)?;
-    let key = PrivateKeyDer::from_pem_slice(&read(&files.key)?)
-        .map_err(|error| fault(&files.key, &error))?;
-    let mut config = ServerConfig::builder_with_provider(provider())
-        .with_safe_default_protocol_versions()
-        .map_err(TlsError::Pair)?
-        .with_no_client_auth()
-        .with_single_cert(chain, key)
-        .map_err(TlsError::Pair)?;
-    config.alpn_protocols = ALPN.iter().map(|name| name.to_vec()).collect();
-    Ok(Arc::new(config))
+    /// The authorities and revocation lists make no check of client certificates.
+    #[error("client certificates cannot be checked: {0}")]
+    Clients(rustls::server::VerifierBuilderError),
 }
 
 /// TLS towards an upstream.
@@ -117,13 +63,7 @@ impl Client {
         let mut roots = RootCertStore::empty();
         match ca_file {
             None => roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
-            Some(path) => {
-                for certificate in certificates(path)? {
-                    roots
-                        .add(certificate)
-                        .map_err(|error| fault(path, &error))?;
-                }
-            }
+            Some(path) => add_roots(&mut roots, path)?,
         }
         let mut config = ClientConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()
@@ -149,6 +89,16 @@ impl Client {
 
 fn provider() -> Arc<rustls::crypto::CryptoProvider> {
     Arc::new(rustls::crypto::aws_lc_rs::default_provider())
+}
+
+/// Every certificate of a PEM file; one that is none is a fault, lest half a file pass for a whole one.
+fn add_roots(roots: &mut RootCertStore, path: &Path) -> Result<(), TlsError> {
+    for certificate in certificates(path)? {
+        roots
+            .add(certificate)
+            .map_err(|error| fault(path, &error))?;
+    }
+    Ok(())
 }
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {

@@ -123,6 +123,13 @@ fn challenge(reason: Reason) -> Option<&'static str> {
         (401, Reason::ExpiredCredential) => Some(
             r#"Bearer realm="sidegate", error="invalid_token", error_description="The token expired""#,
         ),
+        // RFC 9449, section 7.1.
+        (401, Reason::BadProof) => Some(
+            r#"DPoP realm="sidegate", error="invalid_dpop_proof", algs="ES256 ES384 EdDSA PS256 PS384 PS512 RS256 RS384 RS512""#,
+        ),
+        (401, Reason::UnboundCredential) => Some(
+            r#"Bearer realm="sidegate", error="invalid_token", DPoP realm="sidegate", error="invalid_token", algs="ES256 ES384 EdDSA PS256 PS384 PS512 RS256 RS384 RS512""#,
+        ),
         (401, _) => Some(r#"Bearer realm="sidegate", error="invalid_token""#),
         _ => None,
     }
@@ -201,6 +208,8 @@ fn ends_connection(reason: Reason) -> bool {
         | Reason::WrongAudience
         | Reason::ExpiredCredential
         | Reason::RevokedCredential
+        | Reason::UnboundCredential
+        | Reason::BadProof
         | Reason::ProviderUnavailable
         | Reason::NoPrincipal
         | Reason::RoleNotOffered
@@ -242,7 +251,9 @@ pub fn message(reason: Reason) -> &'static str {
         | Reason::BadSignature
         | Reason::InvalidClaims
         | Reason::WrongAudience
-        | Reason::RevokedCredential => "The credential is not valid.",
+        | Reason::RevokedCredential
+        | Reason::UnboundCredential
+        | Reason::BadProof => "The credential is not valid.",
         Reason::ExpiredCredential => "The credential has expired.",
         Reason::ProviderUnavailable => "The credential cannot be verified now.",
         Reason::NoPrincipal | Reason::RoleNotTrusted => {

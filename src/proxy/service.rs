@@ -16,6 +16,7 @@ use hyper::body::Incoming;
 use crate::clock::monotonic;
 use crate::gate::{Facts, Head, Judgement};
 use crate::net::cidr::Cidr;
+use crate::net::tls::ClientCertificate;
 use crate::net::{Connection, Fault, Handler, Unread};
 use crate::outcome::Reason;
 use crate::proxy::body::{Progress, Relay, RequestBody};
@@ -108,6 +109,7 @@ impl<C: Control> Proxy<C> {
             parts: &parts,
             peer: origin.client,
             secure: origin.secure,
+            certificate: connection.certificate.as_ref().map(ClientCertificate::get),
             listener: &connection.listener,
             request_id: record.id.to_str().unwrap_or_default(),
         };

@@ -1,5 +1,7 @@
 //! Black-box tests: the real binary, real sockets, no fixed port.
 //!
+//! - [`bound`]: tokens that are bound to a certificate or a key
+//! - [`certificates`]: client certificates, and what becomes of open connections when authorities change
 //! - [`stories`]: every SecureCart story, as `sidegate demo --smoke` plays it
 //! - [`demo`]: the way that a reader takes: paste, mint a token, end it
 //! - [`reload`]: flipping bundles under load, ConfigMap swaps, broken bundles
@@ -26,6 +28,9 @@
     reason = "tests end at the first thing that is not as it should be"
 )]
 
+mod authorities;
+mod bound;
+mod certificates;
 mod checking;
 mod demo;
 mod findings;

@@ -11,8 +11,8 @@ use crate::authn::Identity;
 use crate::gate::{Facts, Method};
 use crate::policy::Principal;
 
-/// Sessions that a worker keeps the words for: some 3 MiB.
-const KEPT: usize = 4096;
+/// Sessions that a worker keeps the words for, as many as tokens are kept: some 7 MiB when so many are at work.
+const KEPT: usize = 10_000;
 
 /// What one worker has written before, by the address of the identity.
 #[derive(Debug)]

@@ -41,6 +41,7 @@ impl File {
             KeySource::Discovery => "discovery".into(),
             KeySource::Url(url) => format!("url {url}"),
             KeySource::File { path, .. } => format!("file {path}"),
+            KeySource::Certificates { .. } => "certificates".into(),
         };
         let identity = format!("{}\n{source}", provider.issuer);
         let mut name = hex(&sha256(identity.as_bytes()));

@@ -140,7 +140,7 @@ impl Work<'_> {
         };
         let usable = match provider.map.target {
             Target::Role { .. } => provider.map.groups.is_some(),
-            Target::User(_) => false,
+            Target::User(_) | Target::Service(_) => false,
         };
         if !usable {
             let message = format!(

@@ -2,11 +2,16 @@
 
 use std::sync::Arc;
 
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+
 use super::Work;
 use crate::arn::AccountId;
 use crate::bundle::layout::{self, Place};
 use crate::bundle::read;
 use crate::directory::Provider;
+use crate::directory::provider::Kind;
 use crate::source::{Node, Report, Span, Value};
 
 impl Work<'_> {
@@ -35,12 +40,43 @@ impl Work<'_> {
                 Some(_) | None => self.provider_broken = true,
             }
         }
+        self.provider_authorities();
+    }
+
+    /// Where several providers take certificates of one kind, each must say which authorities speak for it: else those
+    /// of one could issue certificates in the name of another.
+    fn provider_authorities(&mut self) {
+        for kind in [Kind::Spiffe, Kind::X509] {
+            let all = || {
+                self.parts
+                    .providers
+                    .iter()
+                    .filter(|found| found.kind == kind)
+            };
+            if all().count() < 2 {
+                continue;
+            }
+            let without = all().filter(|found| found.authorities().is_none());
+            let names: Vec<String> = without.map(|found| found.name.to_string()).collect();
+            for name in names {
+                self.error(
+                    &format!("identity-providers/{name}.yaml"),
+                    "missing-key",
+                    Span::default(),
+                    "several providers take client certificates, and this one does not say whose are its own",
+                    "add `authorities: FILE.pem`, the only authorities that may vouch for it",
+                );
+            }
+        }
     }
 
     fn provider(&mut self, path: &Arc<str>, mut provider: Provider, node: Option<&Node>) {
         if let Some(file) = provider.key_file().map(str::to_owned) {
             let span = node
-                .and_then(|node| node.get("keys")?.get("file"))
+                .and_then(|node| {
+                    node.get("authorities")
+                        .or_else(|| node.get("keys")?.get("file"))
+                })
                 .map(|node| node.span)
                 .unwrap_or_default();
             let resolved = layout::resolve(path, &file);
@@ -50,6 +86,9 @@ impl Work<'_> {
             if let Some((key_path, key_file)) = found {
                 let mut report = Report::on(key_path);
                 provider.attach_keys(&key_file.text, &mut report);
+                if let Some(authorities) = provider.authorities() {
+                    check_authorities(authorities, &mut report);
+                }
                 self.referenced.insert(key_path.to_string());
                 self.take(report);
             } else if !resolved.is_some_and(|path| self.may_hold(&path)) {
@@ -75,6 +114,7 @@ impl Work<'_> {
     ) {
         let Some((text, span)) = node
             .get("issuer")
+            .or_else(|| node.get("trust_domain"))
             .and_then(|node| Some((node.as_str()?, node.span)))
         else {
             return;
@@ -126,5 +166,32 @@ impl Work<'_> {
             self.error(path, "dangling-reference", span, message, help);
         }
         known
+    }
+}
+
+/// That a file holds certificates of authorities, each whole: half a file must not pass for a whole one.
+fn check_authorities(text: &str, report: &mut Report) {
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(text.as_bytes()) {
+        let added = certificate
+            .map_err(|error| error.to_string())
+            .and_then(|certificate| roots.add(certificate).map_err(|error| error.to_string()));
+        if let Err(why) = added {
+            report.error(
+                "malformed-keys",
+                Span::default(),
+                format!("a certificate in it cannot be read: {why}"),
+                "write certificates in PEM, one behind the other",
+            );
+            return;
+        }
+    }
+    if roots.is_empty() {
+        report.error(
+            "malformed-keys",
+            Span::default(),
+            "no certificate is in it",
+            "write certificates in PEM, one behind the other",
+        );
     }
 }

@@ -36,6 +36,8 @@ pub enum Target {
         /// The source identity.
         source_identity: Option<Template>,
     },
+    /// A service acting on its own, by its name: of client certificates only.
+    Service(Template),
 }
 
 /// Which claim tells that several factors were used.
@@ -50,6 +52,33 @@ pub struct Mfa {
 }
 
 impl ClaimMap {
+    /// Reads `map:` of a provider of client certificates, which may name services.
+    pub(super) fn read_certificates(node: Option<&Node>, report: &mut Report) -> Option<Self> {
+        let Some(service) = node.and_then(|node| node.get("service")) else {
+            return Self::read(node, report);
+        };
+        let mut map = Mapping::of(node?, "`map`", report)?;
+        let target = template(map.take("service"), "service", report).map(Target::Service);
+        if let Some(Target::Service(template)) = &target
+            && let Some(name) = template.literal()
+            && !is_service(name)
+        {
+            report.error(
+                "malformed-value",
+                service.span,
+                format!("`{name}` is no name of a service"),
+                "write a domain name, like billing.internal.example",
+            );
+        }
+        // A service has no session: nothing else can be said of it.
+        map.finish(report);
+        Some(Self {
+            target: target?,
+            groups: None,
+            mfa: None,
+        })
+    }
+
     /// Reads `map:`; absent means role sessions by permission sets alone.
     pub(super) fn read(node: Option<&Node>, report: &mut Report) -> Option<Self> {
         let Some(node) = node else {
@@ -137,6 +166,17 @@ impl Mfa {
             time,
         })
     }
+}
+
+/// Whether a text can be a service's name: labels with dots between, at least two.
+pub fn is_service(name: &str) -> bool {
+    let label = |label: &str| {
+        !label.is_empty()
+            && label
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+    };
+    name.len() <= 253 && name.contains('.') && name.split('.').all(label)
 }
 
 fn subject() -> Option<Template> {

@@ -7,7 +7,7 @@ use crate::arn::AccountId;
 use crate::source::mapping::{Mapping, string};
 use crate::source::{Node, Report, Span, nearest};
 
-use super::{Algorithm, ClaimMap, KeySource, Keys, Provider, Url};
+use super::{Algorithm, Binding, ClaimMap, KeySource, Keys, Kind, Provider, Url};
 
 const DAY: u64 = 24 * 60 * 60;
 /// A leap year: what "a year" means to whoever issues year-long tokens.
@@ -24,17 +24,19 @@ impl Provider {
         let (kind, kind_span) = map.required_string("type", report)?;
         match kind {
             "oidc" => {}
-            "saml" | "spiffe" => {
+            "spiffe" => return Self::read_certificates(map, Kind::Spiffe, name, report),
+            "x509" => return Self::read_certificates(map, Kind::X509, name, report),
+            "saml" => {
                 report.error(
                     "not-built",
                     kind_span,
                     format!("providers of type `{kind}` are not built yet"),
-                    "use `type: oidc`, or remove the file",
+                    "use `type: oidc`, `spiffe` or `x509`, or remove the file",
                 );
                 return None;
             }
             other => {
-                let help = nearest(other, ["oidc", "saml", "spiffe"]).map_or_else(
+                let help = nearest(other, ["oidc", "saml", "spiffe", "x509"]).map_or_else(
                     || "write `type: oidc`".to_owned(),
                     |name| format!("did you mean `{name}`?"),
                 );
@@ -76,6 +78,7 @@ impl Provider {
         let leeway = map.integer("leeway", 0..=300, report);
         let max_stale = map.integer("max_stale", 60..=MAX_TOKEN_LIFETIME, report);
         let max_stale = Duration::from_secs(max_stale.unwrap_or(MAX_STALE));
+        let binding = binding(&mut map, report);
         let claim_map = ClaimMap::read(map.take("map"), report);
         let span = map.span();
         map.finish(report);
@@ -89,13 +92,14 @@ impl Provider {
                 "make `max_stale` at least as long as `keys.refresh`",
             );
         }
-        let issuer = issuer?;
-        Some(Self {
-            name: Arc::from(name),
-            account: account?,
+        let defaults = Self::with_defaults(
+            Arc::from(name),
+            account?,
             trusted_in,
-            issuer: issuer.as_str().into(),
-            issuer_url: issuer,
+            issuer?.as_str().into(),
+            claim_map?,
+        );
+        Some(Self {
             audiences,
             keys: keys?,
             algorithms,
@@ -104,12 +108,71 @@ impl Provider {
             leeway: Duration::from_secs(leeway.unwrap_or(LEEWAY)),
             max_stale,
             allow_http,
-            map: claim_map?,
+            binding,
+            ..defaults
         })
+    }
+
+    /// One whose other keys are left out.
+    pub(super) fn with_defaults(
+        name: Arc<str>,
+        account: AccountId,
+        trusted_in: Vec<AccountId>,
+        issuer: Box<str>,
+        map: ClaimMap,
+    ) -> Self {
+        Self {
+            name,
+            kind: Kind::Oidc,
+            account,
+            trusted_in,
+            issuer,
+            audiences: Vec::new(),
+            keys: Keys::none(KeySource::Discovery),
+            algorithms: Vec::new(),
+            token_type: None,
+            max_token_lifetime: Duration::from_secs(MAX_TOKEN_LIFETIME),
+            leeway: Duration::from_secs(LEEWAY),
+            max_stale: Duration::from_secs(MAX_STALE),
+            allow_http: false,
+            binding: None,
+            map,
+        }
     }
 }
 
-fn account(text: &str, span: Span, report: &mut Report) -> Option<AccountId> {
+impl Keys {
+    /// From somewhere, without anything said about the way.
+    pub(super) fn none(source: KeySource) -> Self {
+        Self {
+            source,
+            ca_file: None,
+            bearer_file: None,
+            refresh: Duration::from_secs(REFRESH),
+        }
+    }
+}
+
+/// `require_binding`: tokens that anybody could use who gets hold of them are refused.
+fn binding(map: &mut Mapping<'_>, report: &mut Report) -> Option<Binding> {
+    let (text, span) = map.string("require_binding", report)?;
+    match text {
+        "dpop" => Some(Binding::Dpop),
+        "certificate" => Some(Binding::Certificate),
+        "any" => Some(Binding::Any),
+        _ => {
+            report.error(
+                "unknown-value",
+                span,
+                format!("`{text}` binds no token"),
+                "write dpop, certificate or any, or leave the key out",
+            );
+            None
+        }
+    }
+}
+
+pub(super) fn account(text: &str, span: Span, report: &mut Report) -> Option<AccountId> {
     let account = AccountId::parse(text);
     if account.is_none() {
         report.error(
@@ -123,7 +186,7 @@ fn account(text: &str, span: Span, report: &mut Report) -> Option<AccountId> {
 }
 
 /// Absent means: in the provider's own account alone.
-fn trusted_in(
+pub(super) fn trusted_in(
     map: &mut Mapping<'_>,
     own: Option<AccountId>,
     report: &mut Report,
@@ -313,7 +376,7 @@ fn keys(node: &Node, allow_http: bool, report: &mut Report) -> Option<Keys> {
     })
 }
 
-fn key_file(path: &str, span: Span, report: &mut Report) -> Option<KeySource> {
+pub(super) fn key_file(path: &str, span: Span, report: &mut Report) -> Option<KeySource> {
     let inside = path
         .split('/')
         .skip(usize::from(path.starts_with('/')))

@@ -74,7 +74,18 @@ fn a_whole_provider() {
 fn every_fault_is_found_with_its_place() {
     for (from, to, id) in [
         ("\"oidc\"", "\"saml\"", "1: error[not-built]"),
-        ("\"oidc\"", "\"spiffe\"", "[not-built]"),
+        ("\"oidc\"", "\"spiffe\"", "needs the key `trust_domain`"),
+        ("\"oidc\"", "\"x509\"", "unknown key `issuer`"),
+        (
+            "\"audiences\"",
+            "\"require_binding\": \"mtls\", \"audiences\"",
+            "binds no token",
+        ),
+        (
+            "\"role\"",
+            "\"service\": \"a.b\", \"role\"",
+            "unknown key `service`",
+        ),
         ("\"oidc\"", "\"oidcc\"", "did you mean `oidc`?"),
         (
             "\"222222222222\"",
@@ -170,5 +181,71 @@ fn defaults() {
         let mut report = Report::on("keys/corp.json");
         provider.attach_keys(text, &mut report);
         assert_eq!(!report.has_errors(), good, "{text}");
+    }
+}
+
+#[test]
+fn providers_of_certificates() {
+    let certificates = |more: &str| read(&format!(r#"{{"account":"222222222222",{more}}}"#));
+    let (provider, faults) = certificates(
+        r#""type":"spiffe","trust_domain":"prod.example","authorities":"ca.pem","map":{"role":"{claim:path|strip:/role/}"}"#,
+    );
+    assert_eq!(faults, Vec::<String>::new());
+    let provider = provider.unwrap();
+    assert_eq!(
+        (provider.kind, &*provider.issuer),
+        (Kind::Spiffe, "spiffe://prod.example")
+    );
+    assert_eq!(provider.key_file(), Some("ca.pem"));
+    // Its content is not there yet: nobody's word is taken.
+    assert_eq!(provider.authorities(), Some(""));
+    assert_eq!(
+        provider.arn("aws", provider.account),
+        "arn:aws:iam::222222222222:spiffe-provider/prod.example"
+    );
+    let (provider, faults) = certificates(r#""type":"x509","map":{"service":"{claim:dns}"}"#);
+    assert_eq!(faults, Vec::<String>::new());
+    let provider = provider.unwrap();
+    assert!(matches!(provider.map.target, Target::Service(_)));
+    assert_eq!(provider.authorities(), None);
+    for (text, id) in [
+        (
+            r#""type":"spiffe","trust_domain":"Prod.example""#,
+            "no trust domain",
+        ),
+        (
+            r#""type":"spiffe","trust_domain":"spiffe://prod.example""#,
+            "no trust domain",
+        ),
+        (
+            r#""type":"spiffe","trust_domain":"a","authorities":"/etc/ca.pem""#,
+            "file of the bundle",
+        ),
+        (
+            r#""type":"spiffe","trust_domain":"a","authorities":"../ca.pem""#,
+            "malformed-path",
+        ),
+        (
+            r#""type":"spiffe","trust_domain":"a","audiences":["x"]"#,
+            "unknown key `audiences`",
+        ),
+        (
+            r#""type":"x509","trust_domain":"a""#,
+            "unknown key `trust_domain`",
+        ),
+        (
+            r#""type":"x509","map":{"service":"billing"}"#,
+            "no name of a service",
+        ),
+        (
+            r#""type":"x509","map":{"service":"a.b","role":"c"}"#,
+            "unknown key `role`",
+        ),
+    ] {
+        let (_, faults) = certificates(text);
+        assert!(
+            faults.iter().any(|fault| fault.contains(id)),
+            "{text}: {faults:?}"
+        );
     }
 }

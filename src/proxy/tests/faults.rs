@@ -243,6 +243,7 @@ fn certificate() -> Certificate {
     let files = tls::ServerFiles {
         certificate: folder.path().join("cert.pem"),
         key: folder.path().join("key.pem"),
+        clients: None,
     };
     std::fs::write(&files.certificate, made.cert.pem()).unwrap();
     std::fs::write(&files.key, made.signing_key.serialize_pem()).unwrap();

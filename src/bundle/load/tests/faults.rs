@@ -301,3 +301,52 @@ fn two_with_one_id() {
     let expected = [alice, bob].map(|path| format!("duplicate-id {path}:2:5"));
     assert_eq!(found, expected);
 }
+
+/// A self-signed authority of P-256, good until 2099.
+fn authority(name: &str) -> String {
+    let mut params = rcgen::CertificateParams::default();
+    params
+        .distinguished_name
+        .push(rcgen::DnType::CommonName, name);
+    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let key = rcgen::KeyPair::generate().unwrap();
+    params.self_signed(&key).unwrap().pem()
+}
+
+#[test]
+fn several_trust_domains_each_have_their_authorities() {
+    let mesh = "type: spiffe\naccount: \"555566667777\"\ntrust_domain: prod.example\n";
+    let test = mesh.replace("prod", "test");
+    let named = |text: &str| format!("{text}authorities: ca.pem\n");
+    let (named_mesh, named_test) = (named(mesh), named(&test));
+    let one = authority("one");
+    let half = one.split_at(one.len() / 2).0;
+    for (mesh, test, pem, expected) in [
+        (mesh, "", &*one, ""),
+        (mesh, &*test, &*one, "missing-key"),
+        (&*named_mesh, &*test, &*one, "missing-key"),
+        (&*named_mesh, &*named_test, &*one, ""),
+        (&*named_mesh, "", "", "malformed-keys"),
+        (&*named_mesh, "", "x", "malformed-keys"),
+        (&*named_mesh, "", half, "malformed-keys"),
+        (&*named_mesh, mesh, &*one, "duplicate-issuer"),
+    ] {
+        let mut all = sound();
+        all.push(("identity-providers/mesh.yaml", mesh));
+        if !test.is_empty() {
+            all.push(("identity-providers/test.yaml", test));
+        }
+        if mesh.contains("authorities") || test.contains("authorities") {
+            all.push(("identity-providers/ca.pem", pem));
+        }
+        let found = faults(&files(&all));
+        if expected.is_empty() {
+            assert_eq!(found, Vec::<String>::new());
+        } else {
+            assert!(
+                found.iter().any(|fault| fault.contains(expected)),
+                "{expected}: {found:?}"
+            );
+        }
+    }
+}

@@ -8,6 +8,7 @@ mod control;
 mod health;
 mod identity;
 mod reload;
+mod throttling;
 mod translate;
 
 use std::sync::Arc;
@@ -73,6 +74,7 @@ struct Core {
     counted: Arc<ArcSwap<control::Counted>>,
     assertions: Arc<Assertions>,
     gate: Arc<Gate>,
+    throttles: Arc<throttling::Throttles>,
 }
 
 impl Core {
@@ -116,6 +118,7 @@ impl Core {
             counted: Arc::new(ArcSwap::from_pointee(counted)),
             assertions,
             gate: Arc::new(gate),
+            throttles: Arc::new(throttling::Throttles::new(&settings.rate_limits)),
         })
     }
 
@@ -126,6 +129,8 @@ impl Core {
             metrics: Arc::clone(&self.metrics),
             counted: Arc::clone(&self.counted),
             clock: self.clock.clone(),
+            store: Arc::clone(self.watcher.store()),
+            throttles: Arc::clone(&self.throttles),
         }
     }
 }

@@ -60,6 +60,8 @@ pub struct Head<'a> {
     pub secure: bool,
     /// The connection's client certificate, or why it is not to be relied on.
     pub certificate: Option<Result<&'a Certificate, Distrust>>,
+    /// Whether it was allowed before and is decided again.
+    pub again: bool,
     /// The listener's name.
     pub listener: &'a str,
     /// Our id of the request.
@@ -147,6 +149,7 @@ impl Gate {
             authority: head.parts.uri.authority().map(http::uri::Authority::as_str),
             secure: head.secure,
             certificate: head.certificate,
+            again: head.again,
             audiences: matched.service.audiences(),
             ..Presented::of_headers(&head.parts.headers, &accepted)
         };
@@ -269,7 +272,11 @@ impl Gate {
             RefusalDetail::Id => None,
             RefusalDetail::PolicyType => Some(facts.detail.clone()),
         };
-        Refusal { reason, message }
+        Refusal {
+            reason,
+            message,
+            retry_after: None,
+        }
     }
 
     fn permit(&self, head: &Head<'_>, matched: &Match<'_>, who: Option<&Arc<Identity>>) -> Permit {

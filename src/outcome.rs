@@ -76,8 +76,10 @@ pub enum Reason {
     UpstreamUnavailable,
     /// The upstream's answer did not come in time.
     UpstreamTimeout,
-    /// Over a rate or concurrency limit.
+    /// Over a rate limit.
     Throttled,
+    /// As many requests are under way as may be.
+    Overloaded,
     /// No snapshot yet, or shutting down.
     NotReady,
     /// A fault of ours.
@@ -99,7 +101,7 @@ pub enum Blame {
 
 impl Reason {
     /// Every reason, for metrics that are made in advance.
-    pub const ALL: [Self; 38] = [
+    pub const ALL: [Self; 39] = [
         Self::Allowed,
         Self::Preflight,
         Self::MalformedRequest,
@@ -136,6 +138,7 @@ impl Reason {
         Self::UpstreamUnavailable,
         Self::UpstreamTimeout,
         Self::Throttled,
+        Self::Overloaded,
         Self::NotReady,
         Self::Internal,
     ];
@@ -179,6 +182,7 @@ impl Reason {
             Self::UpstreamUnavailable => "upstream_unavailable",
             Self::UpstreamTimeout => "upstream_timeout",
             Self::Throttled => "throttled",
+            Self::Overloaded => "overloaded",
             Self::NotReady => "not_ready",
             Self::Internal => "internal",
         }
@@ -222,6 +226,7 @@ impl Reason {
             | Self::UpstreamUnavailable
             | Self::UpstreamTimeout
             | Self::Throttled
+            | Self::Overloaded
             | Self::NotReady
             | Self::Internal => "refused",
         }
@@ -262,7 +267,10 @@ impl Reason {
             Self::HeadTooLarge => 431,
             Self::Internal => 500,
             Self::UpstreamUnavailable => 502,
-            Self::ProviderUnavailable | Self::AuditUnavailable | Self::NotReady => 503,
+            Self::ProviderUnavailable
+            | Self::AuditUnavailable
+            | Self::Overloaded
+            | Self::NotReady => 503,
             Self::UpstreamTimeout => 504,
         }
     }
@@ -303,7 +311,7 @@ impl Reason {
             Self::AuditUnavailable => "AuditUnavailable",
             Self::UpstreamUnavailable | Self::NotReady => "UpstreamUnavailable",
             Self::UpstreamTimeout => "UpstreamTimeout",
-            Self::Throttled => "Throttled",
+            Self::Throttled | Self::Overloaded => "Throttled",
             Self::Internal => "InternalError",
         }
     }
@@ -312,9 +320,10 @@ impl Reason {
     pub fn blame(self) -> Blame {
         match self {
             Self::Allowed | Self::Preflight => Blame::Nobody,
-            Self::ProviderUnavailable | Self::UpstreamUnavailable | Self::UpstreamTimeout => {
-                Blame::Peer
-            }
+            Self::ProviderUnavailable
+            | Self::UpstreamUnavailable
+            | Self::UpstreamTimeout
+            | Self::Overloaded => Blame::Peer,
             Self::AuditUnavailable | Self::NotReady | Self::Internal => Blame::Sidegate,
             Self::MalformedRequest
             | Self::MalformedPath

@@ -52,18 +52,23 @@ pub(super) fn proxy(settings: &Settings) -> proxy::Settings {
             .collect(),
         body_idle: settings.limits.body_idle_timeout,
         fields: settings.limits.head_fields,
+        requests: settings.limits.requests,
+        stream_grace: settings.limits.stream_grace,
+        upgrade_idle: settings.limits.upgrade_idle_timeout,
     }
 }
 
 fn upstream(upstream: &config::Upstream) -> proxy::upstream::Settings {
     proxy::upstream::Settings {
         name: upstream.name.to_string(),
-        url: upstream.url.to_string(),
+        urls: upstream.urls.0.iter().map(ToString::to_string).collect(),
         http2: upstream.protocol == config::Protocol::Http2,
         ca_file: upstream.ca_file.clone(),
         connect_timeout: upstream.times.connect,
         response_timeout: upstream.times.response,
         pool_idle: upstream.times.idle,
+        max_requests: upstream.max_requests,
+        retries: upstream.retries,
     }
 }
 
@@ -84,6 +89,7 @@ pub(super) fn listeners(settings: &Settings) -> Result<Vec<Listening>, StartErro
             name: Arc::from(&*listener.name),
             address: listener.address.clone(),
             tls: tls.transpose()?,
+            proxied: listener.proxy_protocol.clone(),
         });
     }
     Ok(listening)

@@ -10,7 +10,9 @@
 //! - [`identity`]: the signed token that tells upstreams who asks
 //! - [`checking`]: what `check` says of what is broken, all of it at once
 //! - [`findings`]: what `check` finds in policies, and `who-can`
+//! - [`limits`]: rate limits, requests under way, the PROXY protocol
 //! - [`streaming`]: bodies of a gibibyte in constant memory
+//! - [`streams`]: open streams, ended when they are no longer allowed
 //! - [`startup`]: what stops a start, and what its exit code and words are
 //! - [`stopping`]: SIGTERM under load
 //! - [`tokens`]: tokens of every kind, from the socket to the upstream
@@ -36,6 +38,7 @@ mod demo;
 mod findings;
 mod identity;
 mod kubernetes;
+mod limits;
 mod printing;
 mod readme;
 mod reload;
@@ -43,6 +46,7 @@ mod startup;
 mod stopping;
 mod stories;
 mod streaming;
+mod streams;
 mod support;
 mod tokens;
 mod unread;

@@ -190,17 +190,6 @@ impl Sidegate {
         sidegate
     }
 
-    /// The address of a listener that logged it at its start.
-    pub(crate) fn listener(&self, name: &str) -> SocketAddr {
-        let log = self.log();
-        let mut lines = log.lines();
-        let line = lines
-            .find(|line| line.contains(&format!("listener=\"{name}\"")))
-            .unwrap();
-        let (_, rest) = line.split_once("address=").unwrap();
-        rest.split_whitespace().next().unwrap().parse().unwrap()
-    }
-
     /// What it logged so far.
     pub(crate) fn log(&self) -> String {
         self.log.lock().unwrap().clone()
@@ -299,11 +288,6 @@ impl Client<TcpStream> {
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         Self::over(stream)
     }
-
-    /// The socket itself.
-    pub(crate) fn stream(&mut self) -> &mut TcpStream {
-        self.stream.get_mut()
-    }
 }
 
 impl<S: Read + Write> Client<S> {
@@ -311,6 +295,11 @@ impl<S: Read + Write> Client<S> {
         Self {
             stream: BufReader::new(stream),
         }
+    }
+
+    /// The socket itself.
+    pub(crate) fn stream(&mut self) -> &mut S {
+        self.stream.get_mut()
     }
 
     pub(crate) fn send(&mut self, bytes: &[u8]) {

@@ -8,6 +8,7 @@ mod control;
 mod health;
 mod identity;
 mod reload;
+mod throttling;
 mod translate;
 
 use std::sync::Arc;
@@ -75,6 +76,7 @@ struct Core {
     counted: Arc<ArcSwap<control::Counted>>,
     assertions: Arc<Assertions>,
     gate: Arc<Gate>,
+    throttles: Arc<throttling::Throttles>,
 }
 
 impl Core {
@@ -126,6 +128,7 @@ impl Core {
             counted: Arc::new(ArcSwap::from_pointee(counted)),
             assertions,
             gate: Arc::new(gate),
+            throttles: Arc::new(throttling::Throttles::new(&settings.rate_limits)),
         })
     }
 
@@ -136,6 +139,8 @@ impl Core {
             metrics: Arc::clone(&self.metrics),
             counted: Arc::clone(&self.counted),
             clock: self.clock.clone(),
+            store: Arc::clone(self.watcher.store()),
+            throttles: Arc::clone(&self.throttles),
         }
     }
 }

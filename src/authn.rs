@@ -88,6 +88,8 @@ pub struct Presented<'a> {
     pub secure: bool,
     /// The connection's client certificate, or why it is not to be relied on.
     pub certificate: Option<Result<&'a Certificate, Distrust>>,
+    /// An open stream is decided again: a proof that is good for one request has been used for it, and is not asked for.
+    pub again: bool,
     /// The SHA-256 of its body, if that was read.
     pub body: Option<&'a [u8; 32]>,
     /// Whom a signature must be for; `None`: signatures are not accepted here.
@@ -122,6 +124,7 @@ impl<'a> Presented<'a> {
             authority: None,
             secure: false,
             certificate: None,
+            again: false,
             body: None,
             signing: None,
             providers,

@@ -23,8 +23,8 @@ pub use section::Key;
 use section::{Reading, Section};
 pub use settings::{
     Bundle, ClientCertificates, Drain, Headers, Health, Identity, Level, Limits, Listener,
-    ListenerTls, Log, LogFormat, Mode, Protocol, RefusalDetail, Settings, State, Tokens, Upstream,
-    UpstreamTimes, Url,
+    ListenerTls, Log, LogFormat, Mode, Protocol, RateLimits, RefusalDetail, Settings, State,
+    Tokens, Upstream, UpstreamTimes, Url, Urls,
 };
 pub use value::Shape;
 

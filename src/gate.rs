@@ -55,6 +55,8 @@ pub struct Head<'a> {
     pub secure: bool,
     /// The connection's client certificate, or why it is not to be relied on.
     pub certificate: Option<Result<&'a Certificate, Distrust>>,
+    /// Whether it was allowed before and is decided again.
+    pub again: bool,
     /// The listener's name.
     pub listener: &'a str,
     /// Our id of the request.
@@ -248,7 +250,11 @@ impl Gate {
             RefusalDetail::Id => None,
             RefusalDetail::PolicyType => Some(facts.detail.clone()),
         };
-        Refusal { reason, message }
+        Refusal {
+            reason,
+            message,
+            retry_after: None,
+        }
     }
 }
 

@@ -62,3 +62,5 @@ pub mod metrics;
 pub mod net;
 #[cfg(feature = "server")]
 pub mod proxy;
+#[cfg(feature = "server")]
+pub mod throttle;

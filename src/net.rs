@@ -10,11 +10,14 @@
 pub mod address;
 pub mod cidr;
 pub mod connection;
+mod counted;
 pub mod drain;
 pub mod framing;
 pub mod limits;
 pub mod listener;
+pub mod proxy_header;
 pub mod pulse;
+mod stall;
 pub mod stream;
 pub mod tls;
 pub mod unread;
@@ -23,6 +26,7 @@ pub mod workers;
 
 pub use address::Address;
 pub use connection::{Connection, Handler, Protocol};
+pub use counted::UnderWay;
 pub use framing::Fault;
 pub use limits::Limits;
 pub use unread::Unread;

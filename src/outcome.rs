@@ -78,8 +78,10 @@ pub enum Reason {
     UpstreamUnavailable,
     /// The upstream's answer did not come in time.
     UpstreamTimeout,
-    /// Over a rate or concurrency limit.
+    /// Over a rate limit.
     Throttled,
+    /// As many requests are under way as may be.
+    Overloaded,
     /// No snapshot yet, or shutting down.
     NotReady,
     /// A fault of ours.
@@ -139,6 +141,7 @@ impl Reason {
         Self::UpstreamUnavailable,
         Self::UpstreamTimeout,
         Self::Throttled,
+        Self::Overloaded,
         Self::NotReady,
         Self::Internal,
     ];
@@ -183,6 +186,7 @@ impl Reason {
             Self::UpstreamUnavailable => "upstream_unavailable",
             Self::UpstreamTimeout => "upstream_timeout",
             Self::Throttled => "throttled",
+            Self::Overloaded => "overloaded",
             Self::NotReady => "not_ready",
             Self::Internal => "internal",
         }
@@ -227,6 +231,7 @@ impl Reason {
             | Self::UpstreamUnavailable
             | Self::UpstreamTimeout
             | Self::Throttled
+            | Self::Overloaded
             | Self::NotReady
             | Self::Internal => "refused",
         }
@@ -268,7 +273,10 @@ impl Reason {
             Self::HeadTooLarge => 431,
             Self::Internal => 500,
             Self::UpstreamUnavailable => 502,
-            Self::ProviderUnavailable | Self::AuditUnavailable | Self::NotReady => 503,
+            Self::ProviderUnavailable
+            | Self::AuditUnavailable
+            | Self::Overloaded
+            | Self::NotReady => 503,
             Self::UpstreamTimeout => 504,
         }
     }
@@ -310,7 +318,7 @@ impl Reason {
             Self::AuditUnavailable => "AuditUnavailable",
             Self::UpstreamUnavailable | Self::NotReady => "UpstreamUnavailable",
             Self::UpstreamTimeout => "UpstreamTimeout",
-            Self::Throttled => "Throttled",
+            Self::Throttled | Self::Overloaded => "Throttled",
             Self::Internal => "InternalError",
         }
     }
@@ -319,9 +327,10 @@ impl Reason {
     pub fn blame(self) -> Blame {
         match self {
             Self::Allowed | Self::Preflight => Blame::Nobody,
-            Self::ProviderUnavailable | Self::UpstreamUnavailable | Self::UpstreamTimeout => {
-                Blame::Peer
-            }
+            Self::ProviderUnavailable
+            | Self::UpstreamUnavailable
+            | Self::UpstreamTimeout
+            | Self::Overloaded => Blame::Peer,
             Self::AuditUnavailable | Self::NotReady | Self::Internal => Blame::Sidegate,
             Self::MalformedRequest
             | Self::MalformedPath

@@ -9,12 +9,17 @@ pub mod aws_chunked;
 pub mod body;
 pub mod forward;
 pub mod forwarded;
+pub mod frames;
+pub mod handshake;
 pub mod headers;
 pub mod identifier;
 pub mod inbound;
+pub mod load;
 pub mod reply;
 pub mod service;
+pub mod streams;
 pub mod strict;
+pub mod tunnel;
 pub mod unread;
 pub mod upgrade;
 pub mod upstream;
@@ -25,6 +30,7 @@ use std::time::{Duration, Instant};
 
 use http::HeaderValue;
 
+use crate::clock::Timestamp;
 use crate::gate::{Facts, Head, Judgement};
 use crate::net::cidr::Cidr;
 use crate::outcome::Reason;
@@ -36,6 +42,19 @@ pub use service::{Plan, Proxy};
 pub trait Control: 'static {
     /// Decides whether a request may be forwarded, and keeps the record of it.
     fn judge(&self, head: &Head<'_>) -> impl Future<Output = Judgement>;
+
+    /// Decides about an open stream again, by the head that it began with: until when it may go on, or why it may not,
+    /// which is put on record.
+    fn again(&self, head: &Head<'_>) -> impl Future<Output = Result<Option<Timestamp>, Reason>>;
+
+    /// A number that changes whenever open streams must be decided again.
+    fn generation(&self) -> u64;
+
+    /// Whether these facts were judged by what counts now.
+    fn is_current(&self, facts: &Facts) -> bool;
+
+    /// The time that credentials expire by.
+    fn now(&self) -> Timestamp;
 
     /// Keeps the record of a request that was refused before it could be judged.
     fn refused(&self, unjudged: &Unjudged<'_>);
@@ -103,6 +122,12 @@ pub struct Settings {
     pub signed_body: usize,
     /// The same, of all requests together.
     pub signed_bodies: usize,
+    /// Requests under way.
+    pub requests: usize,
+    /// How long an open stream may go on that is no longer allowed.
+    pub stream_grace: Duration,
+    /// How long nothing may pass on an upgraded connection.
+    pub upgrade_idle: Duration,
 }
 
 impl Default for Settings {
@@ -117,6 +142,9 @@ impl Default for Settings {
             fields: limits.fields,
             signed_body: 8 * 1024 * 1024,
             signed_bodies: 128 * 1024 * 1024,
+            requests: 10_000,
+            stream_grace: Duration::ZERO,
+            upgrade_idle: Duration::from_secs(300),
         }
     }
 }

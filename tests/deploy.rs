@@ -178,7 +178,7 @@ fn the_deployment_fits_the_configuration() {
     // The application listens where the upstream is, and nowhere else.
     let listens = text(pod, "containers/0/env/0/value");
     assert_eq!(
-        settings.upstreams[0].url.to_string(),
+        settings.upstreams[0].urls.0[0].to_string(),
         format!("http://{listens}")
     );
     assert!(listens.starts_with("127.0.0.1:"));

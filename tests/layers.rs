@@ -14,7 +14,7 @@ const ROWS: &[&[&str]] = &[
     &["gate", "analyze"],
     &["authn", "bundle", "audit", "metrics"],
     &["directory", "policy", "route"],
-    &["arn", "outcome", "clock", "secret", "source"],
+    &["arn", "outcome", "clock", "secret", "source", "throttle"],
 ];
 
 /// Within a row, only these.

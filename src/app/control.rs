@@ -9,11 +9,12 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use http::header::{HeaderName, USER_AGENT};
 
+use crate::app::throttling::Throttles;
 use crate::arn::AccountId;
 use crate::audit::record::{self, Record, UserIdentity};
 use crate::audit::sink::Sink;
-use crate::bundle::Snapshot;
-use crate::clock::{Clock, monotonic};
+use crate::bundle::{Snapshot, Store};
+use crate::clock::{Clock, Timestamp, monotonic};
 use crate::gate::{Facts, Gate, Head, Judgement, Method};
 use crate::metrics::{self, Metrics, RouteMetrics, Series};
 use crate::outcome::Reason;
@@ -39,6 +40,8 @@ pub(super) struct Shared {
     pub(super) metrics: Arc<Metrics>,
     pub(super) counted: Arc<ArcSwap<Counted>>,
     pub(super) clock: Clock,
+    pub(super) store: Arc<Store>,
+    pub(super) throttles: Arc<Throttles>,
 }
 
 /// One worker's share of it.
@@ -126,13 +129,48 @@ impl Worker {
 impl Control for Worker {
     async fn judge(&self, head: &Head<'_>) -> Judgement {
         let began = monotonic();
-        let mut judgement = self.shared.gate.judge(head).await;
+        let throttles = &self.shared.throttles;
+        let mut judgement = match throttles.sender(head.peer) {
+            Ok(()) => self.shared.gate.judge(head).await,
+            Err(refusal) => Judgement {
+                facts: unjudged_facts(head),
+                verdict: Err(refusal),
+            },
+        };
+        throttles.judged(&mut judgement);
         self.shared.metrics.decided(began.elapsed());
         log(&judgement, head.request_id);
         if let Err(reason) = self.put_on_record(head, &judgement).await {
             judgement.verdict = Err(reason.into());
         }
         judgement
+    }
+
+    async fn again(&self, head: &Head<'_>) -> Result<Option<Timestamp>, Reason> {
+        let judgement = self.shared.gate.judge(head).await;
+        match &judgement.verdict {
+            Ok(permit) => Ok(permit.expires_at()),
+            Err(refusal) => {
+                let reason = refusal.reason;
+                log(&judgement, head.request_id);
+                // It is refused whether that can be recorded or not; what is lost is counted.
+                let _ = self.put_on_record(head, &judgement).await;
+                Err(reason)
+            }
+        }
+    }
+
+    fn generation(&self) -> u64 {
+        self.shared.store.generation()
+    }
+
+    fn is_current(&self, facts: &Facts) -> bool {
+        let judged_by = facts.snapshot.as_ref();
+        judged_by.is_some_and(|judged_by| Arc::ptr_eq(judged_by, &*self.shared.store.load()))
+    }
+
+    fn now(&self) -> Timestamp {
+        self.shared.clock.now()
     }
 
     fn refused(&self, unjudged: &Unjudged<'_>) {
@@ -196,6 +234,15 @@ impl Control for Worker {
             let provider = counted.series.provider(facts.provider.as_deref());
             provider.authenticated(method, result);
         }
+    }
+}
+
+/// All that is known of a request that was not looked at.
+fn unjudged_facts(head: &Head<'_>) -> Facts {
+    let path = CanonicalPath::new(head.parts.uri.path());
+    Facts {
+        path: path.map_or_else(|_| "".into(), |path| path.as_str().into()),
+        ..Facts::default()
     }
 }
 

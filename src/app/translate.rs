@@ -54,18 +54,23 @@ pub(super) fn proxy(settings: &Settings) -> proxy::Settings {
         fields: settings.limits.head_fields,
         signed_body: usize::try_from(settings.limits.signed_body).unwrap_or(usize::MAX),
         signed_bodies: usize::try_from(settings.limits.signed_bodies).unwrap_or(usize::MAX),
+        requests: settings.limits.requests,
+        stream_grace: settings.limits.stream_grace,
+        upgrade_idle: settings.limits.upgrade_idle_timeout,
     }
 }
 
 fn upstream(upstream: &config::Upstream) -> proxy::upstream::Settings {
     proxy::upstream::Settings {
         name: upstream.name.to_string(),
-        url: upstream.url.to_string(),
+        urls: upstream.urls.0.iter().map(ToString::to_string).collect(),
         http2: upstream.protocol == config::Protocol::Http2,
         ca_file: upstream.ca_file.clone(),
         connect_timeout: upstream.times.connect,
         response_timeout: upstream.times.response,
         pool_idle: upstream.times.idle,
+        max_requests: upstream.max_requests,
+        retries: upstream.retries,
     }
 }
 
@@ -86,6 +91,7 @@ pub(super) fn listeners(settings: &Settings) -> Result<Vec<Listening>, StartErro
             name: Arc::from(&*listener.name),
             address: listener.address.clone(),
             tls: tls.transpose()?,
+            proxied: listener.proxy_protocol.clone(),
         });
     }
     Ok(listening)

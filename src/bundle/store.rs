@@ -76,6 +76,11 @@ impl Store {
         self.status.borrow().clone()
     }
 
+    /// A number that grows with every reload that ended well.
+    pub fn generation(&self) -> u64 {
+        self.status.borrow().succeeded
+    }
+
     /// Tells of each reload.
     pub fn subscribe(&self) -> watch::Receiver<Status> {
         self.status.subscribe()

@@ -187,16 +187,18 @@ impl Demo {
 
     /// Prints the script and waits for Ctrl-C or SIGTERM.
     async fn tell(self, folder: &Path) -> Result<ExitCode> {
+        // Before the script says that Ctrl-C ends it.
+        let listen = |kind| signal(kind).context("signals cannot be received");
+        let mut terminate = listen(SignalKind::terminate())?;
+        let mut interrupt = listen(SignalKind::interrupt())?;
         print(&script::script(&Places {
             proxy: &self.sidecar.proxy_url(),
             health: &self.sidecar.health_url(),
             issuer: &format!("http://{}", self.issuer.address()),
             folder,
         }))?;
-        let mut terminate =
-            signal(SignalKind::terminate()).context("signals cannot be received")?;
         tokio::select! {
-            pressed = tokio::signal::ctrl_c() => pressed.context("signals cannot be received")?,
+            _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
         }
         self.sidecar.stop().await;

@@ -10,11 +10,21 @@ use super::settings::{
     ClientCertificates, Listener, ListenerTls, Mode, Protocol, Settings, Upstream, UpstreamTimes,
 };
 use super::value::{HeaderPattern, Name, Size, Token};
+use crate::throttle::Rate;
 
 /// A time limit that is one.
 const TIMEOUT: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(86_400);
 /// A time that may be none at all.
 const WAIT: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(3600);
+
+/// A rate that is one.
+const RATE: RangeInclusive<Rate> = Rate {
+    count: 1,
+    per: Duration::from_millis(1),
+}..=Rate {
+    count: 1_000_000,
+    per: Duration::from_secs(86_400),
+};
 
 /// Reads the whole configuration; what is wrong stands in the report.
 pub(super) fn settings(root: &mut Section<'_, '_, '_>) -> Settings {
@@ -38,6 +48,12 @@ pub(super) fn settings(root: &mut Section<'_, '_, '_>) -> Settings {
     });
     root.section("audit", |section| audit(section, &mut settings));
     root.section("limits", |section| limits(section, &mut settings));
+    root.section("rate_limits", |section| {
+        let limits = &mut settings.rate_limits;
+        section.set_or("address", "none", &RATE, &mut limits.address);
+        section.set_or("principal", "none", &RATE, &mut limits.principal);
+        section.set_or("route", "none", &RATE, &mut limits.route);
+    });
     root.section("drain", |section| {
         section.set_within("accepting", &WAIT, &mut settings.drain.accepting);
         section.set_within("grace", &WAIT, &mut settings.drain.grace);
@@ -81,6 +97,8 @@ fn listeners(root: &mut Section<'_, '_, '_>, listeners: &mut Vec<Listener>) {
         let mut mode = Mode::default();
         section.set("mode", &mut mode);
         let tls = section.optional_section("tls", listener_tls);
+        let mut proxy_protocol = Vec::new();
+        section.set("proxy_protocol", &mut proxy_protocol);
         if let (Some(Name(name)), Some(address), Ok(tls)) = (name, address, tls) {
             for other in listeners.iter() {
                 let same = if other.name == name {
@@ -102,6 +120,7 @@ fn listeners(root: &mut Section<'_, '_, '_>, listeners: &mut Vec<Listener>) {
                 address,
                 mode,
                 tls,
+                proxy_protocol,
             });
         }
     });
@@ -163,7 +182,7 @@ fn listener_tls(section: &mut Section<'_, '_, '_>) -> Option<ListenerTls> {
 fn upstreams(root: &mut Section<'_, '_, '_>, upstreams: &mut Vec<Upstream>) {
     root.named("upstreams", "an upstream", |name, span, section| {
         let name = Name::check(name, span, "the upstream's name", section.reading.report);
-        let url = section.required("url");
+        let urls = section.required("url");
         let mut protocol = Protocol::default();
         section.set("protocol", &mut protocol);
         let mut ca_file = None;
@@ -172,13 +191,24 @@ fn upstreams(root: &mut Section<'_, '_, '_>, upstreams: &mut Vec<Upstream>) {
         section.set_within("connect_timeout", &TIMEOUT, &mut times.connect);
         section.set_within("response_timeout", &TIMEOUT, &mut times.response);
         section.set_within("idle_timeout", &TIMEOUT, &mut times.idle);
-        if let (Some(Name(name)), Some(url)) = (name, url) {
+        let mut max_requests = None;
+        section.set_or(
+            "max_requests",
+            "unlimited",
+            &(1..=1_000_000),
+            &mut max_requests,
+        );
+        let mut retries = 0;
+        section.set_within("retries", &(0..=5), &mut retries);
+        if let (Some(Name(name)), Some(urls)) = (name, urls) {
             upstreams.push(Upstream {
                 name,
-                url,
+                urls,
                 protocol,
                 ca_file,
                 times,
+                max_requests,
+                retries,
             });
         }
     });
@@ -227,4 +257,11 @@ fn limits(section: &mut Section<'_, '_, '_>, settings: &mut Settings) {
     section.set_within("idle_timeout", &TIMEOUT, &mut limits.idle_timeout);
     section.set_within("connections", &(1..=1_000_000), &mut limits.connections);
     section.set_within("streams", &(1..=10_000), &mut limits.streams);
+    section.set_within("requests", &(1..=1_000_000), &mut limits.requests);
+    section.set_within("stream_grace", &WAIT, &mut limits.stream_grace);
+    section.set_within(
+        "upgrade_idle_timeout",
+        &TIMEOUT,
+        &mut limits.upgrade_idle_timeout,
+    );
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::audit::sink;
 use crate::net::Address;
 use crate::net::cidr::Cidr;
+use crate::throttle::Rate;
 
 const KIB: u64 = 1024;
 
@@ -33,6 +34,8 @@ pub struct Settings {
     pub audit: sink::Settings,
     /// Time and size limits of the listeners.
     pub limits: Limits,
+    /// How often a request may come.
+    pub rate_limits: RateLimits,
     /// How the process ends.
     pub drain: Drain,
     /// What is believed of, and passed on in, headers.
@@ -58,6 +61,8 @@ pub struct Listener {
     pub mode: Mode,
     /// TLS, if it is to be spoken.
     pub tls: Option<ListenerTls>,
+    /// Peers that speak the PROXY protocol, and must.
+    pub proxy_protocol: Vec<Cidr>,
 }
 
 /// What a listener does with a request.
@@ -101,14 +106,22 @@ pub struct Upstream {
     /// Its name, as routes use it.
     pub name: Box<str>,
     /// Where it is.
-    pub url: Url,
+    pub urls: Urls,
     /// What it speaks.
     pub protocol: Protocol,
     /// PEM file with the certificate authorities to trust; `None`: the well-known public ones.
     pub ca_file: Option<PathBuf>,
     /// Its time limits.
     pub times: UpstreamTimes,
+    /// Requests under way; `None`: as many as the process has.
+    pub max_requests: Option<usize>,
+    /// How often an idempotent request is sent again.
+    pub retries: u32,
 }
+
+/// One URL, or several that are equal endpoints.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Urls(pub Vec<Url>);
 
 /// Time limits of an upstream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -234,6 +247,12 @@ pub struct Limits {
     pub connections: usize,
     /// HTTP/2 streams of one connection.
     pub streams: u32,
+    /// Requests under way, over all listeners.
+    pub requests: usize,
+    /// How long an open stream may go on that is no longer allowed.
+    pub stream_grace: Duration,
+    /// How long nothing may pass on an upgraded connection.
+    pub upgrade_idle_timeout: Duration,
 }
 
 impl Default for Limits {
@@ -249,8 +268,22 @@ impl Default for Limits {
             idle_timeout: Duration::from_secs(60),
             connections: 10_000,
             streams: 256,
+            requests: 10_000,
+            stream_grace: Duration::ZERO,
+            upgrade_idle_timeout: Duration::from_secs(300),
         }
     }
+}
+
+/// `rate_limits`: `None` is without limit.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RateLimits {
+    /// Of each address (IPv6: network of 64 bits), before anything else is asked about a request.
+    pub address: Option<Rate>,
+    /// Of each principal.
+    pub principal: Option<Rate>,
+    /// On each route, of requests that are allowed.
+    pub route: Option<Rate>,
 }
 
 /// `drain`: together 25 s, inside the 30 s that Kubernetes gives.

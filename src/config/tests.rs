@@ -97,7 +97,7 @@ workers: 3
     let urls: Vec<_> = settings
         .upstreams
         .iter()
-        .map(|up| up.url.to_string())
+        .map(|up| up.urls.0[0].to_string())
         .collect();
     assert_eq!(
         urls,
@@ -225,7 +225,7 @@ fn a_variable_overrides_a_value() {
     )
     .unwrap();
     assert_eq!(settings.listeners[0].address.to_string(), "127.0.0.1:9");
-    assert_eq!(settings.upstreams[0].url.to_string(), "http://b:81");
+    assert_eq!(settings.upstreams[0].urls.0[0].to_string(), "http://b:81");
     assert_eq!(settings.bundle.path, Path::new("here"));
     assert_eq!(settings.limits.streams, 12);
     assert!(settings.headers.forward_credential);

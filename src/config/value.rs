@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use super::env;
 use super::section::Reading;
-use super::settings::Url;
+use super::settings::{Url, Urls};
 use crate::net::Address;
 use crate::net::cidr::Cidr;
 use crate::source::mapping::string;
 use crate::source::{Node, Report, Span, Value};
+use crate::throttle::Rate;
 
 /// What a key's value looks like, so that an environment variable can be read as one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,6 +113,21 @@ from_text!(
     "http://127.0.0.1:3000",
     url,
     ToString::to_string
+);
+from_text!(
+    Rate,
+    "a number of requests and a time, from 1/1ms to 1000000/24h",
+    "100/1s",
+    |text| {
+        let (count, per) = text.split_once('/')?;
+        let plain = count.bytes().all(|byte| byte.is_ascii_digit());
+        let count = plain.then(|| count.parse().ok())??;
+        let per = duration(per)?;
+        let good = (1..=1_000_000).contains(&count)
+            && (Duration::from_millis(1)..=Duration::from_secs(86_400)).contains(&per);
+        good.then_some(Rate { count, per })
+    },
+    |rate| format!("{}/{}", rate.count, rate.per.text())
 );
 from_text!(
     Name,
@@ -283,6 +299,39 @@ from_text!(
         }
     }
 );
+
+impl Setting for Urls {
+    const SHAPE: Shape = Shape::Text;
+
+    fn read(node: &Node, key: &str, reading: &mut Reading<'_>) -> Option<Self> {
+        let urls = if node.as_list().is_some() {
+            Vec::read(node, key, reading)?
+        } else {
+            vec![Url::read(node, key, reading)?]
+        };
+        if urls.is_empty() {
+            wrong(
+                node,
+                key,
+                "at least one URL",
+                "http://127.0.0.1:3000",
+                reading.report,
+            );
+            return None;
+        }
+        Some(Self(urls))
+    }
+
+    fn text(&self) -> String {
+        match self.0.as_slice() {
+            [one] => one.text(),
+            several => {
+                let texts: Vec<_> = several.iter().map(Setting::text).collect();
+                format!("[{}]", texts.join(", "))
+            }
+        }
+    }
+}
 
 impl Setting for PathBuf {
     const SHAPE: Shape = Shape::Text;

@@ -66,6 +66,8 @@ pub struct Refusal {
     pub reason: Reason,
     /// What the client may be told beyond the reason's own words.
     pub message: Option<String>,
+    /// In how many seconds it may be tried again, where that is known.
+    pub retry_after: Option<u32>,
 }
 
 impl From<Reason> for Refusal {
@@ -73,6 +75,7 @@ impl From<Reason> for Refusal {
         Self {
             reason,
             message: None,
+            retry_after: None,
         }
     }
 }

@@ -163,6 +163,7 @@ fn presented<'a>(
         authority: head.parts.uri.authority().map(Authority::as_str),
         secure: head.secure,
         certificate: head.certificate,
+        again: head.again,
         body: None,
         signing: Some(Signing {
             region: service.region(),

@@ -16,14 +16,17 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, header};
-use http_body::{Body, Frame, SizeHint};
+use http_body::Body;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 
+use crate::net::cidr::Cidr;
+use crate::net::counted::{Counted, UnderWay};
 use crate::net::framing::Fault;
 use crate::net::limits::Limits;
+use crate::net::proxy_header;
 use crate::net::pulse::{Line, Order};
 use crate::net::stream::{Plain, Stream};
 use crate::net::tls;
@@ -105,6 +108,12 @@ impl Connection {
         })
     }
 
+    /// Has the connection count as busy until what is returned is dropped.
+    pub fn hold(&self) -> UnderWay {
+        self.line.hold();
+        UnderWay(Rc::clone(&self.line))
+    }
+
     /// Hands the socket to `tunnel` once the answer now being made (101) is written: what follows on it is another
     /// protocol.
     pub fn upgrade<F: Future<Output = ()> + 'static>(
@@ -123,6 +132,7 @@ pub(super) struct Accepted {
     pub(super) peer: IpAddr,
     pub(super) listener: Arc<str>,
     pub(super) tls: Option<tls::Server>,
+    pub(super) proxied: Arc<[Cidr]>,
     pub(super) leaving: Rc<Cell<bool>>,
     pub(super) line: Rc<Line>,
 }
@@ -131,30 +141,53 @@ impl Accepted {
     /// Serves the connection to its end.
     pub(super) async fn serve<H: Handler>(self, handler: Rc<H>, limits: Rc<Limits>) {
         let Self {
-            socket,
-            peer,
+            mut socket,
+            mut peer,
             listener,
             tls,
+            proxied,
             leaving,
             line,
         } = self;
+        let mut told = Ok(());
+        if proxied.iter().any(|range| range.contains(peer)) {
+            let reading = Box::pin(proxy_header::read(&mut socket));
+            let reading = tokio::time::timeout(limits.head_timeout, reading);
+            match or_cut(&line, reading).await {
+                Ok(Ok(whose)) => peer = whose.unwrap_or(peer),
+                Ok(Err(error)) => told = Err(error),
+                Err(()) => return,
+            }
+        }
         let secure = tls.is_some();
+        let connection = |protocol, certificate| {
+            Rc::new(Connection {
+                peer,
+                listener,
+                secure,
+                certificate,
+                protocol,
+                leaving,
+                line: Rc::clone(&line),
+                tunnel: RefCell::new(None),
+                peer_text: OnceCell::new(),
+            })
+        };
+        if let Err(error) = told {
+            if error.kind() == io::ErrorKind::InvalidData && !secure {
+                let connection = connection(Protocol::Http1, None);
+                let answer = handler.unread(&connection, b"", Unread::Malformed);
+                let wire = Wire::new(socket, Bytes::new(), Rc::clone(&line));
+                Box::pin(say_last(&line, wire, answer)).await;
+            }
+            return;
+        }
         // Gone before the first request: kept out of every connection's own memory.
         let opening = tokio::time::timeout(limits.head_timeout, Box::pin(open(socket, tls)));
         let Ok(Ok(opened)) = or_cut(&line, opening).await else {
             return;
         };
-        let connection = Rc::new(Connection {
-            peer,
-            listener,
-            secure,
-            certificate: opened.certificate,
-            protocol: opened.protocol,
-            leaving,
-            line: Rc::clone(&line),
-            tunnel: RefCell::new(None),
-            peer_text: OnceCell::new(),
-        });
+        let connection = connection(opened.protocol, opened.certificate);
         if opened.protocol == Protocol::Http2 {
             line.stop_reading_messages();
         }
@@ -182,12 +215,7 @@ impl Accepted {
                 if let Some(why) = unread {
                     let parts = serving.into_parts();
                     let answer = handler.unread(&connection, &parts.read_buf, why);
-                    let wire = parts.io.into_inner();
-                    let ending = async move {
-                        // Whether the client takes it is its own affair.
-                        let _ = wire.end_with(&answer).await;
-                    };
-                    pass_through(&line, Box::pin(ending)).await;
+                    Box::pin(say_last(&line, parts.io.into_inner(), answer)).await;
                 } else if let Some(tunnel) = tunnel {
                     let parts = serving.into_parts();
                     let mut wire = parts.io.into_inner();
@@ -197,7 +225,7 @@ impl Accepted {
             }
             Protocol::Http2 => {
                 // Much larger than the other.
-                let mut serving = Box::pin(http2(&limits).serve_connection(io, service));
+                let mut serving = Box::pin(http2(&limits, &line).serve_connection(io, service));
                 drive(
                     &line,
                     &mut serving,
@@ -208,6 +236,18 @@ impl Accepted {
             }
         }
     }
+}
+
+/// Writes an answer after which nothing comes, and closes.
+async fn say_last<S>(line: &Line, wire: Wire<S>, answer: Vec<u8>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + 'static,
+{
+    let ending = async move {
+        // Whether the client takes it is its own affair.
+        let _ = wire.end_with(&answer).await;
+    };
+    pass_through(line, Box::pin(ending)).await;
 }
 
 /// Drives what follows the HTTP messages of a connection until it ends or is cut.
@@ -229,10 +269,11 @@ fn http1(limits: &Limits) -> hyper::server::conn::http1::Builder {
     builder
 }
 
-fn http2(limits: &Limits) -> hyper::server::conn::http2::Builder<Local> {
-    let mut builder = hyper::server::conn::http2::Builder::new(Local);
+fn http2(limits: &Limits, line: &Rc<Line>) -> hyper::server::conn::http2::Builder<OfLine> {
+    let mut builder = hyper::server::conn::http2::Builder::new(OfLine(Rc::clone(line)));
     builder
         .timer(TokioTimer::new())
+        .enable_connect_protocol()
         .max_concurrent_streams(limits.streams)
         .max_header_list_size(u32::try_from(limits.head_size).unwrap_or(u32::MAX))
         .max_send_buf_size(64 * 1024)
@@ -361,6 +402,7 @@ fn answer<H: Handler>(
 ) -> impl Future<Output = Result<Response<Counted<H::Body>>, Infallible>> {
     let reading = connection.line.begin();
     let under_way = UnderWay(Rc::clone(&connection.line));
+    let pace = (connection.protocol == Protocol::Http2).then(|| connection.line.paces().begin());
     async move {
         // On the heap while it lasts: it is some kilobytes, which a connection would else keep while it is idle.
         let handling = handler.handle(Rc::clone(&connection), request, reading);
@@ -370,49 +412,17 @@ fn answer<H: Handler>(
                 .headers_mut()
                 .insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
-        Ok(response.map(|body| Counted {
-            body,
-            _under_way: under_way,
-        }))
+        Ok(response.map(|body| Counted::new(body, pace, under_way)))
     }
 }
 
-/// Counts a request as under way until dropped.
-#[derive(Debug)]
-struct UnderWay(Rc<Line>);
+/// Runs the tasks of one client's HTTP/2 connection.
+#[derive(Debug, Clone)]
+struct OfLine(Rc<Line>);
 
-impl Drop for UnderWay {
-    fn drop(&mut self) {
-        self.0.end();
-    }
-}
-
-pin_project_lite::pin_project! {
-    /// An answer's body, whose end ends the request.
-    struct Counted<B> {
-        #[pin]
-        body: B,
-        _under_way: UnderWay,
-    }
-}
-
-impl<B: Body> Body for Counted<B> {
-    type Data = B::Data;
-    type Error = B::Error;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
-        self.project().body.poll_frame(context)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+impl<F: Future<Output: 'static> + 'static> hyper::rt::Executor<F> for OfLine {
+    fn execute(&self, future: F) {
+        self.0.paces().spawn(future);
     }
 }
 

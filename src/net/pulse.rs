@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use crate::clock::monotonic;
 use crate::net::framing::{Fault, Scanner};
 use crate::net::limits::Limits;
+use crate::net::stall::Paces;
 use crate::net::unread::Unread;
 
 /// How often deadlines are looked at.
@@ -49,6 +50,10 @@ pub struct Line {
     idle_since: Cell<Option<Instant>>,
     /// Since when the client has taken no byte of what waits for it.
     stalled_since: Cell<Option<Instant>>,
+    /// Since when it has been told to finish.
+    finishing_since: Cell<Option<Instant>>,
+    /// The answers of HTTP/2 streams.
+    paces: Paces,
     order: Cell<Order>,
     waker: RefCell<Option<Waker>>,
     clock: Rc<Cell<Instant>>,
@@ -66,6 +71,8 @@ impl Line {
             head_since: Cell::new(Some(monotonic())),
             idle_since: Cell::new(None),
             stalled_since: Cell::new(None),
+            finishing_since: Cell::new(None),
+            paces: Paces::default(),
             order: Cell::new(Order::Serve),
             waker: RefCell::new(None),
             clock: Rc::clone(clock),
@@ -144,6 +151,22 @@ impl Line {
         self.stalled_since.set(None);
     }
 
+    /// Something goes on that is no request any more, and yet is not idle.
+    pub(super) fn hold(&self) {
+        self.active.set(self.active.get().saturating_add(1));
+        self.idle_since.set(None);
+    }
+
+    /// The answers of HTTP/2 streams.
+    pub(super) fn paces(&self) -> &Paces {
+        &self.paces
+    }
+
+    /// The time as of the last sweep.
+    pub(super) fn now(&self) -> Instant {
+        self.clock.get()
+    }
+
     /// Requests whose answers are not complete.
     pub fn active(&self) -> u32 {
         self.active.get()
@@ -153,6 +176,9 @@ impl Line {
     pub fn tell(&self, order: Order) {
         if order > self.order.get() {
             self.order.set(order);
+            if order == Order::Finish {
+                self.finishing_since.set(Some(self.clock.get()));
+            }
             if let Some(waker) = self.waker.take() {
                 waker.wake();
             }
@@ -176,11 +202,16 @@ impl Line {
                 .get()
                 .is_some_and(|since| now.saturating_duration_since(since) >= limit)
         };
+        self.paces.sweep(now, limits.write_stall);
         if past(&self.stalled_since, limits.write_stall) {
             return Order::Cut;
         }
         if self.active.get() > 0 {
             return Order::Serve;
+        }
+        if past(&self.finishing_since, limits.write_stall) {
+            // Nothing is under way, and yet it does not end: the client takes no byte of what is left.
+            return Order::Cut;
         }
         if past(&self.head_since, limits.head_timeout) {
             // Who sent nothing at all is not answered either.

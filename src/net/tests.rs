@@ -49,6 +49,7 @@ fn start(limits: Limits, workers: usize) -> (Workers, SocketAddr) {
         name: "test".into(),
         address: "127.0.0.1:0".parse().unwrap(),
         tls: None,
+        proxied: Vec::new(),
     };
     let ready = bind(vec![listening], workers, limits).unwrap();
     let Some((_, Address::Tcp(address))) = ready.addresses().next() else {

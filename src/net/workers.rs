@@ -11,6 +11,7 @@ use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::watch;
 
 use crate::net::address::Address;
+use crate::net::cidr::Cidr;
 use crate::net::connection::{Accepted, Handler};
 use crate::net::drain::{self, Phase, Report, Stoppable, Times};
 use crate::net::limits::{Capacity, Limits};
@@ -32,6 +33,8 @@ pub struct Listening {
     pub address: Address,
     /// With TLS, if any.
     pub tls: Option<tls::Server>,
+    /// Peers that must say by the PROXY protocol whose connection they pass on.
+    pub proxied: Vec<Cidr>,
 }
 
 /// Addresses that are bound and not served yet.
@@ -63,10 +66,16 @@ pub fn bind(listeners: Vec<Listening>, workers: usize, limits: Limits) -> io::Re
 
 /// The part of one listener that one worker has.
 struct Share {
+    about: About,
+    socket: Raw,
+}
+
+/// What is to be known of a listener.
+struct About {
     index: usize,
     name: Arc<str>,
     tls: Option<tls::Server>,
-    socket: Raw,
+    proxied: Arc<[Cidr]>,
 }
 
 impl Ready {
@@ -86,13 +95,15 @@ impl Ready {
         let (phase, _) = watch::channel(Phase::Serve);
         let mut shares: Vec<Vec<Share>> = (0..self.workers).map(|_| Vec::new()).collect();
         for (index, (listening, bound)) in self.listeners.into_iter().enumerate() {
+            let proxied: Arc<[Cidr]> = listening.proxied.into();
             for (worker, socket) in shares.iter_mut().zip(bound.into_sockets()) {
-                worker.push(Share {
+                let about = About {
                     index,
                     name: Arc::clone(&listening.name),
                     tls: listening.tls.clone(),
-                    socket,
-                });
+                    proxied: Arc::clone(&proxied),
+                };
+                worker.push(Share { about, socket });
             }
         }
         let mut threads = Vec::new();
@@ -195,13 +206,9 @@ impl Start {
             });
             let mut accepting = Vec::new();
             for share in self.shares {
-                let listener = share.socket.register()?;
-                accepting.push(tokio::task::spawn_local(Rc::clone(&worker).accept(
-                    listener,
-                    share.index,
-                    share.name,
-                    share.tls,
-                )));
+                accepting.push(tokio::task::spawn_local(
+                    Rc::clone(&worker).accept(share.socket.register()?, share.about),
+                ));
             }
             worker.supervise(self.phase, accepting).await;
             Ok(())
@@ -263,13 +270,13 @@ impl<H: Handler> Worker<H> {
         }
     }
 
-    async fn accept(
-        self: Rc<Self>,
-        listener: Listener,
-        index: usize,
-        name: Arc<str>,
-        tls: Option<tls::Server>,
-    ) {
+    async fn accept(self: Rc<Self>, listener: Listener, about: About) {
+        let About {
+            index,
+            name,
+            tls,
+            proxied,
+        } = about;
         let mut logged: Option<std::time::Instant> = None;
         loop {
             let (socket, peer) = match listener.accept().await {
@@ -296,6 +303,7 @@ impl<H: Handler> Worker<H> {
                 peer,
                 listener: Arc::clone(&name),
                 tls: tls.clone(),
+                proxied: Arc::clone(&proxied),
                 leaving: Rc::clone(&self.leaving),
                 line,
             };

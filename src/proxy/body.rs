@@ -18,6 +18,8 @@ use crate::outcome::Reason;
 use crate::proxy::aws_chunked::{Coding, CodingError};
 use crate::proxy::headers::Strip;
 use crate::proxy::inbound::Share;
+use crate::proxy::reply;
+use crate::proxy::streams::Watch;
 use crate::proxy::upstream::Lease;
 
 /// Why a body ended before its end.
@@ -35,6 +37,9 @@ pub enum BodyError {
     /// The upstream's body has a fault, or the upstream is gone.
     #[error("the upstream's answer broke off")]
     Upstream(#[source] hyper::Error),
+    /// The stream is no longer allowed.
+    #[error("the stream is no longer allowed")]
+    Ended,
 }
 
 /// How far a request's body has got, as whoever waits for the answer needs to know it. Without a body there is
@@ -293,7 +298,18 @@ pub struct Relay(Answer);
 #[derive(Debug)]
 enum Answer {
     Whole(Bytes),
-    Upstream { incoming: Incoming, lease: Lease },
+    Upstream {
+        incoming: Incoming,
+        lease: Lease,
+        obeys: Option<Box<Obeys>>,
+    },
+}
+
+/// What an answer that lasts is ended by, and how.
+#[derive(Debug)]
+struct Obeys {
+    watch: Watch,
+    trailers: bool,
 }
 
 impl Relay {
@@ -321,7 +337,29 @@ impl Relay {
             lease.give_back();
             return Self::empty();
         }
-        Self(Answer::Upstream { incoming, lease })
+        Self(Answer::Upstream {
+            incoming,
+            lease,
+            obeys: None,
+        })
+    }
+
+    /// Ends the body when `watch` says so: with the trailers that a gRPC client understands, or in its middle.
+    pub fn obey(&mut self, watch: Watch, trailers: bool) {
+        if let Answer::Upstream { obeys, .. } = &mut self.0 {
+            *obeys = Some(Box::new(Obeys { watch, trailers }));
+        }
+    }
+
+    /// The last frame of a body that may not go on.
+    fn ended(&mut self, trailers: bool, reason: Reason) -> Result<Frame<Bytes>, BodyError> {
+        tracing::info!(reason = reason.label(), "an open stream was ended");
+        self.0 = Answer::Whole(Bytes::new());
+        if trailers {
+            Ok(Frame::trailers(reply::ended_trailers()))
+        } else {
+            Err(BodyError::Ended)
+        }
     }
 }
 
@@ -339,11 +377,23 @@ impl Body for Relay {
                 let bytes = std::mem::take(bytes);
                 Poll::Ready(Some(Ok(Frame::data(bytes))))
             }
-            Answer::Upstream { incoming, lease } => lease
-                .drive(context, |context| {
-                    Pin::new(&mut *incoming).poll_frame(context)
-                })
-                .map(|frame| frame.map(|frame| frame.map_err(BodyError::Upstream))),
+            Answer::Upstream {
+                incoming,
+                lease,
+                obeys,
+            } => {
+                if let Some(obeys) = obeys
+                    && let Poll::Ready(reason) = obeys.watch.poll_ended(context)
+                {
+                    let trailers = obeys.trailers;
+                    return Poll::Ready(Some(self.ended(trailers, reason)));
+                }
+                lease
+                    .drive(context, |context| {
+                        Pin::new(&mut *incoming).poll_frame(context)
+                    })
+                    .map(|frame| frame.map(|frame| frame.map_err(BodyError::Upstream)))
+            }
         };
         let ended = match &polled {
             Poll::Ready(None) => true,

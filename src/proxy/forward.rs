@@ -12,7 +12,7 @@ use std::task::{Context, Poll};
 use http::header::{CONNECTION, HOST, HeaderValue, TE, TRANSFER_ENCODING};
 use http::request::Parts;
 use http::uri::{PathAndQuery, Scheme};
-use http::{Request, Response, StatusCode, Uri, Version};
+use http::{Method, Request, Response, StatusCode, Uri, Version};
 use hyper::body::{Body, Incoming};
 use hyper::client::conn::TrySendError;
 
@@ -20,6 +20,7 @@ use crate::gate::Permit;
 use crate::outcome::Reason;
 use crate::proxy::body::{Progress, Relay, RequestBody};
 use crate::proxy::headers;
+use crate::proxy::load::Places;
 use crate::proxy::reply::REQUEST_ID;
 use crate::proxy::upstream::{Lease, Upstream};
 
@@ -38,12 +39,18 @@ pub enum ForwardError {
     /// The upstream switched protocols though nobody asked.
     #[error("the upstream switched protocols unasked")]
     Unasked,
+    /// The upstream switched protocols, but not as a WebSocket's handshake demands.
+    #[error("the upstream's handshake is not valid")]
+    Handshake,
     /// No answer in time.
     #[error("the upstream took too long to answer")]
     ResponseTimeout,
     /// The client's body broke off.
     #[error("the request body broke off")]
     Client(Reason),
+    /// While it was waited for, it ceased to be allowed.
+    #[error("the request is no longer allowed")]
+    Ended(Reason),
     /// The permit's target is none.
     #[error("the target cannot be sent")]
     Target,
@@ -53,9 +60,11 @@ impl ForwardError {
     /// What the client is told.
     pub fn reason(&self) -> Reason {
         match self {
-            Self::Connect(_) | Self::Exchange(_) | Self::Unasked => Reason::UpstreamUnavailable,
+            Self::Connect(_) | Self::Exchange(_) | Self::Unasked | Self::Handshake => {
+                Reason::UpstreamUnavailable
+            }
             Self::ConnectTimeout | Self::ResponseTimeout => Reason::UpstreamTimeout,
-            Self::Client(reason) => *reason,
+            Self::Client(reason) | Self::Ended(reason) => *reason,
             Self::Target => Reason::Internal,
         }
     }
@@ -139,12 +148,19 @@ pub async fn send(
     outgoing: Outgoing,
     body: RequestBody,
     progress: &Progress,
+    places: Places,
 ) -> Result<Response<Relay>, ForwardError> {
     let mut request = outgoing.with(body);
     if !upstream.http2() {
         frame(&mut request);
     }
     let mut fresh = false;
+    let mut retries = upstream.retries();
+    let copy = if retries > 0 {
+        repeatable(&request)
+    } else {
+        None
+    };
     loop {
         let sent = if upstream.http2() {
             Box::pin(send_http2(upstream, request, progress, fresh)).await
@@ -152,7 +168,10 @@ pub async fn send(
             send_http1(upstream, request, progress, fresh).await
         };
         match sent {
-            Ok(response) => return relay(response, progress),
+            Ok((response, mut lease)) => {
+                lease.hold(places);
+                return relay((response, lease), progress);
+            }
             Err(Failed::Unsent(unsent)) if !fresh => {
                 request = *unsent;
                 fresh = true;
@@ -161,13 +180,33 @@ pub async fn send(
                 return Err(ForwardError::Connect(io::ErrorKind::ConnectionReset.into()));
             }
             Err(Failed::Sent(error)) => {
-                return Err(match progress.failed() {
-                    Some(reason) => ForwardError::Client(reason),
-                    None => error,
-                });
+                if let Some(reason) = progress.failed() {
+                    return Err(ForwardError::Client(reason));
+                }
+                let (Some(copy), ForwardError::Exchange(_), 1..) = (&copy, &error, retries) else {
+                    return Err(error);
+                };
+                retries = retries.saturating_sub(1);
+                request = copy.clone().map(|()| RequestBody::empty());
+                fresh = true;
             }
         }
     }
+}
+
+/// A copy of a request that may be sent again: it is idempotent (RFC 9110, 9.2.2) and has no body.
+fn repeatable(request: &Request<RequestBody>) -> Option<Request<()>> {
+    let method = request.method();
+    let idempotent = method.is_idempotent() && *method != Method::TRACE;
+    if !idempotent || !request.body().is_end_stream() {
+        return None;
+    }
+    let mut copy = Request::new(());
+    method.clone_into(copy.method_mut());
+    request.uri().clone_into(copy.uri_mut());
+    *copy.version_mut() = request.version();
+    request.headers().clone_into(copy.headers_mut());
+    Some(copy)
 }
 
 /// Says that the body comes in chunks when its length is not known. hyper would say so for most methods, but drops the
@@ -210,8 +249,26 @@ async fn send_http1(
         lease.drive(context, |context| sending.as_mut().poll(context))
     })
     .await;
-    let response = answered.map_err(Failed::Sent)??;
+    let response = judged(answered, &lease, progress)?;
     Ok((response, lease))
+}
+
+/// Keeps in mind how the endpoint did.
+fn judged(
+    answered: Result<Result<Response<Incoming>, TrySendError<Request<RequestBody>>>, ForwardError>,
+    lease: &Lease,
+    progress: &Progress,
+) -> Result<Response<Incoming>, Failed> {
+    let judged = match answered {
+        Ok(answered) => answered.map_err(Failed::from),
+        Err(error) => Err(Failed::Sent(error)),
+    };
+    match &judged {
+        Ok(_) => lease.did_well(),
+        Err(Failed::Sent(_)) if progress.failed().is_none() => lease.failed(),
+        Err(Failed::Sent(_) | Failed::Unsent(_)) => {}
+    }
+    judged
 }
 
 async fn send_http2(
@@ -220,14 +277,14 @@ async fn send_http2(
     progress: &Progress,
     fresh: bool,
 ) -> Result<(Response<Incoming>, Lease), Failed> {
-    let (mut sender, _) = upstream.shared(fresh).await.map_err(Failed::Sent)?;
+    let (mut sender, lease) = upstream.shared(fresh).await.map_err(Failed::Sent)?;
     if sender.ready().await.is_err() {
         return Err(Failed::Unsent(Box::new(request)));
     }
     let mut sending = pin!(sender.try_send_request(request));
     let answered = in_time(upstream, progress, |context| sending.as_mut().poll(context)).await;
-    let response = answered.map_err(Failed::Sent)??;
-    Ok((response, Lease::none(upstream)))
+    let response = judged(answered, &lease, progress)?;
+    Ok((response, lease))
 }
 
 /// Waits for an answer. The time runs from when the request went out whole; while its body is on the way, only while

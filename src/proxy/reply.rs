@@ -32,6 +32,11 @@ impl Form {
         }
     }
 
+    /// Whether the client finds an outcome in trailers behind a body.
+    pub fn takes_grpc_trailers(self) -> bool {
+        self.grpc && !self.http1
+    }
+
     /// As the request's head tells.
     pub fn of(method: &Method, fields: &HeaderMap, protocol: Protocol) -> Self {
         Self {
@@ -135,6 +140,15 @@ fn challenge(reason: Reason) -> Option<&'static str> {
     }
 }
 
+/// The end of a gRPC call that is no longer allowed.
+pub fn ended_trailers() -> HeaderMap {
+    let mut trailers = HeaderMap::new();
+    trailers.insert(GRPC_STATUS, HeaderValue::from_static("7"));
+    let message = HeaderValue::from_static("The call is no longer allowed.");
+    trailers.insert(GRPC_MESSAGE, message);
+    trailers
+}
+
 /// A gRPC client finds the outcome in its trailers, which here are all there is.
 fn trailers_only(reason: Reason, message: &str) -> Response<Relay> {
     let mut response = Response::new(Relay::empty());
@@ -220,7 +234,8 @@ fn ends_connection(reason: Reason) -> bool {
         | Reason::AuditUnavailable
         | Reason::UpstreamUnavailable
         | Reason::UpstreamTimeout
-        | Reason::Throttled => false,
+        | Reason::Throttled
+        | Reason::Overloaded => false,
     }
 }
 
@@ -240,6 +255,7 @@ pub fn message(reason: Reason) -> &'static str {
         Reason::UpstreamTimeout => "The upstream did not answer in time.",
         Reason::AuditUnavailable => "The request cannot be recorded now.",
         Reason::Throttled => "Too many requests.",
+        Reason::Overloaded => "Too many requests are under way.",
         Reason::NotReady => "Not ready.",
         Reason::Internal => "Internal error.",
         Reason::AmbiguousParameter => "A parameter or header occurs twice.",

@@ -9,25 +9,29 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use http::header::TRAILER;
+use http::header::{RETRY_AFTER, TRAILER, UPGRADE};
 use http::request::Parts;
 use http::{HeaderValue, Request, Response};
 use hyper::body::Incoming;
+use hyper::upgrade::OnUpgrade;
 
-use crate::clock::monotonic;
+use crate::clock::{Timestamp, monotonic};
 use crate::gate::{Facts, Head, Judgement};
 use crate::net::cidr::Cidr;
 use crate::net::tls::ClientCertificate;
-use crate::net::{Connection, Fault, Handler, Unread};
+use crate::net::{Connection, Fault, Handler, Protocol, Unread};
 use crate::outcome::Reason;
 use crate::proxy::aws_chunked::Coding;
 use crate::proxy::body::{Progress, Relay, RequestBody};
 use crate::proxy::forward::{self, ForwardError, Outgoing};
-use crate::proxy::forwarded;
+use crate::proxy::forwarded::{self, Origin};
 use crate::proxy::headers::{self, Cleaning, Hop, Strip};
 use crate::proxy::identifier::Identifiers;
 use crate::proxy::inbound::{Budget, Inbound};
+use crate::proxy::load::{self, Load, Places};
 use crate::proxy::reply::{self, Form};
+use crate::proxy::streams::{self, Kept, Streams, Watch};
+use crate::proxy::upgrade::{Tunnel, Wanted};
 use crate::proxy::upstream::{SettingsError, Target, Upstream};
 use crate::proxy::{Control, Outcome, Settings, Unjudged, strict, unread, upgrade};
 
@@ -40,6 +44,7 @@ struct Shared {
     settings: Settings,
     targets: Vec<Target>,
     budget: Arc<Budget>,
+    load: load::Shared,
 }
 
 impl Plan {
@@ -51,10 +56,12 @@ impl Plan {
             .map(Target::new)
             .collect::<Result<_, _>>()?;
         let budget = Arc::new(Budget::new(settings.signed_bodies));
+        let load = load::Shared::new(settings.requests);
         Ok(Self(Arc::new(Shared {
             settings,
             targets,
             budget,
+            load,
         })))
     }
 }
@@ -62,7 +69,9 @@ impl Plan {
 /// One worker's proxy.
 #[derive(Debug)]
 pub struct Proxy<C> {
-    control: C,
+    control: Rc<C>,
+    streams: Rc<Streams>,
+    upgrade_idle: Duration,
     upstreams: Vec<Rc<Upstream>>,
     strip: Rc<Strip>,
     identifiers: Identifiers,
@@ -72,6 +81,7 @@ pub struct Proxy<C> {
     fields: usize,
     signed_body: usize,
     budget: Arc<Budget>,
+    load: Load,
 }
 
 impl<C: Control> Proxy<C> {
@@ -79,7 +89,9 @@ impl<C: Control> Proxy<C> {
     pub fn new(plan: &Plan, control: C) -> Self {
         let settings = &plan.0.settings;
         Self {
-            control,
+            control: Rc::new(control),
+            streams: Streams::new(settings.stream_grace),
+            upgrade_idle: settings.upgrade_idle,
             upstreams: plan.0.targets.iter().cloned().map(Upstream::new).collect(),
             strip: Rc::new(Strip::new(settings.strip.iter().map(String::as_str))),
             identifiers: Identifiers::default(),
@@ -89,20 +101,22 @@ impl<C: Control> Proxy<C> {
             fields: settings.fields,
             signed_body: settings.signed_body,
             budget: Arc::clone(&plan.0.budget),
+            load: Load::new(plan.0.load.clone()),
         }
     }
 
     /// The way of a request: read strictly → judge → refuse, or forward → relay.
     async fn answer(
         &self,
-        connection: &Connection,
+        connection: &Rc<Connection>,
         request: Request<Incoming>,
         reading: Result<(), Fault>,
+        form: Form,
         record: &mut Record<'_, C>,
     ) -> Result<Response<Relay>, Refused> {
         let (mut parts, body) = request.into_parts();
-        let read = strict::check(&mut parts, reading, self.fields)
-            .and_then(|()| headers::take_hop(&mut parts.headers, parts.version));
+        let stream = parts.extensions.remove::<OnUpgrade>();
+        let read = read(&mut parts, reading, self.fields);
         let hop = match read {
             Ok(hop) => hop,
             Err(reason) => {
@@ -119,18 +133,26 @@ impl<C: Control> Proxy<C> {
         record.peer = origin.client;
         let inbound = Inbound::new(body, self.body_idle, self.signed_body, &self.budget);
 
+        let lasting = hop.upgrade.is_some() || streams::announced(&parts.headers);
+        let kept = lasting.then(|| keep(&parts, &origin, connection, &record.id));
         let head = Head {
             parts: &parts,
             peer: origin.client,
             secure: origin.secure,
             certificate: connection.certificate.as_ref().map(ClientCertificate::get),
+            again: false,
             listener: &connection.listener,
             request_id: record.id.to_str().unwrap_or_default(),
             body: &inbound,
         };
         let Judgement { facts, verdict } = self.control.judge(&head).await;
-        record.facts = Some(facts);
+        let facts = record.facts.insert(facts);
         let mut permit = verdict?;
+        let expires_at = permit.expires_at();
+        let watch = kept.map(|kept| {
+            self.streams
+                .add(&self.control, Some(kept), expires_at, facts)
+        });
         record.reason = if permit.preflight() {
             Reason::Preflight
         } else {
@@ -142,6 +164,10 @@ impl<C: Control> Proxy<C> {
             .find(|upstream| upstream.name() == permit.upstream())
             .ok_or(Reason::Internal)?;
         let wanted = wanted_upgrade(&hop, permit.upgrade(), &inbound)?;
+        let places = Places {
+            process: Some(self.load.admit().ok_or(Reason::Overloaded)?),
+            upstream: upstream.admit()?,
+        };
 
         let version = parts.version;
         let fields = &mut parts.headers;
@@ -165,22 +191,59 @@ impl<C: Control> Proxy<C> {
         let outgoing = Outgoing::new(parts, &permit, &record.id, upstream)?;
 
         let asked = monotonic();
-        let forwarded = match wanted {
-            Some(wanted) => {
-                // Rare and large: kept out of every request's own memory.
-                Box::pin(upgrade::send(upstream, connection, outgoing, wanted)).await
+        let (body, progress) = if permit.preflight() {
+            (RequestBody::empty(), Progress::default())
+        } else {
+            inbound.into_body(&self.strip, coding)?
+        };
+        let forwarded = match (wanted, &watch) {
+            (None, None) => forward::send(upstream, outgoing, body, &progress, places).await,
+            // Rare and large: kept out of every request's own memory.
+            (None, Some(watch)) => {
+                let sending = forward::send(upstream, outgoing, body, &progress, places);
+                let watched = Box::pin(watch.unless_ended(sending)).await;
+                watched.unwrap_or_else(|reason| Err(ForwardError::Ended(reason)))
             }
-            None if permit.preflight() => {
-                let progress = Progress::default();
-                forward::send(upstream, outgoing, RequestBody::empty(), &progress).await
-            }
-            None => {
-                let (body, progress) = inbound.into_body(&self.strip, coding)?;
-                forward::send(upstream, outgoing, body, &progress).await
+            (Some(protocol), watch) => {
+                let http2 = connection.protocol == Protocol::Http2;
+                let wanted = Wanted {
+                    protocol,
+                    stream: stream.filter(|_| http2),
+                };
+                let tunnel = Tunnel {
+                    places,
+                    watch: watch.clone().ok_or(Reason::Internal)?,
+                    idle: self.upgrade_idle,
+                };
+                Box::pin(upgrade::send(
+                    upstream, connection, outgoing, wanted, tunnel,
+                ))
+                .await
             }
         };
         record.upstream = Some(asked.elapsed());
-        Ok(forwarded?)
+        let mut response = forwarded?;
+        self.keep_watch(&mut response, watch, expires_at, form, record);
+        Ok(response)
+    }
+
+    /// Has an answer that lasts obey policy as long as it does.
+    fn keep_watch(
+        &self,
+        response: &mut Response<Relay>,
+        watch: Option<Watch>,
+        expires_at: Option<Timestamp>,
+        form: Form,
+        record: &Record<'_, C>,
+    ) {
+        let watch = watch.or_else(|| {
+            let events = streams::is_events(response.headers());
+            let facts = record.facts.as_ref().filter(|_| events)?;
+            Some(self.streams.add(&self.control, None, expires_at, facts))
+        });
+        if let Some(watch) = watch {
+            response.body_mut().obey(watch, form.takes_grpc_trailers());
+        }
     }
 }
 
@@ -197,7 +260,7 @@ impl<C: Control> Handler for Proxy<C> {
         let mut record = Record::new(&self, connection.peer);
         let answered = {
             // Pinned where it is made: each time it were moved, some kilobytes would be copied.
-            let mut answering = pin!(self.answer(&connection, request, reading, &mut record));
+            let mut answering = pin!(self.answer(&connection, request, reading, form, &mut record));
             poll_fn(|context| {
                 let polled = catch_unwind(AssertUnwindSafe(|| answering.as_mut().poll(context)));
                 polled.unwrap_or_else(|_| {
@@ -216,7 +279,13 @@ impl<C: Control> Handler for Proxy<C> {
             Err(refused) => {
                 record.reason = refused.reason;
                 let close = reading.is_err();
-                reply::refuse(refused.reason, refused.message(), &record.id, form, close)
+                let mut response =
+                    reply::refuse(refused.reason, refused.message(), &record.id, form, close);
+                if let Some(seconds) = refused.retry_after {
+                    let fields = response.headers_mut();
+                    fields.insert(RETRY_AFTER, HeaderValue::from(seconds));
+                }
+                response
             }
         };
         record.status = Some(response.status().as_u16());
@@ -225,8 +294,40 @@ impl<C: Control> Handler for Proxy<C> {
 
     fn unread(&self, connection: &Connection, head: &[u8], why: Unread) -> Vec<u8> {
         let id = self.identifiers.next();
-        unread::refuse(&self.control, &id, connection, head, why)
+        unread::refuse(&*self.control, &id, connection, head, why)
     }
+}
+
+/// The head of a request that will last, to decide it by again.
+fn keep(
+    parts: &Parts,
+    origin: &Origin,
+    connection: &Rc<Connection>,
+    id: &HeaderValue,
+) -> Box<Kept> {
+    Box::new(Kept {
+        parts: parts.clone(),
+        peer: origin.client,
+        secure: origin.secure,
+        listener: Arc::clone(&connection.listener),
+        connection: connection
+            .certificate
+            .is_some()
+            .then(|| Rc::clone(connection)),
+        request_id: id.clone(),
+    })
+}
+
+/// Reads a head strictly, and takes out of it what is for this hop.
+fn read(parts: &mut Parts, reading: Result<(), Fault>, fields: usize) -> Result<Hop, Reason> {
+    let extended = strict::extended_connect(parts)?;
+    strict::check(parts, reading, fields)?;
+    let mut hop = headers::take_hop(&mut parts.headers, parts.version)?;
+    if let Some(protocol) = extended {
+        parts.headers.insert(UPGRADE, protocol.clone());
+        hop.upgrade = Some(protocol);
+    }
+    Ok(hop)
 }
 
 /// What is on record of a request that is refused before anybody judges it.
@@ -266,6 +367,8 @@ struct Refused {
     reason: Reason,
     /// What the gate said, for its own refusals.
     message: Option<String>,
+    /// In how many seconds it may be tried again.
+    retry_after: Option<u32>,
 }
 
 impl Refused {
@@ -282,6 +385,7 @@ impl From<Reason> for Refused {
         Self {
             reason,
             message: None,
+            retry_after: (reason == Reason::Overloaded).then_some(1),
         }
     }
 }
@@ -291,6 +395,7 @@ impl From<crate::gate::Refusal> for Refused {
         Self {
             reason: refusal.reason,
             message: refusal.message,
+            retry_after: refusal.retry_after,
         }
     }
 }

@@ -5,9 +5,23 @@ use http::header::{CONTENT_LENGTH, COOKIE, HOST, HeaderMap, HeaderValue, TRANSFE
 use http::request::Parts;
 use http::uri::PathAndQuery;
 use http::{Method, Version};
+use hyper::ext::Protocol;
 
 use crate::net::Fault;
 use crate::outcome::Reason;
+
+/// A WebSocket over HTTP/2 (RFC 8441) asks by CONNECT for what HTTP/1.1 asks by GET with Upgrade: it is made the GET that
+/// routes and policies know. The protocol, if it is one.
+pub fn extended_connect(parts: &mut Parts) -> Result<Option<HeaderValue>, Reason> {
+    let Some(protocol) = parts.extensions.remove::<Protocol>() else {
+        return Ok(None);
+    };
+    if parts.method != Method::CONNECT || protocol.as_str() != "websocket" {
+        return Err(Reason::MethodNotSupported);
+    }
+    parts.method = Method::GET;
+    Ok(Some(HeaderValue::from_static("websocket")))
+}
 
 /// Checks a head, and writes its host into the Host field whichever way the client said it.
 pub fn check(parts: &mut Parts, reading: Result<(), Fault>, fields: usize) -> Result<(), Reason> {

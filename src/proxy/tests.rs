@@ -3,8 +3,11 @@
 
 mod attacks;
 mod bodies;
+mod endpoints;
 mod exchanges;
 mod faults;
 mod framing;
 mod speed;
+mod stalls;
 mod support;
+mod websockets;

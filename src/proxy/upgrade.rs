@@ -1,20 +1,32 @@
-//! Another protocol after a request, where the route allows it: WebSocket and the like over HTTP/1.1.
+//! Another protocol after a request, where the route allows it: WebSocket and the like over HTTP/1.1, WebSocket over HTTP/2
+//! (RFC 8441), on either side.
 //!
-//! The request goes out on a connection of its own. Once the upstream has agreed (101) and the client was told, bytes
-//! pass both ways unread until either side ends.
+//! To an HTTP/1.1 upstream the request goes out on a connection of its own. Once the upstream has agreed and the client
+//! was told, bytes pass both ways until either side ends, or policy says so.
 
+use std::future::Future;
 use std::rc::Rc;
+use std::time::Duration;
 
-use http::header::{CONNECTION, HeaderValue, TE, UPGRADE};
-use http::{Response, StatusCode, Version};
+use http::header::{
+    CONNECTION, HeaderValue, SEC_WEBSOCKET_ACCEPT as ACCEPT, SEC_WEBSOCKET_KEY as KEY, TE, UPGRADE,
+};
+use http::{Method, Response, StatusCode, Version};
 use hyper::client::conn::http1;
+use hyper::ext::Protocol;
+use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::net::Connection;
 use crate::proxy::body::{Relay, RequestBody};
 use crate::proxy::forward::{ForwardError, Outgoing};
+use crate::proxy::handshake::Handshake;
 use crate::proxy::headers;
-use crate::proxy::upstream::{Lease, Upstream};
+use crate::proxy::load::Places;
+use crate::proxy::streams::Watch;
+use crate::proxy::tunnel::{self, Manner};
+use crate::proxy::upstream::Upstream;
 
 /// Whether an Upgrade field asks only for HTTP/2, which a server may ignore and this one does.
 pub fn only_http2(wanted: &HeaderValue) -> bool {
@@ -24,54 +36,149 @@ pub fn only_http2(wanted: &HeaderValue) -> bool {
         .all(|name| name.trim_ascii().eq_ignore_ascii_case(b"h2c"))
 }
 
-/// Sends the request and, when the upstream agrees, joins the two sockets.
+/// What an upgraded connection holds and obeys.
+#[derive(Debug)]
+pub struct Tunnel {
+    /// It is a request that is under way.
+    pub places: Places,
+    /// What ends it.
+    pub watch: Watch,
+    /// How long nothing may pass.
+    pub idle: Duration,
+}
+
+/// What a client wants, and how it gets it.
+#[derive(Debug)]
+pub struct Wanted {
+    /// The protocol.
+    pub protocol: HeaderValue,
+    /// Over HTTP/2 (RFC 8441): what becomes of the stream. Over HTTP/1.1 the whole connection changes.
+    pub stream: Option<OnUpgrade>,
+}
+
+/// Sends the request and, when the upstream agrees, joins both sides.
 pub async fn send(
     upstream: &Rc<Upstream>,
     connection: &Connection,
     outgoing: Outgoing,
-    wanted: HeaderValue,
+    wanted: Wanted,
+    tunnel: Tunnel,
 ) -> Result<Response<Relay>, ForwardError> {
+    let websocket = wanted
+        .protocol
+        .as_bytes()
+        .eq_ignore_ascii_case(b"websocket");
     let mut request = outgoing.with(RequestBody::empty());
-    let fields = request.headers_mut();
-    // `Connection: TE` makes way, as some upstreams want to read nothing but `upgrade` there.
-    fields.remove(TE);
-    fields.insert(CONNECTION, HeaderValue::from_static("upgrade"));
-    fields.insert(UPGRADE, wanted);
-    let stream = upstream.connect().await?;
-    let (mut sender, driver) = http1::handshake(TokioIo::new(stream))
-        .await
-        .map_err(ForwardError::Exchange)?;
-    tokio::task::spawn_local(driver.with_upgrades());
-    let answering = tokio::time::timeout(upstream.response_timeout(), sender.send_request(request));
-    let mut response = answering
-        .await
-        .map_err(|_| ForwardError::ResponseTimeout)?
-        .map_err(ForwardError::Exchange)?;
-    if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+    let shaken = Handshake::of(
+        request.headers(),
+        wanted.stream.is_some() && !upstream.http2(),
+    );
+    let (mut response, mut lease) = if upstream.http2() {
+        if !websocket {
+            return Err(ForwardError::Handshake);
+        }
+        *request.method_mut() = Method::CONNECT;
+        request.headers_mut().remove(KEY);
+        request.headers_mut().remove(UPGRADE);
+        let extensions = request.extensions_mut();
+        extensions.insert(Protocol::from_static("websocket"));
+        let (mut sender, lease) = upstream.shared(false).await?;
+        (
+            in_time(upstream, sender.send_request(request)).await?,
+            lease,
+        )
+    } else {
+        let fields = request.headers_mut();
+        // `Connection: TE` makes way, as some upstreams want to read nothing but `upgrade` there.
+        fields.remove(TE);
+        fields.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+        fields.insert(UPGRADE, wanted.protocol.clone());
+        shaken.ask(fields);
+        let (stream, lease) = upstream.connect().await?;
+        let (mut sender, driver) = http1::handshake(TokioIo::new(stream))
+            .await
+            .map_err(ForwardError::Exchange)?;
+        tokio::task::spawn_local(driver.with_upgrades());
+        (
+            in_time(upstream, sender.send_request(request)).await?,
+            lease,
+        )
+    };
+    let agreed = if upstream.http2() {
+        response.status().is_success()
+    } else {
+        response.status() == StatusCode::SWITCHING_PROTOCOLS
+    };
+    if !agreed {
         let (mut parts, incoming) = response.into_parts();
         parts.version = Version::HTTP_11;
         headers::take_answer_hop(&mut parts.headers);
-        let body = Relay::upstream(incoming, Lease::none(upstream));
+        lease.hold(tunnel.places);
+        let body = Relay::upstream(incoming, lease);
         return Ok(Response::from_parts(parts, body));
+    }
+    if !upstream.http2() && !shaken.is_answered_by(response.headers()) {
+        return Err(ForwardError::Handshake);
     }
     let upgraded = hyper::upgrade::on(&mut response);
     let mut parts = response.into_parts().0;
-    let agreed = parts.headers.get(UPGRADE).cloned();
+    let chosen = parts.headers.get(UPGRADE).cloned();
     headers::take_answer_hop(&mut parts.headers);
-    parts
-        .headers
-        .insert(CONNECTION, HeaderValue::from_static("upgrade"));
-    if let Some(agreed) = agreed {
-        parts.headers.insert(UPGRADE, agreed);
-    }
-    connection.upgrade(move |mut client| async move {
-        let Ok(upstream) = upgraded.await else {
-            return;
-        };
-        let mut upstream = TokioIo::new(upstream);
-        if let Err(error) = tokio::io::copy_bidirectional(&mut client, &mut upstream).await {
-            tracing::debug!(%error, "an upgraded connection ended");
+    parts.version = Version::HTTP_11;
+    let manner = if websocket {
+        Manner::WebSocket
+    } else {
+        Manner::Unknown
+    };
+    if let Some(stream) = wanted.stream {
+        parts.status = StatusCode::OK;
+        parts.headers.remove(ACCEPT);
+        let held = connection.hold();
+        tokio::task::spawn_local(async move {
+            if let Ok(client) = stream.await {
+                tunnel.join(TokioIo::new(client), upgraded, manner).await;
+            }
+            drop((held, lease));
+        });
+    } else {
+        parts.status = StatusCode::SWITCHING_PROTOCOLS;
+        let fields = &mut parts.headers;
+        fields.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+        fields.insert(UPGRADE, chosen.unwrap_or(wanted.protocol));
+        if upstream.http2() {
+            shaken.answer(fields)?;
         }
-    });
+        connection.upgrade(move |client| async move {
+            tunnel.join(client, upgraded, manner).await;
+            drop(lease);
+        });
+    }
     Ok(Response::from_parts(parts, Relay::empty()))
+}
+
+async fn in_time<T>(
+    upstream: &Upstream,
+    answering: impl Future<Output = hyper::Result<T>>,
+) -> Result<T, ForwardError> {
+    let answering = tokio::time::timeout(upstream.response_timeout(), answering);
+    let answered = answering.await.map_err(|_| ForwardError::ResponseTimeout)?;
+    answered.map_err(ForwardError::Exchange)
+}
+
+impl Tunnel {
+    /// Joins the client with what the upstream's side becomes.
+    async fn join<C>(self, client: C, upgraded: OnUpgrade, manner: Manner)
+    where
+        C: AsyncRead + AsyncWrite + Unpin,
+    {
+        let Self {
+            places,
+            watch,
+            idle,
+        } = self;
+        if let Ok(upstream) = upgraded.await {
+            tunnel::join(client, TokioIo::new(upstream), manner, watch, idle).await;
+        }
+        drop(places);
+    }
 }

@@ -4,10 +4,8 @@
 //! with its own work, which saves a wake-up and a switch for every message. HTTP/2 connections are shared by many
 //! exchanges and have a task each.
 
-use std::cell::RefCell;
 use std::fmt;
 use std::future::poll_fn;
-use std::io;
 use std::pin::Pin;
 use std::rc::{Rc, Weak};
 use std::task::{Context, Poll, Waker};
@@ -17,18 +15,22 @@ use http::HeaderValue;
 use http::uri::Authority;
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpStream, UnixStream};
 
 use crate::clock::monotonic;
 use crate::net::connection::Local;
-use crate::net::stream::{Plain, Stream};
+use crate::net::stream::Stream;
+use crate::outcome::Reason;
 use crate::proxy::body::RequestBody;
 use crate::proxy::forward::ForwardError;
+use crate::proxy::load::{Load, Place, Places};
+use endpoint::Endpoint;
+use endpoints::Endpoints;
 use patience::{Patience, TICK};
-use target::Place;
 
 pub use target::{Settings, SettingsError, Target};
 
+mod endpoint;
+mod endpoints;
 pub mod patience;
 mod target;
 
@@ -42,9 +44,9 @@ const READ_AHEAD: usize = 64 * 1024;
 /// A worker's connections to one upstream.
 pub struct Upstream {
     target: Target,
-    idle: RefCell<Vec<Idle>>,
-    shared: RefCell<Option<http2::SendRequest<RequestBody>>>,
+    endpoints: Endpoints,
     patience: Patience,
+    load: Option<Load>,
 }
 
 impl fmt::Debug for Upstream {
@@ -87,9 +89,9 @@ impl Upstream {
     /// No connections yet. Needs the worker's runtime.
     pub fn new(target: Target) -> Rc<Self> {
         let upstream = Rc::new(Self {
+            load: target.load.clone().map(Load::new),
+            endpoints: Endpoints::new(target.sites.clone()),
             target,
-            idle: RefCell::new(Vec::new()),
-            shared: RefCell::new(None),
             patience: Patience::default(),
         });
         tokio::task::spawn_local(reap(Rc::downgrade(&upstream)));
@@ -101,6 +103,14 @@ impl Upstream {
         &self.target.name
     }
 
+    /// A place for one more request, where there is a limit.
+    pub fn admit(&self) -> Result<Option<Place>, Reason> {
+        match &self.load {
+            Some(load) => Ok(Some(load.admit().ok_or(Reason::Overloaded)?)),
+            None => Ok(None),
+        }
+    }
+
     /// Whether it is spoken to in HTTP/2.
     pub fn http2(&self) -> bool {
         self.target.http2
@@ -108,7 +118,7 @@ impl Upstream {
 
     /// Whether it is spoken to over TLS.
     pub fn secure(&self) -> bool {
-        self.target.tls.is_some()
+        self.target.secure
     }
 
     /// Its own host, for clients that name none.
@@ -131,49 +141,60 @@ impl Upstream {
         self.target.response_timeout
     }
 
-    /// An HTTP/1 connection: an idle one, unless `fresh` is asked for.
-    pub async fn lease(self: &Rc<Self>, fresh: bool) -> Result<Lease, ForwardError> {
-        let idle = if fresh { None } else { self.take_idle() };
-        let reused = idle.is_some();
-        let wired = match idle {
-            Some(wired) => wired,
-            // Takes much memory and is rare.
-            None => Box::pin(self.wire()).await?,
-        };
-        Ok(Lease {
-            wired: Some(wired),
-            upstream: Rc::clone(self),
-            reused,
-        })
+    /// How often an idempotent request may be sent again.
+    pub fn retries(&self) -> u32 {
+        self.target.retries
     }
 
-    async fn wire(&self) -> Result<Box<Wired>, ForwardError> {
-        let stream = self.connect().await?;
+    /// An HTTP/1 connection: an idle one, unless `fresh` is asked for.
+    pub async fn lease(self: &Rc<Self>, fresh: bool) -> Result<Lease, ForwardError> {
+        let timeout = self.target.connect_timeout;
+        let endpoint = match self.endpoints.known() {
+            Some(endpoint) => endpoint,
+            None => Box::pin(self.endpoints.choose(timeout)).await?,
+        };
+        let idle = if fresh { None } else { endpoint.take_idle() };
+        match idle {
+            Some(wired) => Ok(Lease::of(self, endpoint, Some(wired), true)),
+            // Takes much memory and is rare.
+            None => Box::pin(self.wire(endpoint, timeout)).await,
+        }
+    }
+
+    async fn wire(
+        self: &Rc<Self>,
+        endpoint: Rc<Endpoint>,
+        timeout: Duration,
+    ) -> Result<Lease, ForwardError> {
+        let (stream, endpoint) = self.endpoints.connect(endpoint, timeout).await?;
         let (sender, driver) = http1::Builder::new()
             .max_buf_size(READ_AHEAD)
             .handshake(TokioIo::new(stream))
             .await
             .map_err(ForwardError::Exchange)?;
-        Ok(Box::new(Wired {
+        let wired = Box::new(Wired {
             sender,
             driver,
             over: false,
-        }))
+        });
+        Ok(Lease::of(self, endpoint, Some(wired), false))
     }
 
-    /// The HTTP/2 connection, and whether it was there before.
+    /// An HTTP/2 connection, which others share, and a lease that counts the exchange.
     pub async fn shared(
-        &self,
+        self: &Rc<Self>,
         fresh: bool,
-    ) -> Result<(http2::SendRequest<RequestBody>, bool), ForwardError> {
-        let kept = self.shared.borrow().clone();
+    ) -> Result<(http2::SendRequest<RequestBody>, Lease), ForwardError> {
+        let timeout = self.target.connect_timeout;
+        let endpoint = self.endpoints.choose(timeout).await?;
+        let kept = endpoint.shared.borrow().clone();
         if let Some(sender) = kept
             && !fresh
             && !sender.is_closed()
         {
-            return Ok((sender, true));
+            return Ok((sender, Lease::of(self, endpoint, None, true)));
         }
-        let stream = self.connect().await?;
+        let (stream, endpoint) = self.endpoints.connect(endpoint, timeout).await?;
         let (sender, driver) = http2::Builder::new(Local)
             .timer(TokioTimer::new())
             .keep_alive_interval(Duration::from_secs(20))
@@ -188,34 +209,20 @@ impl Upstream {
                 tracing::debug!(%error, "a connection to an upstream ended");
             }
         });
-        *self.shared.borrow_mut() = Some(sender.clone());
-        Ok((sender, false))
+        *endpoint.shared.borrow_mut() = Some(sender.clone());
+        Ok((sender, Lease::of(self, endpoint, None, false)))
     }
 
-    /// A new connection that will not be kept.
-    pub async fn connect(&self) -> Result<Stream, ForwardError> {
-        tokio::time::timeout(self.target.connect_timeout, self.open())
-            .await
-            .map_err(|_| ForwardError::ConnectTimeout)?
-            .map_err(ForwardError::Connect)
+    /// A new connection that will not be kept, and a lease that counts the exchange.
+    pub async fn connect(self: &Rc<Self>) -> Result<(Stream, Lease), ForwardError> {
+        let timeout = self.target.connect_timeout;
+        let endpoint = self.endpoints.choose(timeout).await?;
+        let (stream, endpoint) = self.endpoints.connect(endpoint, timeout).await?;
+        Ok((stream, Lease::of(self, endpoint, None, false)))
     }
+}
 
-    async fn open(&self) -> io::Result<Stream> {
-        let plain = match &self.target.place {
-            Place::Unix(path) => Plain::Unix(UnixStream::connect(path).await?),
-            Place::Tcp(host, port) => {
-                // Resolved anew for every connection, each address tried in turn.
-                let stream = TcpStream::connect((host.as_str(), *port)).await?;
-                stream.set_nodelay(true)?;
-                Plain::Tcp(stream)
-            }
-        };
-        match &self.target.tls {
-            None => Ok(Stream::Plain(plain)),
-            Some(tls) => Ok(Stream::TlsClient(Box::new(tls.connect(plain).await?))),
-        }
-    }
-
+impl Endpoint {
     /// The connection that became idle last and still lives.
     fn take_idle(&self) -> Option<Box<Wired>> {
         loop {
@@ -254,9 +261,17 @@ async fn reap(upstream: Weak<Upstream>) {
         }
         looked = now;
         let keep = upstream.target.pool_idle;
-        upstream.idle.borrow_mut().retain_mut(|idle| {
-            now.saturating_duration_since(idle.since) < keep && idle.wired.usable()
-        });
+        for endpoint in &*upstream.endpoints.all() {
+            endpoint.idle.borrow_mut().retain_mut(|idle| {
+                now.saturating_duration_since(idle.since) < keep && idle.wired.usable()
+            });
+        }
+        if upstream.endpoints.are_due(now) {
+            tokio::task::spawn_local(async move {
+                // What cannot be resolved is logged, and stays as it was.
+                let _ = upstream.endpoints.resolve().await;
+            });
+        }
     }
 }
 
@@ -264,7 +279,15 @@ async fn reap(upstream: Weak<Upstream>) {
 pub struct Lease {
     wired: Option<Box<Wired>>,
     upstream: Rc<Upstream>,
+    endpoint: Rc<Endpoint>,
     reused: bool,
+    places: Places,
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        self.endpoint.end();
+    }
 }
 
 impl fmt::Debug for Lease {
@@ -278,13 +301,35 @@ impl fmt::Debug for Lease {
 }
 
 impl Lease {
-    /// For an exchange whose connection drives itself.
-    pub fn none(upstream: &Rc<Upstream>) -> Self {
+    fn of(
+        upstream: &Rc<Upstream>,
+        endpoint: Rc<Endpoint>,
+        wired: Option<Box<Wired>>,
+        reused: bool,
+    ) -> Self {
+        endpoint.begin();
         Self {
-            wired: None,
+            wired,
             upstream: Rc::clone(upstream),
-            reused: false,
+            endpoint,
+            reused,
+            places: Places::default(),
         }
+    }
+
+    /// The endpoint answered.
+    pub fn did_well(&self) {
+        self.endpoint.did_well();
+    }
+
+    /// The endpoint broke the exchange off, or did not answer in time.
+    pub fn failed(&self) {
+        self.endpoint.failed(monotonic());
+    }
+
+    /// Keeps the request's places until the exchange is over.
+    pub fn hold(&mut self, places: Places) {
+        self.places = places;
     }
 
     /// Whether the connection served another exchange before.
@@ -340,7 +385,7 @@ impl Lease {
         if let Some(mut wired) = self.wired.take()
             && ((!wired.over && wired.sender.is_ready()) || wired.usable())
         {
-            self.upstream.keep(wired);
+            self.endpoint.keep(wired);
         }
     }
 }

@@ -9,8 +9,10 @@
 //! - [`printing`]: output that cannot be written
 //! - [`identity`]: the signed token that tells upstreams who asks
 //! - [`findings`]: what `check` finds in policies, and `who-can`
+//! - [`limits`]: rate limits, requests under way, the PROXY protocol
 //! - [`streaming`]: bodies of a gibibyte in constant memory
 //! - [`sigv4`]: signatures and API keys, from the socket to the upstream
+//! - [`streams`]: open streams, ended when they are no longer allowed
 //! - [`startup`]: what stops a start, and what its exit code and words are
 //! - [`stopping`]: SIGTERM under load
 //! - [`tokens`]: tokens of every kind, from the socket to the upstream
@@ -35,6 +37,7 @@ mod demo;
 mod findings;
 mod identity;
 mod kubernetes;
+mod limits;
 mod printing;
 mod readme;
 mod reload;
@@ -43,6 +46,7 @@ mod startup;
 mod stopping;
 mod stories;
 mod streaming;
+mod streams;
 mod support;
 mod tokens;
 mod unread;

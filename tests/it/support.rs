@@ -297,6 +297,11 @@ impl<S: Read + Write> Client<S> {
         }
     }
 
+    /// The socket itself.
+    pub(crate) fn stream(&mut self) -> &mut TcpStream {
+        self.stream.get_mut()
+    }
+
     pub(crate) fn send(&mut self, bytes: &[u8]) {
         self.try_send(bytes).unwrap();
     }

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
+use crate::clock::Timestamp;
 use crate::gate::{Facts, Head, Judgement, Permit, Refusal};
 use crate::net::drain::Times;
 use crate::net::workers::{Listening, Workers, bind};
@@ -39,6 +40,7 @@ impl Control for Test {
             path if path.starts_with("/denied") => Err(Refusal {
                 reason: Reason::ExplicitDeny,
                 message: Some("no".to_owned()),
+                retry_after: None,
             }),
             path if path.starts_with("/up") => Ok(permit.with_upgrade()),
             path if path.starts_with("/canonical") => Ok(Permit::for_tests("/other?a=%2F", "app")),
@@ -51,6 +53,22 @@ impl Control for Test {
             facts: Facts::default(),
             verdict,
         }
+    }
+
+    async fn again(&self, _: &Head<'_>) -> Result<Option<Timestamp>, Reason> {
+        Ok(None)
+    }
+
+    fn generation(&self) -> u64 {
+        0
+    }
+
+    fn is_current(&self, _: &Facts) -> bool {
+        true
+    }
+
+    fn now(&self) -> Timestamp {
+        Timestamp::from_seconds(0)
     }
 
     fn refused(&self, unjudged: &Unjudged<'_>) {
@@ -123,6 +141,7 @@ pub(super) fn proxy_with(
         name: "test".into(),
         address: "127.0.0.1:0".parse().unwrap(),
         tls,
+        proxied: Vec::new(),
     };
     let ready = bind(vec![listening], 1, limits).unwrap();
     let Some((_, Address::Tcp(address))) = ready.addresses().next() else {

@@ -103,7 +103,7 @@ pub enum Blame {
 
 impl Reason {
     /// Every reason, for metrics that are made in advance.
-    pub const ALL: [Self; 39] = [
+    pub const ALL: [Self; 40] = [
         Self::Allowed,
         Self::Preflight,
         Self::MalformedRequest,

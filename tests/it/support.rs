@@ -298,7 +298,7 @@ impl<S: Read + Write> Client<S> {
     }
 
     /// The socket itself.
-    pub(crate) fn stream(&mut self) -> &mut TcpStream {
+    pub(crate) fn stream(&mut self) -> &mut S {
         self.stream.get_mut()
     }
 

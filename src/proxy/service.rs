@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use http::header::{RETRY_AFTER, TRAILER, UPGRADE};
 use http::request::Parts;
-use http::{HeaderValue, Request, Response};
+use http::{HeaderMap, HeaderValue, Request, Response};
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 
@@ -178,15 +178,7 @@ impl<C: Control> Proxy<C> {
             // Trailers are not signed.
             fields.remove(TRAILER);
         }
-        let cleaning = Cleaning {
-            strip: &self.strip,
-            believed: origin.believed,
-            credential: self.forward_credential,
-            preflight: permit.preflight(),
-        };
-        cleaning.remove(fields);
-        forwarded::write(fields, &origin, connection.peer_text(), connection.secure);
-        headers::announce_trailers(fields, &self.strip);
+        self.clean(fields, connection, &origin, permit.preflight());
         headers::add_hop(fields, &hop, version);
         let outgoing = Outgoing::new(parts, &permit, &record.id, upstream)?;
 
@@ -225,6 +217,25 @@ impl<C: Control> Proxy<C> {
         let mut response = forwarded?;
         self.keep_watch(&mut response, watch, expires_at, form, record);
         Ok(response)
+    }
+
+    /// Leaves of a head's fields those that may go on, and says where the request came from.
+    fn clean(
+        &self,
+        fields: &mut HeaderMap,
+        connection: &Connection,
+        origin: &Origin,
+        preflight: bool,
+    ) {
+        let cleaning = Cleaning {
+            strip: &self.strip,
+            believed: origin.believed,
+            credential: self.forward_credential,
+            preflight,
+        };
+        cleaning.remove(fields);
+        forwarded::write(fields, origin, connection.peer_text(), connection.secure);
+        headers::announce_trailers(fields, &self.strip);
     }
 
     /// Has an answer that lasts obey policy as long as it does.

@@ -8,6 +8,7 @@
 //! - [`kubernetes`]: service-account tokens, as a cluster makes them
 //! - [`printing`]: output that cannot be written
 //! - [`identity`]: the signed token that tells upstreams who asks
+//! - [`checking`]: what `check` says of what is broken, all of it at once
 //! - [`findings`]: what `check` finds in policies, and `who-can`
 //! - [`limits`]: rate limits, requests under way, the PROXY protocol
 //! - [`streaming`]: bodies of a gibibyte in constant memory
@@ -33,6 +34,7 @@
 mod authorities;
 mod bound;
 mod certificates;
+mod checking;
 mod demo;
 mod findings;
 mod identity;

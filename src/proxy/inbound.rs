@@ -118,14 +118,6 @@ impl<'p> Inbound<'p> {
         matches!(&*self.state.borrow(), State::Whole(_))
     }
 
-    /// Its SHA-256, if it was read whole.
-    pub fn hash_read(&self) -> Option<[u8; 32]> {
-        match &*self.state.borrow() {
-            State::Whole(whole) => Some(whole.hash),
-            State::Unread(_) | State::Gone => None,
-        }
-    }
-
     /// As it goes upstream, and how far it has got.
     ///
     /// # Errors

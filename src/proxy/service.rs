@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use http::header::{RETRY_AFTER, TRAILER, UPGRADE};
 use http::request::Parts;
-use http::{HeaderValue, Request, Response};
+use http::{HeaderMap, HeaderValue, Request, Response};
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 
@@ -30,7 +30,7 @@ use crate::proxy::identifier::Identifiers;
 use crate::proxy::inbound::{Budget, Inbound};
 use crate::proxy::load::{self, Load, Places};
 use crate::proxy::reply::{self, Form};
-use crate::proxy::streams::{self, Kept, KeptBody, Streams, Watch};
+use crate::proxy::streams::{self, Kept, Streams, Watch};
 use crate::proxy::upgrade::{Tunnel, Wanted};
 use crate::proxy::upstream::{SettingsError, Target, Upstream};
 use crate::proxy::{Control, Outcome, Settings, Unjudged, strict, unread, upgrade};
@@ -149,8 +149,7 @@ impl<C: Control> Proxy<C> {
         let facts = record.facts.insert(facts);
         let mut permit = verdict?;
         let expires_at = permit.expires_at();
-        let watch = kept.map(|mut kept| {
-            kept.body = KeptBody(inbound.hash_read());
+        let watch = kept.map(|kept| {
             self.streams
                 .add(&self.control, Some(kept), expires_at, facts)
         });
@@ -179,15 +178,7 @@ impl<C: Control> Proxy<C> {
             // Trailers are not signed.
             fields.remove(TRAILER);
         }
-        let cleaning = Cleaning {
-            strip: &self.strip,
-            believed: origin.believed,
-            credential: self.forward_credential,
-            preflight: permit.preflight(),
-        };
-        cleaning.remove(fields);
-        forwarded::write(fields, &origin, connection.peer_text(), connection.secure);
-        headers::announce_trailers(fields, &self.strip);
+        self.clean(fields, connection, &origin, permit.preflight());
         headers::add_hop(fields, &hop, version);
         let outgoing = Outgoing::new(parts, &permit, &record.id, upstream)?;
 
@@ -226,6 +217,25 @@ impl<C: Control> Proxy<C> {
         let mut response = forwarded?;
         self.keep_watch(&mut response, watch, expires_at, form, record);
         Ok(response)
+    }
+
+    /// Leaves of a head's fields those that may go on, and says where the request came from.
+    fn clean(
+        &self,
+        fields: &mut HeaderMap,
+        connection: &Connection,
+        origin: &Origin,
+        preflight: bool,
+    ) {
+        let cleaning = Cleaning {
+            strip: &self.strip,
+            believed: origin.believed,
+            credential: self.forward_credential,
+            preflight,
+        };
+        cleaning.remove(fields);
+        forwarded::write(fields, origin, connection.peer_text(), connection.secure);
+        headers::announce_trailers(fields, &self.strip);
     }
 
     /// Has an answer that lasts obey policy as long as it does.
@@ -316,7 +326,6 @@ fn keep(
             .is_some()
             .then(|| Rc::clone(connection)),
         request_id: id.clone(),
-        body: KeptBody::default(),
     })
 }
 

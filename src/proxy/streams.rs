@@ -42,19 +42,6 @@ pub struct Kept {
     pub connection: Option<Rc<Connection>>,
     /// Our id of it.
     pub request_id: HeaderValue,
-    /// What is known of its body.
-    pub body: KeptBody,
-}
-
-/// The hash of a body that was read whole, because a signature is over it.
-#[derive(Debug, Clone, Default)]
-pub struct KeptBody(pub Option<[u8; 32]>);
-
-impl Body for KeptBody {
-    fn hash(&self) -> Hashing<'_> {
-        let hash = self.0.ok_or(Reason::Internal);
-        Box::pin(std::future::ready(hash))
-    }
 }
 
 impl Kept {
@@ -71,8 +58,18 @@ impl Kept {
             again: true,
             listener: &self.listener,
             request_id: self.request_id.to_str().unwrap_or_default(),
-            body: &self.body,
+            body: &Gone,
         }
+    }
+}
+
+/// The body of a request that is under way: nobody can read it any more, and nobody needs to.
+#[derive(Debug)]
+struct Gone;
+
+impl Body for Gone {
+    fn hash(&self) -> Hashing<'_> {
+        Box::pin(std::future::ready(Err(Reason::Internal)))
     }
 }
 

@@ -68,7 +68,6 @@ fn kept() -> Box<Kept> {
         listener: "test".into(),
         connection: None,
         request_id: HeaderValue::from_static("id"),
-        body: KeptBody::default(),
     })
 }
 

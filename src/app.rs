@@ -8,6 +8,7 @@ mod control;
 mod health;
 mod identity;
 mod reload;
+mod sts;
 mod throttling;
 mod translate;
 
@@ -17,7 +18,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::watch;
 
 use crate::audit::sink::Sink;
-use crate::authn::Authenticator;
+use crate::authn::{self, Authenticator, Opener, credentials};
 use crate::bundle::{self, Options, Reloader, Watcher};
 use crate::clock::Clock;
 use crate::config::Settings;
@@ -26,6 +27,7 @@ use crate::gate::assertion::Assertions;
 use crate::metrics::Metrics;
 use crate::net::{self, workers::Workers};
 use crate::proxy;
+use crate::sts::Keys;
 
 /// Why it does not start: everything that is wrong, ready to be printed.
 #[derive(Debug, thiserror::Error)]
@@ -56,9 +58,11 @@ pub struct Running {
     /// Where it listens, by name; `health` is among them.
     pub addresses: Vec<(Box<str>, String)>,
     workers: Workers,
+    sts: Option<Workers>,
     reloader: Reloader,
     certificates: certificates::Certificates,
     identity: identity::Renewal,
+    credentials: Option<Arc<credentials::Store>>,
     audit: Arc<Sink>,
     state: watch::Sender<health::Phase>,
     drain: net::drain::Times,
@@ -71,6 +75,9 @@ struct Core {
     audit: Arc<Sink>,
     metrics: Arc<Metrics>,
     authenticator: Arc<Authenticator>,
+    keys: Arc<Keys>,
+    sessions: Arc<Opener>,
+    credentials: Option<Arc<credentials::Store>>,
     counted: Arc<ArcSwap<control::Counted>>,
     assertions: Arc<Assertions>,
     gate: Arc<Gate>,
@@ -97,7 +104,21 @@ impl Core {
         let audit = Sink::start(&settings.audit, clock.clone())
             .map_err(|error| StartError::cannot("the audit log cannot be opened", error))?;
         let metrics = Metrics::new().map_err(|error| StartError::cannot("metrics", error))?;
-        let authenticator = Authenticator::new(translate::authn(settings), clock.clone());
+        let credentials = settings.credentials.as_deref();
+        let credentials = credentials
+            .map(credentials::Store::open)
+            .transpose()
+            .map_err(|error| StartError::cannot("the credentials cannot be used", error))?;
+        let keys = sts::keys(settings)?;
+        let sessions = Arc::new(Opener::new(Arc::clone(&keys)));
+        let known = authn::Settings {
+            sessions: settings
+                .keyring
+                .as_ref()
+                .map(|_| Arc::clone(&sessions) as _),
+            ..translate::authn(settings, credentials.clone())
+        };
+        let authenticator = Authenticator::new(known, clock.clone());
         authenticator.follow(store.load().directory.providers());
         let counted = reload::counted(&metrics, store.load_full(), clock.now());
         let key_file = settings.identity.key_file.as_deref();
@@ -108,13 +129,18 @@ impl Core {
             Arc::clone(&assertions),
             clock.clone(),
             translate::refusal_detail(settings.refusal_detail),
-        );
+        )
+        .with_keys(settings.keyring.as_ref().map(|_| Arc::clone(&keys)))
+        .forwarding_credentials(settings.headers.forward_credential);
         Ok(Self {
             clock,
             watcher,
             audit: Arc::new(audit),
             metrics: Arc::new(metrics),
             authenticator,
+            keys,
+            sessions,
+            credentials,
             counted: Arc::new(ArcSwap::from_pointee(counted)),
             assertions,
             gate: Arc::new(gate),
@@ -147,14 +173,18 @@ pub async fn start(settings: &Settings) -> Result<Running, StartError> {
     let listening = translate::listeners(settings)?;
     let certificates = certificates::Certificates::new(&listening, &core.metrics);
     let limits = translate::limits(&settings.limits).within_descriptors();
-    let ready = net::workers::bind(listening, translate::workers(settings), limits)
+    let ready = net::workers::bind(listening, translate::workers(settings), limits.clone())
         .map_err(|error| StartError::cannot("a listener cannot be bound", error))?;
+    let sts = sts::bind(settings, &limits)?;
     let health = health::bind(settings.health.address).await?;
     let mut addresses: Vec<(Box<str>, String)> = ready
         .addresses()
         .map(|(name, address)| (name.into(), address.to_string()))
         .collect();
     let listeners = addresses.iter().map(|(name, _)| name.clone()).collect();
+    for (name, address) in sts.iter().flat_map(net::workers::Ready::addresses) {
+        addresses.push((name.into(), address.to_string()));
+    }
     let bound = health.local_addr();
     let bound = bound.map_err(|error| StartError::cannot("the health listener", error))?;
     addresses.push(("health".into(), bound.to_string()));
@@ -162,12 +192,20 @@ pub async fn start(settings: &Settings) -> Result<Running, StartError> {
     let workers = ready
         .serve(move || proxy::Proxy::new(&plan, control::Worker::new(shared.clone())))
         .map_err(|error| StartError::cannot("the worker threads cannot be started", error))?;
+    let sts = match sts {
+        Some(ready) => sts::serve(ready, settings, &core)?,
+        None => None,
+    };
+    if let Some(file) = &settings.keyring {
+        sts::follow(file.clone(), Arc::clone(&core.keys));
+    }
     let (state, phase) = watch::channel(health::Phase::Serving);
     let told = health::Told {
         store: Arc::clone(core.watcher.store()),
         authenticator: Arc::clone(&core.authenticator),
         audit: Arc::clone(&core.audit),
         metrics: Arc::clone(&core.metrics),
+        credentials: core.credentials.clone(),
         assertions: Arc::clone(&core.assertions),
         listeners,
         capacity: workers.capacity().clone(),
@@ -179,6 +217,10 @@ pub async fn start(settings: &Settings) -> Result<Running, StartError> {
         file: settings.identity.key_file.clone(),
         assertions: Arc::clone(&core.assertions),
     };
+    let credentials = core.credentials.clone();
+    if let Some(store) = &credentials {
+        tokio::spawn(Arc::clone(store).follow());
+    }
     let reloader = reload::start(core)?;
     tokio::spawn(health::serve(health, told, phase));
     certificates.clone().watch();
@@ -188,9 +230,11 @@ pub async fn start(settings: &Settings) -> Result<Running, StartError> {
     Ok(Running {
         addresses,
         workers,
+        sts,
         reloader,
         certificates,
         identity,
+        credentials,
         audit,
         state,
         drain: net::drain::Times {
@@ -201,11 +245,14 @@ pub async fn start(settings: &Settings) -> Result<Running, StartError> {
 }
 
 impl Running {
-    /// What SIGHUP asks for: the bundle, the certificates, the identity key and the audit file anew.
+    /// What SIGHUP asks for: the bundle, the certificates, the credentials, the identity key and the audit file anew.
     pub fn reload(&self) {
         self.reloader.request();
         self.audit.reopen();
         self.identity.renew();
+        if let Some(store) = &self.credentials {
+            store.request();
+        }
         self.certificates.reload();
     }
 
@@ -220,7 +267,13 @@ impl Running {
     /// Stops gracefully; at once when `hurry` completes. Returns how many connections had to be cut.
     pub async fn stop(self, hurry: impl Future<Output = ()>) -> usize {
         self.state.send_replace(health::Phase::Draining);
-        let report = self.workers.stop(self.drain, hurry).await;
+        let stop_sts = async {
+            // Its calls are short: they end while the proxy drains.
+            if let Some(sts) = self.sts {
+                sts.stop(self.drain, std::future::ready(())).await;
+            }
+        };
+        let (report, ()) = tokio::join!(self.workers.stop(self.drain, hurry), stop_sts);
         drop(self.reloader);
         self.state.send_replace(health::Phase::Ended);
         if !self.audit.close(std::time::Duration::from_secs(2)) {

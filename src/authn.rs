@@ -11,6 +11,7 @@ pub mod cache;
 pub mod certificate;
 pub mod claims;
 pub mod credential;
+pub mod credentials;
 pub mod discovery;
 pub mod dpop;
 pub mod fetch;
@@ -21,9 +22,11 @@ pub mod jwt;
 pub mod keys;
 pub mod mapping;
 mod named;
+pub mod opener;
 mod percent;
 mod possession;
 pub mod session;
+mod signatures;
 pub mod sigv4;
 mod verified;
 
@@ -45,6 +48,7 @@ pub use jwt::VerifiedToken;
 pub use keys::State;
 pub use mapping::identify;
 pub use named::{NameError, named};
+pub use opener::Opener;
 pub use session::{Session, SessionOf, Sessions};
 pub use verified::{ApiKey, Authentication, KeyOwner, Method, Signature, Verified};
 
@@ -63,6 +67,10 @@ pub struct Settings {
     pub cache: cache::Size,
     /// How long fetching keys may take.
     pub timing: Timing,
+    /// Long-lived access keys and API keys; `None`: none is known.
+    pub credentials: Option<Arc<credentials::Store>>,
+    /// What opens session tokens; `None`: none is accepted.
+    pub sessions: Option<Arc<dyn Sessions>>,
 }
 
 /// What a request presents, and whose tokens its route accepts.

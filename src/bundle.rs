@@ -10,6 +10,7 @@ mod folder;
 mod id;
 mod layout;
 mod load;
+mod origin;
 mod read;
 mod store;
 mod watch;

@@ -5,8 +5,10 @@
 
 pub mod asked;
 pub mod check;
+pub mod decode;
 pub mod demo;
 pub mod findings;
+pub mod keyring;
 pub mod output;
 pub mod routes;
 pub mod run;
@@ -51,6 +53,10 @@ enum Command {
     Routes(routes::Arguments),
     /// List who may do an action to a resource, and whom one layer alone keeps out.
     WhoCan(who_can::Arguments),
+    /// Make, rotate, list and export the keys that session tokens are sealed with.
+    Keyring(keyring::Arguments),
+    /// Open the encodedAuthorizationMessage of a refusal: which statements matched, and what was missing.
+    Decode(decode::Arguments),
     /// Mint a test JWT of the demo's issuer.
     Token(token::Arguments),
 }
@@ -76,6 +82,8 @@ pub fn main() -> ExitCode {
         Command::Simulate(arguments) => simulate::run(&arguments),
         Command::Routes(arguments) => routes::run(&arguments),
         Command::WhoCan(arguments) => who_can::run(&arguments),
+        Command::Keyring(arguments) => keyring::run(&arguments),
+        Command::Decode(arguments) => decode::run(&arguments),
         Command::Token(arguments) => token::run(&arguments),
     };
     ended(result)

@@ -6,6 +6,7 @@
 
 mod choice;
 mod env;
+mod guess;
 mod read;
 mod section;
 mod settings;
@@ -16,14 +17,14 @@ mod tests;
 
 use std::fmt;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::source::{Fault, Position, Report, Span, json, yaml};
 pub use section::Key;
 use section::{Reading, Section};
 pub use settings::{
     Bundle, ClientCertificates, Drain, Headers, Health, Identity, Level, Limits, Listener,
-    ListenerTls, Log, LogFormat, Mode, Protocol, RateLimits, RefusalDetail, Settings, State,
+    ListenerTls, Log, LogFormat, Mode, Protocol, RateLimits, RefusalDetail, Settings, State, Sts,
     Tokens, Upstream, UpstreamTimes, Url, Urls,
 };
 pub use value::Shape;
@@ -37,9 +38,33 @@ pub struct Faults {
     all: Vec<Fault>,
     text: String,
     variables: Vec<(String, String)>,
+    known: Known,
+}
+
+/// What a configuration with faults still says about the bundle, which can so be checked as well.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Known {
+    /// Where it is.
+    pub bundle: Option<PathBuf>,
+    /// The names of all upstreams, those with faults too.
+    pub upstreams: Option<Vec<String>>,
 }
 
 impl Faults {
+    /// What can be known in spite of them.
+    pub fn known(&self) -> &Known {
+        &self.known
+    }
+
+    /// A fault, drawn with the line that it is on.
+    pub fn render(&self, fault: &Fault) -> String {
+        let variable = self
+            .variables
+            .iter()
+            .find(|(name, _)| **name == *fault.file);
+        fault.render(variable.map_or(&self.text, |(_, value)| value))
+    }
+
     /// All of them, in the order of their places.
     pub fn faults(&self) -> &[Fault] {
         &self.all
@@ -49,12 +74,7 @@ impl Faults {
 impl fmt::Display for Faults {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for fault in &self.all {
-            let variable = self
-                .variables
-                .iter()
-                .find(|(name, _)| **name == *fault.file);
-            let text = variable.map_or(&self.text, |(_, value)| value);
-            f.write_str(&fault.render(text))?;
+            f.write_str(&self.render(fault))?;
         }
         Ok(())
     }
@@ -85,6 +105,7 @@ pub fn load(
                 all: report.into_faults(),
                 text: String::new(),
                 variables: Vec::new(),
+                known: Known::default(),
             })
         }
     }
@@ -124,8 +145,10 @@ pub fn parse(
         yaml::read(text, &mut report)
     };
     let mut settings = None;
+    let mut known = guess::from_text(text, base, &variables);
     if let Some(mut node) = node {
         env::apply(&mut node, &variables, &keys(), &mut report);
+        known = guess::from_node(&node, base);
         let mut reading = Reading::new(&mut report, base);
         settings = Section::of(&node, "a configuration", "", &mut reading, read::settings);
     }
@@ -139,6 +162,7 @@ pub fn parse(
             all: faults,
             text: text.to_owned(),
             variables,
+            known,
         }),
     }
 }
@@ -155,7 +179,8 @@ pub fn environment() -> impl Iterator<Item = (String, String)> {
 /// Every key that the configuration knows, with its default.
 pub fn keys() -> Vec<Key> {
     // What may occur once, several times or not at all is shown once, so that its keys are asked for.
-    const ONE_OF_EACH: &str = r#"{ "listeners": [{ "tls": {} }], "upstreams": { "NAME": {} } }"#;
+    const ONE_OF_EACH: &str =
+        r#"{ "listeners": [{ "tls": {} }], "sts": { "tls": {} }, "upstreams": { "NAME": {} } }"#;
     let mut report = Report::default();
     let node = json::read(ONE_OF_EACH, &mut report);
     let mut reading = Reading::new(&mut report, Path::new(""));

@@ -6,38 +6,36 @@
 pub mod assertion;
 pub mod attached;
 pub mod context;
+mod encoded;
 pub mod facts;
 pub mod permit;
 pub mod simulation;
+mod who;
 
 use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use http::header::{
-    CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, REFERER, UPGRADE, USER_AGENT,
-};
+use http::header::{CONTENT_TYPE, HOST, HeaderMap, HeaderName, REFERER, UPGRADE, USER_AGENT};
 
-use crate::authn::{
-    Authentication, Authenticator, Certificate, Distrust, Failure, Identity, Presented, Verified,
-};
+use crate::authn::{Authenticator, Certificate, Distrust, Identity, sigv4};
 use crate::bundle::{Snapshot, Store};
 use crate::clock::Clock;
-use crate::directory::Provider;
 use crate::outcome::Reason;
 use crate::policy::{self, Decision, LayerKind, Layers, Principal, Verdict};
 use crate::route::{Asked, CanonicalPath, Match, MatchKind, is_grpc};
+use crate::sts::Keys;
 
 pub use crate::authn::Method;
 use assertion::Assertions;
 use attached::{Attached, Sets};
 use context::{DecisionContext, RequestFacts};
+use encoded::Refused;
 use facts::DecidedBy;
 pub use facts::Facts;
 pub use permit::{Permit, Refusal};
-
-/// How a client chooses among roles.
-const ROLE: HeaderName = HeaderName::from_static("x-sidegate-role");
+use who::Shown;
+pub use who::{Body, Hashing};
 
 /// How much a refusal tells the client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -66,6 +64,8 @@ pub struct Head<'a> {
     pub listener: &'a str,
     /// Our id of the request.
     pub request_id: &'a str,
+    /// Its body, which is read here only where a signature is over it.
+    pub body: &'a dyn Body,
 }
 
 /// What became of a request.
@@ -85,6 +85,9 @@ pub struct Gate {
     assertions: Arc<Assertions>,
     clock: Clock,
     detail: RefusalDetail,
+    /// Seals what refusals keep from clients.
+    keys: Option<Arc<Keys>>,
+    forward_credential: bool,
 }
 
 impl Gate {
@@ -102,7 +105,23 @@ impl Gate {
             assertions,
             clock,
             detail,
+            keys: None,
+            forward_credential: false,
         }
+    }
+
+    /// Seals with these keys what refusals keep from clients.
+    #[must_use]
+    pub fn with_keys(mut self, keys: Option<Arc<Keys>>) -> Self {
+        self.keys = keys;
+        self
+    }
+
+    /// Leaves presigned credentials in the query that goes upstream.
+    #[must_use]
+    pub fn forwarding_credentials(mut self, forward: bool) -> Self {
+        self.forward_credential = forward;
+        self
     }
 
     /// Judges one request. Waits only where an unknown key is fetched (2 s at most).
@@ -116,9 +135,8 @@ impl Gate {
         let snapshot = self.store.load_full();
         facts.snapshot = Some(Arc::clone(&snapshot));
         let matched = route(head, &snapshot, facts)?;
-        let upgrade = upgrade(head, &matched);
         if matched.kind == MatchKind::Preflight {
-            return self.permit(head, &matched, None, upgrade, facts);
+            return self.permit(head, &matched, Shown::default(), facts);
         }
         let request = RequestFacts {
             now: self.clock.now(),
@@ -128,69 +146,15 @@ impl Gate {
             referer: text(&head.parts.headers, &REFERER),
             region: matched.service.region(),
         };
-        let identity = self.who(head, &snapshot, &matched, &request, facts).await?;
-        self.may(&snapshot, &matched, &request, identity.as_deref(), facts)?;
-        self.permit(head, &matched, identity.as_ref(), upgrade, facts)
-    }
-
-    /// Who it is: the one credential, verified, mapped to a principal. `None`: anonymous.
-    async fn who(
-        &self,
-        head: &Head<'_>,
-        snapshot: &Snapshot,
-        matched: &Match<'_>,
-        request: &RequestFacts<'_>,
-        facts: &mut Facts,
-    ) -> Result<Option<Arc<Identity>>, Refusal> {
-        let accepted = accepted(snapshot, matched);
-        let presented = Presented {
-            method: head.parts.method.as_str(),
-            path: head.parts.uri.path(),
-            query: head.parts.uri.query(),
-            authority: head.parts.uri.authority().map(http::uri::Authority::as_str),
-            secure: head.secure,
-            certificate: head.certificate,
-            again: head.again,
-            audiences: matched.service.audiences(),
-            ..Presented::of_headers(&head.parts.headers, &accepted)
-        };
-        let found = match self.authenticator.authenticate(&presented).await {
-            Ok(found) => found,
-            Err(failure) => return Err(failed(failure, facts)),
-        };
-        let role = chosen_role(&head.parts.headers).map_err(|reason| {
-            facts.detail = "X-Sidegate-Role stands twice or is no text".into();
-            Refusal::from(reason)
-        })?;
-        let verified = match found {
-            Authentication::Verified(verified) => verified,
-            Authentication::Anonymous => {
-                facts.method = Some(Method::Anonymous);
-                if role.is_some() {
-                    facts.detail = "X-Sidegate-Role without a credential that maps roles".into();
-                    return Err(Reason::RoleNotOffered.into());
-                }
-                return Ok(None);
-            }
-            // No signature is accepted, so none is over the body.
-            Authentication::BodyNeeded => return Err(Reason::Internal.into()),
-        };
-        facts.method = Some(verified.method());
-        if let Verified::Token(token) = &verified {
-            facts.provider = Some(Arc::clone(&token.provider().name));
-        }
-        let identity = self
-            .authenticator
-            .identify(
-                &verified,
-                &snapshot.digest,
-                &snapshot.directory,
-                role,
-                request,
-            )
-            .map_err(|failure| failed(failure, facts))?;
-        facts.identity = Some(Arc::clone(&identity));
-        Ok(Some(identity))
+        let shown = self.who(head, &snapshot, &matched, &request, facts).await?;
+        self.may(
+            &snapshot,
+            &matched,
+            &request,
+            (shown.identity.as_deref(), head.request_id),
+            facts,
+        )?;
+        self.permit(head, &matched, shown, facts)
     }
 
     /// May they: every resource must be allowed; the first that is not decides.
@@ -199,7 +163,7 @@ impl Gate {
         snapshot: &Snapshot,
         matched: &Match<'_>,
         request: &RequestFacts<'_>,
-        identity: Option<&Identity>,
+        (identity, request_id): (Option<&Identity>, &str),
         facts: &mut Facts,
     ) -> Result<(), Refusal> {
         let directory = &snapshot.directory;
@@ -242,10 +206,62 @@ impl Gate {
             let decision = policy::evaluate(&asked, &layers);
             facts.decision = Some(DecidedBy::of(&decision));
             if !decision.is_allowed() {
-                return Err(self.denied(identity, &matched.action, arn, &decision, facts));
+                let mut refusal = self.denied(identity, &matched.action, arn, &decision, facts);
+                if let (Some(keys), Some(identity)) = (&self.keys, identity) {
+                    let refused = Refused {
+                        explanation: &policy::explain(&asked, &layers),
+                        resource_account: account.as_str(),
+                        principal_account: identity.principal.account(),
+                        request_id,
+                        snapshot: &snapshot.digest,
+                        now: request.now,
+                    };
+                    refusal.encoded = encoded::seal(keys, &refused);
+                }
+                return Err(refusal);
             }
         }
         Ok(())
+    }
+
+    /// What goes upstream: the canonical path, and the query without a credential. Nothing of those who may, but ask
+    /// for a protocol that nobody gets there.
+    fn permit(
+        &self,
+        head: &Head<'_>,
+        matched: &Match<'_>,
+        shown: Shown,
+        facts: &mut Facts,
+    ) -> Result<Permit, Refusal> {
+        let upgrade = upgrade(head, matched);
+        if upgrade == Upgrade::Refused {
+            // No policy refuses it.
+            facts.decision = None;
+            facts.detail = "the route allows no upgrade to the protocol asked for".into();
+            return Err(Reason::MethodNotSupported.into());
+        }
+        let path = matched.path.as_str();
+        let query = head.parts.uri.query();
+        let cleaned = if shown.presigned && !self.forward_credential {
+            query.and_then(sigv4::without_credential).map(Cow::Owned)
+        } else {
+            query.map(Cow::Borrowed)
+        };
+        let target = match cleaned {
+            Some(query) => format!("{path}?{query}"),
+            None => path.to_owned(),
+        };
+        let upstream = &matched.service.upstream().name;
+        let identity = shown.identity.as_ref();
+        Ok(Permit {
+            target: target.into(),
+            identity: identity.map(|identity| self.assertions.of(identity, upstream)),
+            upstream: upstream.clone(),
+            expires_at: identity.and_then(|identity| identity.expires_at),
+            preflight: matched.kind == MatchKind::Preflight,
+            upgrade: upgrade == Upgrade::Granted,
+            chunks: shown.chunks,
+        })
     }
 
     /// Nobody identified: 401; somebody: 403, worded as IAM words it.
@@ -276,39 +292,9 @@ impl Gate {
         Refusal {
             reason,
             message,
+            encoded: None,
             retry_after: None,
         }
-    }
-
-    /// The permit of those who may, unless they ask for a protocol that nobody gets there.
-    fn permit(
-        &self,
-        head: &Head<'_>,
-        matched: &Match<'_>,
-        who: Option<&Arc<Identity>>,
-        upgrade: Upgrade,
-        facts: &mut Facts,
-    ) -> Result<Permit, Refusal> {
-        if upgrade == Upgrade::Refused {
-            // No policy refuses it.
-            facts.decision = None;
-            facts.detail = "the route allows no upgrade to the protocol asked for".into();
-            return Err(Reason::MethodNotSupported.into());
-        }
-        let path = matched.path.as_str();
-        let target = match head.parts.uri.query() {
-            Some(query) => format!("{path}?{query}"),
-            None => path.to_owned(),
-        };
-        let upstream = &matched.service.upstream().name;
-        Ok(Permit {
-            target: target.into(),
-            identity: who.map(|identity| self.assertions.of(identity, upstream)),
-            upstream: upstream.clone(),
-            expires_at: who.and_then(|identity| identity.expires_at),
-            preflight: matched.kind == MatchKind::Preflight,
-            upgrade: upgrade == Upgrade::Granted,
-        })
     }
 }
 
@@ -359,41 +345,11 @@ fn because(decision: &Decision<'_>, action: &str) -> String {
     }
 }
 
-/// The providers whose tokens the service accepts.
-fn accepted<'s>(snapshot: &'s Snapshot, matched: &Match<'_>) -> Cow<'s, [Arc<Provider>]> {
-    let directory = &snapshot.directory;
-    match matched.service.providers() {
-        None => Cow::Borrowed(directory.providers()),
-        Some(named) => named
-            .iter()
-            .filter_map(|reference| directory.provider(&reference.name).cloned())
-            .collect(),
-    }
-}
-
-fn failed(failure: Failure, facts: &mut Facts) -> Refusal {
-    facts.method = failure.method;
-    facts.provider = failure.provider.or_else(|| facts.provider.take());
-    facts.detail = failure.detail;
-    failure.reason.into()
-}
-
 /// Host, or `:authority`: the proxy has made sure that there is one reading of it.
 fn host(parts: &http::request::Parts) -> Option<&str> {
     match parts.uri.authority() {
         Some(authority) => Some(authority.as_str()),
         None => text(&parts.headers, &HOST),
-    }
-}
-
-/// The role that the client asks for: one ARN in one `X-Sidegate-Role`.
-fn chosen_role(headers: &HeaderMap) -> Result<Option<&str>, Reason> {
-    let mut values = headers.get_all(ROLE).iter();
-    let (first, second) = (values.next(), values.next());
-    match (first.map(HeaderValue::to_str), second) {
-        (None, _) => Ok(None),
-        (Some(Ok(arn)), None) => Ok(Some(arn)),
-        (Some(_), _) => Err(Reason::RoleNotOffered),
     }
 }
 
@@ -424,7 +380,7 @@ fn upgrade(head: &Head<'_>, matched: &Match<'_>) -> Upgrade {
 }
 
 /// Whether an Upgrade field asks only for HTTP/2, which a server may ignore and this one does.
-pub fn only_http2(wanted: &HeaderValue) -> bool {
+pub fn only_http2(wanted: &http::HeaderValue) -> bool {
     wanted
         .as_bytes()
         .split(|&byte| byte == b',')

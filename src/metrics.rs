@@ -40,6 +40,8 @@ pub struct Metrics {
     snapshot_loaded: Gauge,
     reloads: IntCounterVec,
     reload_failed: IntGauge,
+    credentials_reloads: IntCounterVec,
+    credentials_reload_failed: IntGauge,
     jwks_age: GaugeVec,
     audit_records: IntCounterVec,
     connections: IntGaugeVec,
@@ -117,15 +119,6 @@ impl Metrics {
             registry.register(Box::new(histogram.clone()))?;
             Ok::<_, prometheus::Error>(histogram)
         };
-        let request_seconds = HistogramVec::new(
-            HistogramOpts::from(named(
-                "request_seconds",
-                "Time from a request's head to the end of its answer.",
-            ))
-            .buckets(REQUEST_BUCKETS.to_vec()),
-            &["route", "code_class"],
-        )?;
-        registry.register(Box::new(request_seconds.clone()))?;
         let jwks_age = GaugeVec::new(
             named(
                 "jwks_age_seconds",
@@ -139,26 +132,13 @@ impl Metrics {
             "When the snapshot that is served was loaded.",
         ))?;
         registry.register(Box::new(snapshot_loaded.clone()))?;
-        let reload_failed = IntGauge::with_opts(named(
-            "reload_failed",
-            "1 while the bundle on disk is not valid and an older snapshot is served.",
-        ))?;
-        registry.register(Box::new(reload_failed.clone()))?;
+        let gauge = |name: &str, help: &str| {
+            let gauge = IntGauge::with_opts(named(name, help))?;
+            registry.register(Box::new(gauge.clone()))?;
+            Ok::<_, prometheus::Error>(gauge)
+        };
         Ok(Self {
-            families: Families {
-                decisions: counters(
-                    "decisions_total",
-                    "Requests, by what was decided and why.",
-                    &["decision", "reason", "service", "route"],
-                )?,
-                request_seconds,
-                authentications: counters(
-                    "authentications_total",
-                    "Credentials, by kind, provider and what came of them.",
-                    &["method", "provider", "result"],
-                )?,
-                published: std::sync::Mutex::default(),
-            },
+            families: families(&registry)?,
             decision_seconds: histogram(
                 "decision_seconds",
                 "Time from a request's head to the decision.",
@@ -185,7 +165,19 @@ impl Metrics {
                 "Reloads of the bundle, by what came of them.",
                 &["result"],
             )?,
-            reload_failed,
+            reload_failed: gauge(
+                "reload_failed",
+                "1 while the bundle on disk is not valid and an older snapshot is served.",
+            )?,
+            credentials_reloads: counters(
+                "credentials_reloads_total",
+                "Reloads of access keys and API keys, by what came of them.",
+                &["result"],
+            )?,
+            credentials_reload_failed: gauge(
+                "credentials_reload_failed",
+                "1 while the credentials on disk are not valid and older ones count.",
+            )?,
             jwks_age,
             audit_records: counters(
                 "audit_records_total",
@@ -273,6 +265,14 @@ impl Metrics {
         }
     }
 
+    /// Brings over how loading access keys and API keys went.
+    pub fn observe_credentials(&self, succeeded: u64, failed: u64, stale: bool) {
+        for (result, total) in [("success", succeeded), ("failure", failed)] {
+            advance(&self.credentials_reloads, &[result], total);
+        }
+        self.credentials_reload_failed.set(i64::from(stale));
+    }
+
     /// Brings over what the audit log has counted.
     pub fn observe_audit(&self, counts: AuditCounts) {
         let AuditCounts {
@@ -308,6 +308,38 @@ impl Metrics {
     pub fn render(&self) -> Result<String, prometheus::Error> {
         TextEncoder::new().encode_to_string(&self.registry.gather())
     }
+}
+
+/// The families whose series come and go with snapshots.
+fn families(registry: &Registry) -> Result<Families, prometheus::Error> {
+    let counters = |name: &str, help: &str, labels: &[&str]| {
+        let family = IntCounterVec::new(named(name, help), labels)?;
+        registry.register(Box::new(family.clone()))?;
+        Ok::<_, prometheus::Error>(family)
+    };
+    let request_seconds = HistogramVec::new(
+        HistogramOpts::from(named(
+            "request_seconds",
+            "Time from a request's head to the end of its answer.",
+        ))
+        .buckets(REQUEST_BUCKETS.to_vec()),
+        &["route", "code_class"],
+    )?;
+    registry.register(Box::new(request_seconds.clone()))?;
+    Ok(Families {
+        decisions: counters(
+            "decisions_total",
+            "Requests, by what was decided and why.",
+            &["decision", "reason", "service", "route"],
+        )?,
+        request_seconds,
+        authentications: counters(
+            "authentications_total",
+            "Credentials, by kind, provider and what came of them.",
+            &["method", "provider", "result"],
+        )?,
+        published: std::sync::Mutex::default(),
+    })
 }
 
 fn named(name: &str, help: &str) -> Opts {

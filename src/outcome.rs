@@ -36,6 +36,8 @@ pub enum Reason {
     UnknownIssuer,
     /// The signature does not verify, or the key is unknown.
     BadSignature,
+    /// The request is not the one that was signed, or was signed with another secret.
+    SignatureMismatch,
     /// A claim is missing, of the wrong type or refused (issuer, audience, type, not before …).
     InvalidClaims,
     /// The token's audience is not accepted here.
@@ -101,7 +103,7 @@ pub enum Blame {
 
 impl Reason {
     /// Every reason, for metrics that are made in advance.
-    pub const ALL: [Self; 39] = [
+    pub const ALL: [Self; 40] = [
         Self::Allowed,
         Self::Preflight,
         Self::MalformedRequest,
@@ -117,6 +119,7 @@ impl Reason {
         Self::MalformedCredential,
         Self::UnknownIssuer,
         Self::BadSignature,
+        Self::SignatureMismatch,
         Self::InvalidClaims,
         Self::WrongAudience,
         Self::ExpiredCredential,
@@ -161,6 +164,7 @@ impl Reason {
             Self::MalformedCredential => "malformed_credential",
             Self::UnknownIssuer => "unknown_issuer",
             Self::BadSignature => "bad_signature",
+            Self::SignatureMismatch => "signature_mismatch",
             Self::InvalidClaims => "invalid_claims",
             Self::WrongAudience => "wrong_audience",
             Self::ExpiredCredential => "expired_credential",
@@ -207,6 +211,7 @@ impl Reason {
             | Self::MalformedCredential
             | Self::UnknownIssuer
             | Self::BadSignature
+            | Self::SignatureMismatch
             | Self::InvalidClaims
             | Self::WrongAudience
             | Self::ExpiredCredential
@@ -246,6 +251,7 @@ impl Reason {
             | Self::MalformedCredential
             | Self::UnknownIssuer
             | Self::BadSignature
+            | Self::SignatureMismatch
             | Self::InvalidClaims
             | Self::WrongAudience
             | Self::ExpiredCredential
@@ -300,6 +306,7 @@ impl Reason {
             | Self::RevokedCredential
             | Self::UnboundCredential
             | Self::BadProof => "InvalidToken",
+            Self::SignatureMismatch => "SignatureDoesNotMatch",
             Self::ExpiredCredential => "ExpiredToken",
             Self::ProviderUnavailable => "ProviderUnavailable",
             Self::RouteFallbackDenied
@@ -338,6 +345,7 @@ impl Reason {
             | Self::MalformedCredential
             | Self::UnknownIssuer
             | Self::BadSignature
+            | Self::SignatureMismatch
             | Self::InvalidClaims
             | Self::WrongAudience
             | Self::ExpiredCredential

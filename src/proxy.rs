@@ -5,6 +5,7 @@
 //! is what is sent: fields that a hop removes are removed before the judgement, and the target goes upstream as the
 //! permit holds it. Knows nothing of policies, tokens or routes.
 
+pub mod aws_chunked;
 pub mod body;
 pub mod forward;
 pub mod forwarded;
@@ -12,6 +13,7 @@ pub mod frames;
 pub mod handshake;
 pub mod headers;
 pub mod identifier;
+pub mod inbound;
 pub mod load;
 pub mod reply;
 pub mod service;
@@ -116,6 +118,10 @@ pub struct Settings {
     pub body_idle: Duration,
     /// Header fields of a request.
     pub fields: usize,
+    /// How much of the body of a signed request is read before it is judged.
+    pub signed_body: usize,
+    /// The same, of all requests together.
+    pub signed_bodies: usize,
     /// Requests under way.
     pub requests: usize,
     /// How long an open stream may go on that is no longer allowed.
@@ -134,6 +140,8 @@ impl Default for Settings {
             trusted: Vec::new(),
             body_idle: limits.body_idle,
             fields: limits.fields,
+            signed_body: 8 * 1024 * 1024,
+            signed_bodies: 128 * 1024 * 1024,
             requests: 10_000,
             stream_grace: Duration::ZERO,
             upgrade_idle: Duration::from_secs(300),

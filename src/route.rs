@@ -22,7 +22,7 @@ pub use path::{CanonicalPath, PathError};
 pub use request::{Headers, is_grpc};
 pub use resolve::{Asked, Match, MatchKind, Refused};
 pub use rule::{Enforcement, Route};
-pub use service::{Fallback, Reference, Service};
+pub use service::{Fallback, Reference, Service, UnsignedPayload};
 pub use table::{RouteRef, Table};
 pub use template::{Methods, Template};
 

@@ -159,17 +159,32 @@ pub struct Fault {
 }
 
 impl Fault {
+    /// `file:line:column`; of what has no lines (a folder), the file alone.
+    pub fn place(&self) -> String {
+        let Position { line, column } = self.span.start;
+        if line == 0 {
+            self.file.to_string()
+        } else {
+            format!("{}:{line}:{column}", self.file)
+        }
+    }
+
     /// `file:line:column: error[id]: message (help)`, on one line.
     pub fn line(&self) -> String {
-        let Position { line, column } = self.span.start;
+        let place = self.place();
+        let place = if place.is_empty() {
+            place
+        } else {
+            format!("{place}: ")
+        };
         let help = if self.help.is_empty() {
             String::new()
         } else {
             format!(" ({})", self.help)
         };
         format!(
-            "{}:{line}:{column}: {}[{}]: {}{help}",
-            self.file, self.severity, self.id, self.message
+            "{place}{}[{}]: {}{help}",
+            self.severity, self.id, self.message
         )
     }
 
@@ -177,11 +192,16 @@ impl Fault {
     pub fn render(&self, text: &str) -> String {
         let Span { start, end } = self.span;
         let mut out = format!(
-            "{}[{}]: {}\n  --> {}:{}:{}\n",
-            self.severity, self.id, self.message, self.file, start.line, start.column
+            "{}[{}]: {}\n  --> {}\n",
+            self.severity,
+            self.id,
+            self.message,
+            self.place()
         );
         let index = (start.line as usize).saturating_sub(1);
-        if let Some(source) = text.lines().nth(index) {
+        // `lines` has none for an empty text, nor for what is behind the last line's end.
+        let is_end = !text.is_empty() && index == text.lines().count();
+        if let Some(source) = text.lines().nth(index).or(is_end.then_some("")) {
             let number = start.line.to_string();
             let gutter = " ".repeat(number.len());
             let before = (start.column as usize).saturating_sub(1);

@@ -10,9 +10,9 @@ use std::path::{Path, PathBuf};
 /// From the top: a module may use any that stands in a lower row.
 const ROWS: &[&[&str]] = &[
     &["main", "cli", "app", "config"],
-    &["proxy", "admin", "net"],
+    &["proxy", "sts_api", "admin", "net"],
     &["gate", "analyze"],
-    &["authn", "bundle", "audit", "metrics"],
+    &["authn", "sts", "bundle", "audit", "metrics"],
     &["directory", "policy", "route"],
     &["arn", "outcome", "clock", "secret", "source", "throttle"],
 ];
@@ -24,7 +24,9 @@ const ASIDE: &[(&str, &str)] = &[
     ("cli", "config"),
     ("app", "config"),
     ("proxy", "net"),
+    ("sts_api", "net"),
     ("admin", "net"),
+    ("authn", "sts"),
     ("directory", "policy"),
 ];
 

@@ -22,6 +22,7 @@ use crate::policy::LayerKind;
 use crate::proxy::{Control, Outcome, Unjudged};
 use crate::route::CanonicalPath;
 use identities::Identities;
+pub(super) use identities::of_identity;
 
 const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 

@@ -6,9 +6,12 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use crate::admin::health::{self, AuditState, BundleState, KeyState, Source, StateStore, Status};
+use crate::admin::health::{
+    self, AuditState, BundleState, CredentialState, KeyState, Source, StateStore, Status,
+};
 use crate::app::StartError;
 use crate::audit::sink::Sink;
+use crate::authn::credentials::Store as Credentials;
 use crate::authn::{Authenticator, Counts, State};
 use crate::bundle::Store;
 use crate::gate::assertion::Assertions;
@@ -28,6 +31,7 @@ pub(super) struct Told {
     pub(super) authenticator: Arc<Authenticator>,
     pub(super) audit: Arc<Sink>,
     pub(super) metrics: Arc<Metrics>,
+    pub(super) credentials: Option<Arc<Credentials>>,
     pub(super) assertions: Arc<Assertions>,
     pub(super) listeners: Vec<Box<str>>,
     pub(super) capacity: Capacity,
@@ -50,6 +54,11 @@ impl Source for Told {
             providers: providers
                 .map(|status| ((*status.name).into(), key_state(status.state)))
                 .collect(),
+            credentials: match &self.credentials {
+                None => CredentialState::None,
+                Some(store) if store.status().stale => CredentialState::Stale,
+                Some(_) => CredentialState::Loaded,
+            },
             audit: if self.audit.is_failing() {
                 AuditState::Failing
             } else {
@@ -77,6 +86,11 @@ impl Source for Told {
         self.metrics.observe_cache("tokens", cache_counts(tokens));
         self.metrics
             .observe_cache("identities", cache_counts(identities));
+        if let Some(store) = &self.credentials {
+            let status = store.status();
+            self.metrics
+                .observe_credentials(status.succeeded, status.failed, status.stale);
+        }
         let statuses = self.authenticator.statuses();
         self.metrics
             .observe_keys(statuses.iter().map(|status| (&*status.name, status.age)));

@@ -52,6 +52,8 @@ pub(super) fn proxy(settings: &Settings) -> proxy::Settings {
             .collect(),
         body_idle: settings.limits.body_idle_timeout,
         fields: settings.limits.head_fields,
+        signed_body: usize::try_from(settings.limits.signed_body).unwrap_or(usize::MAX),
+        signed_bodies: usize::try_from(settings.limits.signed_bodies).unwrap_or(usize::MAX),
         requests: settings.limits.requests,
         stream_grace: settings.limits.stream_grace,
         upgrade_idle: settings.limits.upgrade_idle_timeout,
@@ -108,7 +110,10 @@ fn clients(tls: &config::ListenerTls) -> Option<net::tls::ClientFiles> {
     })
 }
 
-pub(super) fn authn(settings: &Settings) -> authn::Settings {
+pub(super) fn authn(
+    settings: &Settings,
+    credentials: Option<Arc<authn::credentials::Store>>,
+) -> authn::Settings {
     let tokens = &settings.tokens;
     authn::Settings {
         state: settings.state.path.clone(),
@@ -116,6 +121,7 @@ pub(super) fn authn(settings: &Settings) -> authn::Settings {
             header: tokens.header.as_deref().and_then(|name| name.parse().ok()),
             cookie: tokens.cookie.clone(),
         },
+        credentials,
         ..authn::Settings::default()
     }
 }

@@ -10,10 +10,11 @@ use crate::directory::Directory;
 use crate::directory::provider::{Kind, Provider};
 use crate::outcome::Reason;
 use crate::policy::Context;
+use crate::sts::seal::is_session_token;
 
 use super::cache::{Counts, IdentityCache, Key, TokenCache};
 use super::certificate::{Certificate, Distrust};
-use super::credential::{self, Credential, CredentialError, Token};
+use super::credential::{self, Credential, Token};
 use super::dpop::Replays;
 use super::identity::Identity;
 use super::jwks::KeySet;
@@ -21,6 +22,7 @@ use super::jwt::{self, TokenError, Unverified, VerifiedToken};
 use super::keys::{Follower, Outcome, ProviderKeys};
 use super::mapping::identify;
 use super::possession::{self, Shown};
+use super::signatures::Keys;
 use super::verified::{Authentication, KeyOwner, Method, Signature, Verified};
 use super::{Failure, Presented, ProviderStatus, Settings, sha256};
 
@@ -31,6 +33,7 @@ pub struct Authenticator {
     clock: Clock,
     cache: TokenCache,
     identities: IdentityCache,
+    keys: Keys,
     replays: Replays,
     followed: ArcSwap<Followed>,
     /// The number of the next provider configuration.
@@ -57,6 +60,7 @@ impl Authenticator {
         Arc::new(Self {
             cache: TokenCache::new(settings.cache),
             identities: IdentityCache::new(settings.cache),
+            keys: Keys::new(settings.credentials.clone(), settings.sessions.clone()),
             replays: Replays::new(clock.now()),
             settings,
             clock,
@@ -114,7 +118,11 @@ impl Authenticator {
             );
         }
         match of_directory(verified, directory) {
-            Some(identity) => Ok(Arc::new(identity)),
+            // Made anew each time: nobody meets this very one again.
+            Some(identity) => Ok(Arc::new(Identity {
+                lasting: false,
+                ..identity
+            })),
             None => refused(
                 Reason::NoPrincipal,
                 "the credential's user, role or account is not in the bundle",
@@ -220,19 +228,17 @@ impl Authenticator {
         let certificate = trusted(presented, now)?;
         let (token, shown) = match found {
             None => return by_certificate(certificate, presented, now),
+            Some(Credential::Bearer(token)) if is_session_token(token.bytes()) => {
+                return self.session(token).map(Authentication::Verified);
+            }
             Some(Credential::Bearer(token)) => (token, Shown::Bearer),
             Some(Credential::Proven(token, proof)) => (token, Shown::Proven(proof)),
-            Some(other @ (Credential::Signature | Credential::Presigned)) => {
-                return Err(Failure {
-                    method: Some(other.method()),
-                    ..CredentialError::NotAccepted("a signature").into()
-                });
+            Some(Credential::Signature | Credential::Presigned) => {
+                return self.keys.signature(presented, now);
             }
-            Some(other @ Credential::ApiKey(_)) => {
-                return Err(Failure {
-                    method: Some(other.method()),
-                    ..CredentialError::NotAccepted("an API key").into()
-                });
+            Some(Credential::ApiKey(key)) => {
+                let key = self.keys.api_key(key, now)?;
+                return Ok(Authentication::Verified(Verified::ApiKey(key)));
             }
         };
         let token = self.token(token, presented).await?;
@@ -242,6 +248,30 @@ impl Authenticator {
             possession::check(&token, shown, certificate, presented, &self.replays, now)?;
         }
         Ok(Authentication::Verified(Verified::Token(token)))
+    }
+
+    /// Opens a session token that came alone: good for sessions that may be used so.
+    fn session(&self, token: Token<'_>) -> Result<Verified, Failure> {
+        let refused = |why: &str| Failure {
+            reason: Reason::BadSignature,
+            detail: why.to_owned(),
+            provider: None,
+            method: Some(Method::Session),
+        };
+        let Some(sessions) = &self.settings.sessions else {
+            return Err(refused("session tokens need a `keyring`"));
+        };
+        let text = token.text().map_err(|error| Failure {
+            method: Some(Method::Session),
+            ..Failure::from(error)
+        })?;
+        let session = sessions.open(text, self.clock.now())?;
+        if !session.bearer {
+            return Err(refused(
+                "the session's token is no credential alone: its role or user has `bearer: false`",
+            ));
+        }
+        Ok(Verified::Session(session))
     }
 
     /// Verifies a provider's token.
@@ -419,7 +449,16 @@ fn distrusted(distrust: Distrust) -> Failure {
 fn of_directory(verified: &Verified, directory: &Directory) -> Option<Identity> {
     match verified {
         Verified::Token(_) => None,
-        Verified::Session(session) => Identity::of_session(directory, session),
+        Verified::Session(session) => {
+            let identity = Identity::of_session(directory, session)?;
+            // What was withdrawn since the session was made holds for it too.
+            let still = match (&identity.role, &identity.user) {
+                (Some(role), _) => role.bearer,
+                (None, Some(user)) => user.bearer,
+                (None, None) => true,
+            };
+            still.then_some(identity)
+        }
         Verified::Signature(Signature { by, .. }) => match by {
             KeyOwner::User(arn) => Some(Identity::of_user(directory, directory.user(arn)?)),
             KeyOwner::Root(account) => Identity::of_root(directory, *account),

@@ -10,7 +10,6 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use crate::outcome::Reason;
 
 use super::percent::decode;
-use super::verified::Method;
 
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 const API_KEY_PREFIX: &[u8] = b"sgk_";
@@ -88,17 +87,6 @@ impl CredentialError {
         match self {
             Self::Several => Reason::SeveralCredentials,
             Self::Malformed(_) | Self::NotAccepted(_) => Reason::MalformedCredential,
-        }
-    }
-}
-
-impl Credential<'_> {
-    /// How it shows who the client is.
-    pub fn method(self) -> Method {
-        match self {
-            Self::Bearer(_) | Self::Proven(..) => Method::Jwt,
-            Self::Signature | Self::Presigned => Method::SigV4,
-            Self::ApiKey(_) => Method::ApiKey,
         }
     }
 }

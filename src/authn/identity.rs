@@ -11,6 +11,7 @@ use crate::policy::context::Value;
 use crate::policy::{PolicySet, Principal};
 
 use super::jwt::VerifiedToken;
+use super::session::Claims;
 
 /// Who a request comes from.
 #[derive(Debug)]
@@ -39,6 +40,8 @@ pub struct Identity {
     pub user_name: Option<Box<str>>,
     /// The ARN of the provider that vouches for it.
     pub federated_provider: Option<Arc<str>>,
+    /// What the provider said of a session, by the context keys that ask for it.
+    pub claims: Option<Arc<Claims>>,
     /// When the credential was issued. A token that does not say counts as issued at time 0.
     pub issued_at: Option<Timestamp>,
     /// When several factors were used.
@@ -75,6 +78,7 @@ impl Identity {
             user_id: "".into(),
             user_name: None,
             federated_provider: None,
+            claims: None,
             issued_at: None,
             mfa_authenticated_at: None,
             mfa_present: None,
@@ -100,8 +104,10 @@ impl Identity {
     /// The context keys that say who asks; `key` is in lower case. `None`: the key is absent, or says something else.
     pub fn context_value(&self, key: &str) -> Option<Value<'_>> {
         let Some(name) = key.strip_prefix("aws:") else {
-            let token = self.token.as_ref()?;
-            return claim(token, key);
+            return match &self.token {
+                Some(token) => claim(token, key),
+                None => kept(self.claims.as_deref()?, key),
+            };
         };
         if let Some(tag) = name.strip_prefix("principaltag/") {
             return find_tag(&self.tags, tag).map(Value::Text);
@@ -175,6 +181,15 @@ impl Identity {
             .chain(tags)
             .sum::<usize>()
             .saturating_add(size_of::<Self>())
+    }
+}
+
+/// What a session keeps of a token's claims; several values are a list.
+fn kept<'c>(claims: &'c Claims, key: &str) -> Option<Value<'c>> {
+    let (name, values) = claims.iter().find(|(name, _)| **name == *key)?;
+    match values.as_slice() {
+        [one] if !name.ends_with(":amr") => Some(Value::Text(one)),
+        several => Some(Value::List(several)),
     }
 }
 

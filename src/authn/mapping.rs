@@ -5,6 +5,7 @@
 
 mod session;
 mod trust;
+mod web_identity;
 
 use std::sync::Arc;
 
@@ -21,6 +22,8 @@ use super::jwt::VerifiedToken;
 use super::verified::Method;
 use session::Session;
 use trust::{Trust, Trusted};
+
+pub use web_identity::{WebIdentity, web_identity};
 
 /// Makes the principal of a token. `chosen_role` is what `X-Sidegate-Role` asks for, `request` what the request itself
 /// says (time, source address, transport): never anything about who asks.

@@ -25,14 +25,18 @@ pub trait Sessions: Debug + Send + Sync {
 pub struct Session {
     /// Whose.
     pub of: SessionOf,
+    /// The id of the role or user when the session was made: one that was made again since is another.
+    pub id: Box<str>,
     /// `ASIA…`
     pub access_key: Box<str>,
     /// What signs with it.
     pub secret: Secret<Box<str>>,
     /// May the token alone be used as a bearer credential.
     pub bearer: bool,
-    /// The session policies. `None`: none was passed.
+    /// The session policy that was passed. `None`: none was.
     pub policies: Option<Arc<PolicySet>>,
+    /// Managed policies that are session policies too, by ARN.
+    pub policy_arns: Vec<Box<str>>,
     /// The session's own tags.
     pub tags: Tags,
     /// The keys of those that the next role in a chain inherits.
@@ -41,6 +45,8 @@ pub struct Session {
     pub source_identity: Option<Box<str>>,
     /// The ARN of the identity provider that vouched for whoever assumed the role.
     pub federated_provider: Option<Arc<str>>,
+    /// What the provider said, by the context keys that ask for it.
+    pub claims: Option<Arc<Claims>>,
     /// Whether several factors were used.
     pub mfa_present: Option<bool>,
     /// When they were.
@@ -50,6 +56,9 @@ pub struct Session {
     /// When it ends.
     pub expires_at: Timestamp,
 }
+
+/// Context keys, in lower case, with their values.
+pub type Claims = [(Box<str>, Vec<Box<str>>)];
 
 /// Whose session it is.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::hmac;
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 
 use crate::clock::Timestamp;
 use crate::outcome::Reason;
@@ -26,6 +26,7 @@ use crate::secret::Secret;
 use super::{hex, sha256};
 
 pub use canonical::PathStyle;
+pub use presigned::without_credential;
 pub use scope::Scope;
 pub use secrets::SigningKeys;
 
@@ -118,7 +119,7 @@ pub enum Body {
     Hash([u8; 32]),
     /// Anything.
     Anything,
-    /// Signed chunks.
+    /// `aws-chunked`, which the decoder verifies and undoes.
     Chunks(Box<chunked::Decoder>),
 }
 
@@ -140,6 +141,9 @@ pub enum SignatureError {
     /// `host` or an `x-amz-*` header is not signed, or a signed one is missing.
     #[error("the signature does not cover what it must: {0}")]
     Uncovered(&'static str),
+    /// What is signed can be read in another way than it is written.
+    #[error("what is signed has several readings: {0}")]
+    Ambiguous(&'static str),
     /// The body is not signed, and must be.
     #[error("the body is not signed")]
     UnsignedPayload,
@@ -155,10 +159,12 @@ impl SignatureError {
     /// The reason for reply, metrics and audit.
     pub fn reason(self) -> Reason {
         match self {
-            Self::Malformed(_) | Self::UnsignedPayload => Reason::MalformedCredential,
+            Self::Malformed(_) | Self::Ambiguous(_) | Self::UnsignedPayload => {
+                Reason::MalformedCredential
+            }
             Self::Scope(_) => Reason::InvalidClaims,
             Self::Skew | Self::Expired => Reason::ExpiredCredential,
-            Self::Uncovered(_) | Self::BodyNeeded | Self::Mismatch => Reason::BadSignature,
+            Self::Uncovered(_) | Self::BodyNeeded | Self::Mismatch => Reason::SignatureMismatch,
         }
     }
 }
@@ -211,10 +217,32 @@ impl Unproven {
         self.scope.check(expected.region, expected.service)?;
         let expires_at = self.check_time(expected.now)?;
         self.check_coverage(raw)?;
-        let payload = match self.payload {
+        // Whoever presigns for S3 cannot know the body, and says nothing of it.
+        let silent = self.is_presigned() && self.payload == Payload::Undeclared;
+        let said = if silent && expected.style == PathStyle::Verbatim {
+            Payload::Unsigned
+        } else {
+            self.payload
+        };
+        let nothing = sha256(b"");
+        let mut must_be = body.copied();
+        match said {
+            Payload::Unsigned if !expected.unsigned_payload && reads_only(raw.method) => {
+                if *body.ok_or(SignatureError::BodyNeeded)? != nothing {
+                    return Err(SignatureError::UnsignedPayload);
+                }
+                must_be = Some(nothing);
+            }
             Payload::Unsigned | Payload::UnsignedChunks if !expected.unsigned_payload => {
                 return Err(SignatureError::UnsignedPayload);
             }
+            Payload::Unsigned => must_be = None,
+            Payload::UnsignedChunks
+            | Payload::Undeclared
+            | Payload::Hash(_)
+            | Payload::Chunks { .. } => {}
+        }
+        let payload = match said {
             Payload::Undeclared => hex(body.ok_or(SignatureError::BodyNeeded)?),
             Payload::Hash(hash) => hex(&hash),
             Payload::Unsigned => "UNSIGNED-PAYLOAD".to_owned(),
@@ -241,12 +269,12 @@ impl Unproven {
         let computed = hmac::sign(&key, to_sign.as_bytes());
         verify_slices_are_equal(computed.as_ref(), &self.signature)
             .map_err(|_| SignatureError::Mismatch)?;
-        let body = match (self.payload, body) {
-            (Payload::Hash(hash), _) => Body::Hash(hash),
-            (Payload::Undeclared, Some(hash)) => Body::Hash(*hash),
-            (Payload::Unsigned | Payload::UnsignedChunks | Payload::Undeclared, _) => {
-                Body::Anything
+        let body = match (said, must_be) {
+            (Payload::Hash(hash), _) | (Payload::Undeclared | Payload::Unsigned, Some(hash)) => {
+                Body::Hash(hash)
             }
+            (Payload::Unsigned | Payload::Undeclared, None) => Body::Anything,
+            (Payload::UnsignedChunks, _) => Body::Chunks(Box::new(chunked::Decoder::unsigned())),
             (Payload::Chunks { trailer }, _) => Body::Chunks(Box::new(chunked::Decoder::new(
                 key,
                 format!("{}\n{scope}\n", self.stamp),
@@ -283,16 +311,45 @@ impl Unproven {
         if !signed("host") {
             return Err(SignatureError::Uncovered("host is not signed"));
         }
-        let mut names = raw.headers.keys();
-        if names.any(|name| name.as_str().starts_with("x-amz-") && !signed(name.as_str())) {
+        let mut names = raw.headers.keys().map(HeaderName::as_str);
+        if names.any(|name| is_amz(name) && !signed(name)) {
             return Err(SignatureError::Uncovered("an x-amz-* header is not signed"));
         }
         Ok(())
     }
 }
 
+/// Whether this is the id of a long-lived access key: `AKIA` and 12 to 124 capitals and digits more.
+pub(super) fn is_long_lived(id: &str) -> bool {
+    let rest = id.strip_prefix("AKIA").unwrap_or_default();
+    let fits = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit();
+    (12..=124).contains(&rest.len()) && rest.bytes().all(fits)
+}
+
+/// Whether a request of this method means the same without a body.
+fn reads_only(method: &str) -> bool {
+    matches!(method, "GET" | "HEAD")
+}
+
+/// Whether somebody may take this for an `x-amz-*` header: CGI and its like read `_` and `.` as `-`.
+fn is_amz(name: &str) -> bool {
+    let fold = |byte: u8| {
+        if matches!(byte, b'_' | b'.') {
+            b'-'
+        } else {
+            byte
+        }
+    };
+    name.len() >= 6
+        && name
+            .bytes()
+            .map(fold)
+            .zip(*b"x-amz-")
+            .all(|(is, of)| is == of)
+}
+
 /// Hexadecimal digits in lower case, as signatures are written.
-fn unhex(text: &str) -> Option<[u8; 32]> {
+pub(super) fn unhex(text: &str) -> Option<[u8; 32]> {
     let mut out = [0; 32];
     if text.len() != 64 {
         return None;
@@ -320,7 +377,11 @@ fn payload(raw: &Raw<'_>) -> Result<Payload, SignatureError> {
             "x-amz-content-sha256 stands twice",
         ));
     }
-    match value.to_str().unwrap_or_default() {
+    read_payload(value.to_str().unwrap_or_default())
+}
+
+fn read_payload(text: &str) -> Result<Payload, SignatureError> {
+    match text {
         "UNSIGNED-PAYLOAD" => Ok(Payload::Unsigned),
         "STREAMING-UNSIGNED-PAYLOAD-TRAILER" => Ok(Payload::UnsignedChunks),
         "STREAMING-AWS4-HMAC-SHA256-PAYLOAD" => Ok(Payload::Chunks { trailer: false }),

@@ -5,7 +5,6 @@ use std::io::Read;
 use flate2::read::MultiGzDecoder;
 
 use super::files::{Files, MAX_FILE, MAX_FILES, MAX_TOTAL};
-use super::folder::{TAR, YAML};
 use crate::source::mapping::{Mapping, string};
 use crate::source::{Report, yaml as yaml_reader};
 
@@ -13,17 +12,17 @@ use crate::source::{Report, yaml as yaml_reader};
 pub(super) const MAX_PACKED: u64 = 64 * 1024 * 1024;
 
 /// Reads `bundle.yaml`.
-pub(super) fn yaml(bytes: &[u8], files: &mut Files) {
+pub(super) fn yaml(name: &str, bytes: &[u8], files: &mut Files) {
     let Ok(text) = std::str::from_utf8(bytes) else {
         files.fault(
-            YAML,
+            name,
             "not-utf8",
             "this is no UTF-8 text",
             "save the file as UTF-8",
         );
         return;
     };
-    let mut report = Report::on(YAML);
+    let mut report = Report::on(name);
     if let Some(node) = yaml_reader::read(text, &mut report)
         && let Some(mut map) = Mapping::of(&node, "a bundle", &mut report)
     {
@@ -37,23 +36,24 @@ pub(super) fn yaml(bytes: &[u8], files: &mut Files) {
         }
         map.finish(&mut report);
     }
+    files.lost_some(report.has_errors());
     for fault in report.into_faults() {
         files.keep(fault);
     }
 }
 
 /// Reads a gzipped tar archive.
-pub(super) fn tar(bytes: &[u8], files: &mut Files) {
+pub(super) fn tar(name: &str, bytes: &[u8], files: &mut Files) {
     // Headers and padding come on top of the contents; a bomb is cut off here, whatever its headers say.
     let most = MAX_TOTAL.saturating_mul(2);
     let mut archive = ::tar::Archive::new(MultiGzDecoder::new(bytes).take(most));
     let result = archive.entries().and_then(|entries| {
         for (count, entry) in entries.enumerate() {
             if count >= MAX_FILES || files.is_full() {
-                files.crowded(TAR);
+                files.crowded(name);
                 return Ok(());
             }
-            member(entry?, files)?;
+            member(name, entry?, files)?;
         }
         Ok(())
     });
@@ -61,24 +61,25 @@ pub(super) fn tar(bytes: &[u8], files: &mut Files) {
     let mut rest = archive.into_inner();
     let result = result.and_then(|()| std::io::copy(&mut rest, &mut std::io::sink()));
     if rest.limit() == 0 {
-        files.crowded(TAR);
+        files.crowded(name);
     }
     if let Err(error) = result {
         let message = format!("the archive cannot be unpacked: {error}");
-        files.fault(
-            TAR,
-            "bad-archive",
-            &message,
-            "make it anew: tar -czf bundle.tar.gz -C policies .",
-        );
+        let help = format!("make it anew: tar -czf {name} -C policies .");
+        files.fault(name, "bad-archive", &message, &help);
+        files.lost_some(true);
     }
 }
 
-fn member(mut entry: ::tar::Entry<'_, impl Read>, files: &mut Files) -> std::io::Result<()> {
+fn member(
+    archive: &str,
+    mut entry: ::tar::Entry<'_, impl Read>,
+    files: &mut Files,
+) -> std::io::Result<()> {
     let raw = entry.path_bytes().into_owned();
     let Ok(name) = String::from_utf8(raw) else {
         files.fault(
-            TAR,
+            archive,
             "bad-path",
             "a name in the archive is no UTF-8 text",
             "rename the file",
@@ -108,12 +109,12 @@ fn member(mut entry: ::tar::Entry<'_, impl Read>, files: &mut Files) -> std::io:
             path,
             "duplicate-file",
             "the archive holds this file twice",
-            "make it anew",
+            "which one would count is anyone's guess: make the archive anew from a folder",
         );
         return Ok(());
     }
     if entry.size() > MAX_FILE {
-        files.too_large(path);
+        files.too_large(path, MAX_FILE);
         return Ok(());
     }
     let mut content = Vec::new();

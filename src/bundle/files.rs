@@ -6,7 +6,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::source::{Fault, Severity, Span};
+use super::origin::Origin;
+use crate::source::{Fault, Position, Severity, Span};
 
 /// Bytes of one file.
 pub(super) const MAX_FILE: u64 = 16 * 1024 * 1024;
@@ -21,6 +22,11 @@ pub struct Files {
     by_path: BTreeMap<Arc<str>, File>,
     total: u64,
     faults: Vec<Fault>,
+    /// What is there and could not be read, with as much of its text as there is. Folders end with a slash.
+    unread: BTreeMap<Arc<str>, Box<str>>,
+    /// Nobody knows what else there is.
+    lost_some: bool,
+    origin: Origin,
 }
 
 /// A file's text, and what it is compared by.
@@ -36,6 +42,14 @@ impl Files {
         Self::default()
     }
 
+    /// No files yet, of a bundle that lies somewhere.
+    pub(super) fn of(origin: Origin) -> Self {
+        Self {
+            origin,
+            ..Self::default()
+        }
+    }
+
     /// Adds a file; what is wrong with it as a file becomes a fault.
     pub fn insert(&mut self, path: &str, content: Vec<u8>) {
         if !acceptable(path) {
@@ -49,7 +63,7 @@ impl Files {
         }
         let size = u64::try_from(content.len()).unwrap_or(u64::MAX);
         if size > MAX_FILE {
-            self.too_large(path);
+            self.too_large(path, MAX_FILE);
             return;
         }
         self.total = self.total.saturating_add(size);
@@ -65,28 +79,78 @@ impl Files {
             }
             Err(error) => {
                 let good = error.utf8_error().valid_up_to();
-                let line = error
-                    .as_bytes()
-                    .iter()
-                    .take(good)
-                    .filter(|byte| **byte == b'\n')
-                    .count();
-                let mut fault = unplaced(
-                    path,
-                    "not-utf8",
-                    "this is no UTF-8 text",
-                    "save the file as UTF-8",
-                );
-                let line = u32::try_from(line).unwrap_or(u32::MAX).saturating_add(1);
-                fault.span.start.line = line;
-                fault.span.end.line = line;
-                self.faults.push(fault);
+                let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
+                // Up to there the lossy text is the file's own, so its length is the same.
+                let span = one_character(text.get(..good).unwrap_or_default());
+                self.unread.insert(path.into(), text.into_boxed_str());
+                self.faults.push(Fault {
+                    span,
+                    ..unplaced(
+                        path,
+                        "not-utf8",
+                        "this is no UTF-8 text",
+                        "save the file as UTF-8",
+                    )
+                });
             }
         }
     }
 
     /// Adds a fault of a file that could not be read.
     pub(super) fn fault(&mut self, path: &str, id: &'static str, message: &str, help: &str) {
+        self.unread.entry(path.into()).or_default();
+        self.faults.push(unplaced(path, id, message, help));
+    }
+
+    /// Adds a fault of what lies beside a bundle in one file.
+    pub(super) fn beside(&mut self, name: &str, id: &'static str, message: &str, help: &str) {
+        self.origin.beside.insert(name.into());
+        self.faults.push(unplaced(name, id, message, help));
+    }
+
+    /// Says that files may be missing of which nobody knows.
+    pub(super) fn lost_some(&mut self, lost: bool) {
+        self.lost_some |= lost;
+    }
+
+    /// Whether a file may be there though it could not be read, so that it is no dangling reference to name it.
+    pub(super) fn may_hold(&self, path: &str) -> bool {
+        self.lost_some
+            || self.unread.contains_key(path)
+            || path.match_indices('/').any(|(at, _)| {
+                let folder = path.get(..at).unwrap_or_default();
+                let inside = path.get(..=at).unwrap_or_default();
+                self.unread.contains_key(folder) || self.unread.contains_key(inside)
+            })
+            || self.unread.contains_key("")
+    }
+
+    /// The same for a folder whose name begins so.
+    pub(super) fn may_hold_folder(&self, beginning: &str) -> bool {
+        self.may_hold(beginning) || self.unread.keys().any(|path| path.starts_with(beginning))
+    }
+
+    /// What is there and could not be read, with as much of its text as there is.
+    pub(super) fn unread(&self) -> impl Iterator<Item = (&Arc<str>, &str)> {
+        self.unread.iter().map(|(path, text)| (path, &**text))
+    }
+
+    /// Whether files may be missing of which nobody knows.
+    pub(super) fn has_lost_some(&self) -> bool {
+        self.lost_some
+    }
+
+    /// Where a fault's file lies, as seen from the current folder.
+    pub fn located(&self, fault: &Fault) -> String {
+        self.origin.located(&fault.file)
+    }
+
+    /// The file on the disk that holds a fault's file: itself, or the archive.
+    pub fn on_disk(&self, fault: &Fault) -> (String, bool) {
+        self.origin.on_disk(&fault.file)
+    }
+
+    fn fault_only(&mut self, path: &str, id: &'static str, message: &str, help: &str) {
         self.faults.push(unplaced(path, id, message, help));
     }
 
@@ -95,8 +159,8 @@ impl Files {
         self.faults.push(fault);
     }
 
-    pub(super) fn too_large(&mut self, path: &str) {
-        let message = format!("larger than {} MiB", MAX_FILE / (1024 * 1024));
+    pub(super) fn too_large(&mut self, path: &str, most: u64) {
+        let message = format!("larger than {} MiB", most / (1024 * 1024));
         self.fault(
             path,
             "too-large",
@@ -118,7 +182,9 @@ impl Files {
             "the bundle holds more than {MAX_FILES} files or {} MiB",
             MAX_TOTAL / (1024 * 1024)
         );
-        self.fault(path, "bundle-too-large", &message, "split it");
+        self.lost_some = true;
+        let help = "take out what is no part of it, or split it into two bundles";
+        self.fault_only(path, "bundle-too-large", &message, help);
     }
 
     /// Whether no file more fits.
@@ -161,7 +227,14 @@ impl Files {
 
     /// A fault, drawn with the line that it is on.
     pub fn render(&self, fault: &Fault) -> String {
-        fault.render(self.text(&fault.file).unwrap_or_default())
+        let unread = || self.unread.get(&fault.file).map(|text| &**text);
+        // An empty file has one line, which is empty.
+        let read = self.text(&fault.file);
+        let read = read.map(|text| if text.is_empty() { "\n" } else { text });
+        let text = read.or_else(unread).unwrap_or_default();
+        let mut shown = fault.clone();
+        shown.file = self.located(fault).into();
+        shown.render(text)
     }
 
     /// SHA-256 over the SHA-256 of each path and content, in lower-case hex: the same for a folder and for an archive of it.
@@ -187,6 +260,21 @@ fn unplaced(path: &str, id: &'static str, message: &str, help: &str) -> Fault {
         span,
         message: message.to_owned(),
         help: help.to_owned(),
+    }
+}
+
+/// The character behind `before`.
+fn one_character(before: &str) -> Span {
+    let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX).saturating_add(1);
+    let last = before.rsplit('\n').next().unwrap_or_default();
+    let start = Position {
+        line: number(before.bytes().filter(|byte| *byte == b'\n').count()),
+        column: number(last.chars().count()),
+    };
+    let column = start.column.saturating_add(1);
+    Span {
+        start,
+        end: Position { column, ..start },
     }
 }
 

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use super::archive;
 use super::files::{Files, MAX_FILE, MAX_FILES};
+use super::origin::Origin;
 
 /// How deep folders may be nested: an honest bundle needs four.
 const MAX_DEPTH: usize = 16;
@@ -32,7 +33,7 @@ impl Files {
                 return files;
             }
         }
-        let mut files = Self::new();
+        let mut files = Self::of(Origin::packed(path, &shown(path)));
         let message = "the folder changes faster than it can be read";
         files.fault(&shown(path), "unreadable", message, "swap it less often");
         files
@@ -46,13 +47,13 @@ impl Files {
                 single(path, archive::yaml)
             }
             Ok(_) => {
-                let mut files = Self::new();
+                let mut files = Self::of(Origin::packed(path, &shown(path)));
                 let help = "give a folder, a .tar.gz archive, or a bundle.yaml";
                 files.fault(&shown(path), "no-bundle", "this is no bundle", help);
                 files
             }
             Err(error) => {
-                let mut files = Self::new();
+                let mut files = Self::of(Origin::packed(path, &shown(path)));
                 files.unreadable(&shown(path), &error);
                 files
             }
@@ -97,12 +98,13 @@ fn is_archive(path: &Path) -> bool {
 }
 
 /// A bundle in one file.
-fn single(path: &Path, open: impl FnOnce(&[u8], &mut Files)) -> Files {
-    let mut files = Files::new();
+fn single(path: &Path, open: impl FnOnce(&str, &[u8], &mut Files)) -> Files {
+    let name = shown(path);
+    let mut files = Files::of(Origin::packed(path, &name));
     match bounded(path, archive::MAX_PACKED) {
-        Ok(Some(bytes)) => open(&bytes, &mut files),
-        Ok(None) => files.too_large(&shown(path)),
-        Err(error) => files.unreadable(&shown(path), &error),
+        Ok(Some(bytes)) => open(&name, &bytes, &mut files),
+        Ok(None) => files.too_large(&name, archive::MAX_PACKED),
+        Err(error) => files.unreadable(&name, &error),
     }
     files
 }
@@ -110,7 +112,7 @@ fn single(path: &Path, open: impl FnOnce(&[u8], &mut Files)) -> Files {
 fn folder(path: &Path) -> Files {
     let mut entries = Vec::new();
     for (name, open) in [
-        (YAML, archive::yaml as fn(&[u8], &mut Files)),
+        (YAML, archive::yaml as fn(&str, &[u8], &mut Files)),
         (TAR, archive::tar),
     ] {
         let inside = path.join(name);
@@ -126,14 +128,14 @@ fn folder(path: &Path) -> Files {
             return files;
         }
         _ => {
-            let mut files = Files::new();
+            let mut files = Files::of(Origin::folder(path));
             let message =
                 format!("both {YAML} and {TAR} are here, and which counts is anyone's guess");
             files.fault(YAML, "two-bundles", &message, "keep one of them");
             return files;
         }
     }
-    let mut files = Files::new();
+    let mut files = Files::of(Origin::folder(path));
     match path.canonicalize() {
         Ok(root) => {
             let mut walk = Walk {
@@ -143,7 +145,7 @@ fn folder(path: &Path) -> Files {
             };
             walk.folder(path, "", 0);
         }
-        Err(error) => files.unreadable(&shown(path), &error),
+        Err(error) => files.unreadable("", &error),
     }
     files
 }
@@ -162,7 +164,7 @@ fn beside(path: &Path, files: &mut Files) {
             && super::layout::extension(&name) != Some("md")
         {
             let message = format!("nothing reads this: the folder's bundle is in {YAML} or {TAR}");
-            files.fault(
+            files.beside(
                 &name,
                 "unknown-file",
                 &message,
@@ -255,7 +257,7 @@ impl Walk<'_> {
         } else if kind.is_file() {
             match bounded(&path, MAX_FILE) {
                 Ok(Some(bytes)) => self.files.insert(shown, bytes),
-                Ok(None) => self.files.too_large(shown),
+                Ok(None) => self.files.too_large(shown, MAX_FILE),
                 Err(error) => self.files.unreadable(shown, &error),
             }
         } else {

@@ -158,6 +158,10 @@ struct Work<'w> {
     named: Vec<references::Naming>,
     /// Users and roles whose files have faults.
     broken: HashSet<(AccountId, read::principal::Who, Box<str>)>,
+    /// Ids that files give, with the ARNs of what has them.
+    given_ids: Vec<(Arc<str>, read::field::Reference, Arc<str>)>,
+    /// A permission set's file has faults, so that not all its roles are known.
+    permission_set_broken: bool,
     /// A provider's file has faults, so that what names providers cannot be checked.
     provider_broken: bool,
     /// What `did you mean` may still cost.
@@ -187,6 +191,8 @@ impl<'w> Work<'w> {
             sets: sets::Sets::default(),
             named: Vec::new(),
             broken: HashSet::new(),
+            given_ids: Vec::new(),
+            permission_set_broken: false,
             provider_broken: false,
             guesses: guesses::Guesses::default(),
             parts: Parts::default(),
@@ -198,7 +204,7 @@ impl<'w> Work<'w> {
             if self.faults.is_empty() {
                 let mut report = Report::on("");
                 let help =
-                    "a bundle has at least one account and one route; `policies/` is an example";
+                    "a bundle has at least one account and one route; `sidegate demo` shows one";
                 report.error(
                     "empty-bundle",
                     Span::default(),
@@ -209,6 +215,8 @@ impl<'w> Work<'w> {
             }
             return None;
         }
+        self.provider_broken = self.files.may_hold_folder("identity-providers/");
+        self.permission_set_broken = self.files.may_hold_folder("permission-sets/");
         let tree = self.organization_file();
         self.accounts();
         self.policies();
@@ -287,7 +295,7 @@ impl<'w> Work<'w> {
 
     /// Ids that files give are unique.
     fn ids(&mut self) {
-        let mut seen: HashMap<Box<str>, Arc<str>> = HashMap::new();
+        let mut seen: HashMap<&str, Vec<&Arc<str>>> = HashMap::new();
         let parts = &self.parts;
         let all = (parts.users.iter().map(|user| (&user.id, &user.arn)))
             .chain(parts.groups.iter().map(|group| (&group.id, &group.arn)))
@@ -298,20 +306,20 @@ impl<'w> Work<'w> {
                     .iter()
                     .map(|policy| (&policy.id, &policy.arn)),
             );
-        let mut twice = Vec::new();
         for (id, arn) in all {
-            if let Some(other) = seen.insert(id.clone(), Arc::clone(arn)) {
-                twice.push(format!("{other} and {arn} have the same id {id}"));
+            seen.entry(id).or_default().push(arn);
+        }
+        let mut twice = Vec::new();
+        for (file, given, arn) in &self.given_ids {
+            let others = seen.get(&*given.text).into_iter().flatten();
+            if let Some(other) = others.into_iter().find(|other| ***other != *arn) {
+                let message = format!("{other} has the id {} too", given.text);
+                twice.push((Arc::clone(file), given.span, message));
             }
         }
-        for message in twice {
-            self.error(
-                "",
-                "duplicate-id",
-                Span::default(),
-                message,
-                "give one of them another `id`, or none",
-            );
+        for (file, span, message) in twice {
+            let help = "an id is nobody else's: give one of them another `id`, or none";
+            self.error(&file, "duplicate-id", span, message, help);
         }
     }
 
@@ -323,7 +331,12 @@ impl<'w> Work<'w> {
             .filter(|(path, place)| *place == Place::Other && !self.referenced.contains(&***path))
             .map(|(path, _)| Arc::clone(path))
             .collect();
+        let perhaps = self.perhaps_named();
         for path in strangers {
+            let name = path.rsplit('/').next().unwrap_or(&path);
+            if perhaps.as_ref().is_none_or(|names| names.contains(name)) {
+                continue;
+            }
             self.error(
                 &path,
                 "unknown-file",
@@ -332,6 +345,40 @@ impl<'w> Work<'w> {
                 layout::help(&path),
             );
         }
+    }
+
+    /// The names of files in texts with faults, whose references were perhaps not followed; `None` where any file may be
+    /// named, for there are texts that nobody could read.
+    fn perhaps_named(&self) -> Option<HashSet<&'w str>> {
+        let nothing_known =
+            |(file, text): (&Arc<str>, &str)| text.is_empty() && !read::is_json(file);
+        if self.files.has_lost_some() || self.files.unread().any(nothing_known) {
+            return None;
+        }
+        let files = self.files;
+        let faulty: HashSet<&str> = (self.faults.iter())
+            .filter(|fault| fault.severity == Severity::Error)
+            .map(|fault| &*fault.file)
+            .collect();
+        let read = faulty.into_iter().filter_map(|file| files.text(file));
+        let unread = files.unread().map(|(_, text)| text);
+        let is_end = |c: char| c.is_whitespace() || "/\"',:;[]{}".contains(c);
+        Some(
+            read.chain(unread)
+                .flat_map(|text| text.split(is_end))
+                .collect(),
+        )
+    }
+
+    /// Whether a file that is named and was not read is there all the same.
+    fn may_hold(&self, path: &str) -> bool {
+        self.files.may_hold(path)
+    }
+
+    /// The same for a file in an account's folder.
+    fn may_hold_in(&self, account: AccountId, path: &str) -> bool {
+        let mut folders = self.folders.iter().filter(|(_, id)| **id == account);
+        folders.any(|(folder, _)| self.may_hold(&format!("accounts/{folder}/{path}")))
     }
 }
 
@@ -359,4 +406,9 @@ fn first_line() -> Span {
 /// An id that is given, or derived from the ARN.
 fn given_or_derived(given: Option<&read::field::Reference>, prefix: &str, arn: &str) -> Box<str> {
     given.map_or_else(|| id::unique(prefix, arn), |given| given.text.clone())
+}
+
+/// Whether a file has an error.
+fn is_broken<T>(read: &read::Read<T>) -> bool {
+    (read.faults.iter()).any(|fault| fault.severity == Severity::Error)
 }

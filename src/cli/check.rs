@@ -1,16 +1,17 @@
 //! `sidegate check`: validates a bundle, and a configuration beside it.
 
+mod report;
+
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
-use serde_json::json;
 
-use crate::bundle::{self, Files, Options};
+use crate::bundle::{self, Files, Options, Snapshot};
 use crate::cli::findings;
 use crate::cli::output::{self, Failed, Outcome};
 use crate::config;
-use crate::source::{Fault, Severity};
+use report::{Finding, Told};
 
 /// Arguments of `check`.
 #[derive(Debug, Args)]
@@ -55,128 +56,127 @@ pub fn run(arguments: &Arguments) -> Outcome {
         output::print(&findings::explain(id)?)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let settings = match &arguments.config {
-        None => None,
-        Some(file) if !file.is_file() => {
-            let file = file.display();
-            return Err(Failed(format!(
-                "there is no configuration at {file}: give its path"
-            )));
-        }
-        Some(file) => match config::load(file, config::environment()) {
-            Ok(settings) => Some(settings),
-            Err(faults) => {
-                let text = faults.to_string();
-                report(arguments.format, faults.faults(), &text, "")?;
-                return Ok(ExitCode::from(1));
-            }
-        },
+    let mut told = Told::default();
+    let configuration = arguments
+        .config
+        .as_deref()
+        .map(|file| configuration(file, &mut told))
+        .unwrap_or_default();
+    let path = arguments.bundle.clone().or(configuration.bundle);
+    let default = || {
+        arguments
+            .config
+            .is_none()
+            .then(|| PathBuf::from("policies"))
     };
-    let path = arguments
-        .bundle
-        .clone()
-        .or_else(|| {
-            settings
-                .as_ref()
-                .map(|settings| settings.bundle.path.clone())
-        })
-        .unwrap_or_else(|| PathBuf::from("policies"));
-    if !Path::new(&path).exists() {
-        return Err(Failed(format!(
-            "there is no bundle at {}: give its path",
-            path.display()
-        )));
+    if let Some(path) = path.or_else(default) {
+        let options = Options {
+            known_upstreams: configuration.upstreams,
+            strict: arguments.strict,
+        };
+        check_bundle(&path, &options, &mut told);
+    } else if told.missing.is_empty() {
+        told.summary
+            .push("the bundle was not checked: no path of one can be read here".to_owned());
     }
-    let known_upstreams = settings.map(|settings| {
-        settings
-            .upstreams
-            .iter()
-            .map(|upstream| upstream.name.to_string())
-            .collect()
-    });
-    let options = Options {
-        known_upstreams,
-        strict: arguments.strict,
-    };
-    let files = Files::read(&path);
-    let (faults, summary, refused) = match bundle::load(&files, &options) {
-        Ok(snapshot) => {
-            let directory = &snapshot.directory;
-            let summary = format!(
-                "{} is valid: {} accounts, {} users, {} groups, {} roles, {} policies, {} identity providers, {} routes; digest {}",
-                path.display(),
-                directory.accounts().count(),
-                directory.users().count(),
-                directory.groups().count(),
-                directory.roles().count(),
-                directory.policies().count(),
-                directory.providers().len(),
-                snapshot.routes.routes().count(),
-                snapshot.digest,
-            );
-            (snapshot.faults, summary, false)
-        }
-        Err(faults) => (faults, format!("{} is not valid", path.display()), true),
-    };
-    let drawn: Vec<String> = faults.iter().map(|fault| files.render(fault)).collect();
-    report(arguments.format, &faults, &drawn.join("\n"), &summary)?;
-    Ok(if refused {
+    told.print(arguments.format)?;
+    if !told.missing.is_empty() {
+        return Err(Failed(told.missing.join("\n")));
+    }
+    Ok(if told.refused {
         ExitCode::from(1)
     } else {
         ExitCode::SUCCESS
     })
 }
 
-fn report(format: Format, faults: &[Fault], drawn: &str, summary: &str) -> Result<(), Failed> {
-    let text = match format {
-        Format::Text => {
-            let space = if faults.is_empty() { "" } else { "\n" };
-            format!("{drawn}{space}{summary}\n{}\n", output::count(faults))
-        }
-        Format::Json => format!("{:#}\n", json!({ "summary": summary, "findings": faults })),
-        Format::Sarif => format!("{:#}\n", sarif(faults)),
-    };
-    output::print(&text)
+/// What a configuration says of the bundle; one with faults says it too, as far as it can be read.
+#[derive(Debug, Default)]
+struct Configuration {
+    bundle: Option<PathBuf>,
+    upstreams: Option<Vec<String>>,
 }
 
-fn sarif(faults: &[Fault]) -> serde_json::Value {
-    let mut ids: Vec<&str> = faults.iter().map(|fault| fault.id).collect();
-    ids.sort_unstable();
-    ids.dedup();
-    let rules: Vec<_> = ids.iter().map(|id| json!({ "id": id })).collect();
-    let results: Vec<_> = faults.iter().map(sarif_result).collect();
-    let driver =
-        json!({ "name": "sidegate", "version": env!("CARGO_PKG_VERSION"), "rules": rules });
-    json!({
-        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
-        "version": "2.1.0",
-        "runs": [{ "tool": { "driver": driver }, "columnKind": "unicodeCodePoints", "results": results }],
-    })
-}
-
-fn sarif_result(fault: &Fault) -> serde_json::Value {
-    let level = match fault.severity {
-        Severity::Error => "error",
-        Severity::SecurityWarning | Severity::Warning => "warning",
-        Severity::Suggestion => "note",
-    };
-    let help = if fault.help.is_empty() {
-        String::new()
-    } else {
-        format!(" ({})", fault.help)
-    };
-    let (start, end) = (fault.span.start, fault.span.end);
-    let mut region = json!({ "startLine": start.line.max(1), "startColumn": start.column.max(1) });
-    if let Some(region) = region.as_object_mut()
-        && end > start
-    {
-        region.insert("endLine".to_owned(), json!(end.line));
-        region.insert("endColumn".to_owned(), json!(end.column));
+fn configuration(file: &Path, told: &mut Told) -> Configuration {
+    let name = file.display();
+    if !file.is_file() {
+        told.missing.push(format!(
+            "there is no configuration at {name}: give its path"
+        ));
+        return Configuration::default();
     }
-    json!({
-        "ruleId": fault.id,
-        "level": level,
-        "message": { "text": format!("{}{help}", fault.message) },
-        "locations": [{ "physicalLocation": { "artifactLocation": { "uri": &*fault.file }, "region": region } }],
-    })
+    match config::load(file, config::environment()) {
+        Ok(settings) => Configuration {
+            bundle: Some(settings.bundle.path),
+            upstreams: Some(
+                (settings.upstreams.iter())
+                    .map(|upstream| upstream.name.to_string())
+                    .collect(),
+            ),
+        },
+        Err(faults) => {
+            let all = faults.faults().iter();
+            told.findings.extend(all.map(|fault| Finding {
+                drawn: faults.render(fault),
+                path: fault.file.to_string(),
+                // A variable is in no file.
+                disk: (*fault.file == *file.display().to_string()).then(|| fault.file.to_string()),
+                is_packed: false,
+                fault: fault.clone(),
+            }));
+            told.summary.push(format!("{name} is not valid"));
+            told.refused = true;
+            let known = faults.known();
+            Configuration {
+                bundle: known.bundle.clone(),
+                upstreams: known.upstreams.clone(),
+            }
+        }
+    }
+}
+
+fn check_bundle(path: &Path, options: &Options, told: &mut Told) {
+    let shown = path.display();
+    if !path.exists() {
+        told.missing
+            .push(format!("there is no bundle at {shown}: give its path"));
+        return;
+    }
+    let files = Files::read(path);
+    let (faults, summary) = match bundle::load(&files, options) {
+        Ok(snapshot) => {
+            let summary = format!("{shown} is valid: {}", contents(&snapshot));
+            (snapshot.faults, summary)
+        }
+        Err(faults) => {
+            told.refused = true;
+            (faults, format!("{shown} is not valid"))
+        }
+    };
+    told.summary.push(summary);
+    told.findings.extend(faults.into_iter().map(|fault| {
+        let (disk, is_itself) = files.on_disk(&fault);
+        Finding {
+            drawn: files.render(&fault),
+            path: files.located(&fault),
+            disk: Some(disk),
+            is_packed: !is_itself,
+            fault,
+        }
+    }));
+}
+
+fn contents(snapshot: &Snapshot) -> String {
+    let directory = &snapshot.directory;
+    format!(
+        "{} accounts, {} users, {} groups, {} roles, {} policies, {} identity providers, {} routes; digest {}",
+        directory.accounts().count(),
+        directory.users().count(),
+        directory.groups().count(),
+        directory.roles().count(),
+        directory.policies().count(),
+        directory.providers().len(),
+        snapshot.routes.routes().count(),
+        snapshot.digest,
+    )
 }

@@ -14,7 +14,9 @@ pub mod private;
 pub mod question;
 pub mod script;
 pub mod server;
+pub mod sessions;
 pub mod sidecar;
+pub mod signer;
 pub mod smoke;
 pub mod stories;
 pub mod story;
@@ -151,6 +153,7 @@ impl Demo {
         let own = edits.configuration.as_ref();
         let own = own.map(|text| edits.moved(text, &made.addresses));
         let bundle = folder::write_bundle(folder, &files, &made.write())?;
+        folder::write_keyring(folder)?;
         let configuration =
             folder::write_configuration(folder, own.as_ref().unwrap_or(&made.configuration))?;
         if !edits.is_empty() {
@@ -165,11 +168,15 @@ impl Demo {
         } else {
             sidecar.context("what was changed in the folder stops the demo: mend it, or start over with --fresh")
         }?;
-        let tokens = tokens(&issuer)?;
+        let mut tokens = tokens(&issuer)?;
+        let pipeline = tokens.get("PIPELINE").context("there is no pipeline")?;
+        let deploy = sessions::deploy(sidecar.sts(), pipeline).await?;
+        tokens.insert("DEPLOY", deploy);
         let mut variables = vec![
             ("GATE".to_owned(), sidecar.proxy_url()),
             ("GATE_HEALTH".to_owned(), sidecar.health_url()),
             ("GATE_ISSUER".to_owned(), base),
+            ("GATE_STS".to_owned(), sidecar.sts_url()),
         ];
         for (name, token) in &tokens {
             variables.push(((*name).to_owned(), token.clone()));
@@ -195,6 +202,7 @@ impl Demo {
             proxy: &self.sidecar.proxy_url(),
             health: &self.sidecar.health_url(),
             issuer: &format!("http://{}", self.issuer.address()),
+            sts: &self.sidecar.sts_url(),
             folder,
         }))?;
         tokio::select! {

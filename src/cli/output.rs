@@ -67,10 +67,10 @@ pub fn colour() -> bool {
 }
 
 /// `2 errors, 1 warning`.
-pub fn count(faults: &[Fault]) -> String {
+pub fn count<'f>(faults: impl IntoIterator<Item = &'f Fault>) -> String {
+    let faults: Vec<&Fault> = faults.into_iter().collect();
     let of = |wanted: Severity| {
-        faults
-            .iter()
+        (faults.iter())
             .filter(|fault| fault.severity == wanted)
             .count()
     };

@@ -7,8 +7,11 @@ use std::time::Duration;
 
 use super::section::Section;
 use super::settings::{
-    ClientCertificates, Listener, ListenerTls, Mode, Protocol, Settings, Upstream, UpstreamTimes,
+    ClientCertificates, Listener, ListenerTls, Mode, Protocol, Settings, Sts, Upstream,
+    UpstreamTimes,
 };
+use crate::net::Address;
+
 use super::value::{HeaderPattern, Name, Size, Token};
 use crate::throttle::Rate;
 
@@ -42,6 +45,9 @@ pub(super) fn settings(root: &mut Section<'_, '_, '_>) -> Settings {
     root.section("identity", |section| {
         section.set_optional("key_file", &mut settings.identity.key_file);
     });
+    root.set_optional("keyring", &mut settings.keyring);
+    sts(root, &mut settings);
+    root.set_optional("credentials", &mut settings.credentials);
     root.section("state", |section| {
         section.set_optional("path", &mut settings.state.path);
     });
@@ -132,6 +138,52 @@ fn listeners(root: &mut Section<'_, '_, '_>, listeners: &mut Vec<Listener>) {
             "add `listeners: [{ name: ingress, address: 0.0.0.0:8080 }]`",
         );
     }
+}
+
+fn sts(root: &mut Section<'_, '_, '_>, settings: &mut Settings) {
+    let read = root.optional_section("sts", |section| {
+        let address = section.required::<Address>("address");
+        let mut region = Name("us-east-1".into());
+        section.set("region", &mut region);
+        let tls = section.optional_section("tls", plain_tls);
+        let span = section.span();
+        let (Some(address), Ok(tls)) = (address, tls) else {
+            return None;
+        };
+        let local = match &address {
+            Address::Tcp(socket) => socket.ip().is_loopback(),
+            Address::Unix(_) => true,
+        };
+        if !local && tls.is_none() {
+            section.reading.report.error(
+                "missing-key",
+                span,
+                "outside of loopback the STS needs `tls`: it hands out secrets",
+                "add `tls: { certificate: …, key: … }`, or listen on 127.0.0.1",
+            );
+        }
+        Some(Sts {
+            address,
+            region: region.0,
+            tls,
+        })
+    });
+    if let Ok(sts) = read {
+        settings.sts = sts;
+    }
+}
+
+/// TLS of a listener that asks its clients for no certificate.
+fn plain_tls(section: &mut Section<'_, '_, '_>) -> Option<ListenerTls> {
+    let certificate = section.required("certificate");
+    let key = section.required("key");
+    Some(ListenerTls {
+        certificate: certificate?,
+        key: key?,
+        client_certificates: ClientCertificates::Off,
+        client_ca: Vec::new(),
+        client_crl: Vec::new(),
+    })
 }
 
 fn listener_tls(section: &mut Section<'_, '_, '_>) -> Option<ListenerTls> {
@@ -246,6 +298,12 @@ fn limits(section: &mut Section<'_, '_, '_>, settings: &mut Settings) {
     limits.head_size = head.0;
     section.set_within("head_fields", &(10..=1000), &mut limits.head_fields);
     section.set_within("body_idle_timeout", &TIMEOUT, &mut limits.body_idle_timeout);
+    let mut body = Size(limits.signed_body);
+    section.set_within("signed_body", &Size::range(0, 1 << 32), &mut body);
+    limits.signed_body = body.0;
+    let mut bodies = Size(limits.signed_bodies);
+    section.set_within("signed_bodies", &Size::range(0, 1 << 40), &mut bodies);
+    limits.signed_bodies = bodies.0;
     section.set_within("write_timeout", &TIMEOUT, &mut limits.write_timeout);
     section.set_within("idle_timeout", &TIMEOUT, &mut limits.idle_timeout);
     section.set_within("connections", &(1..=1_000_000), &mut limits.connections);

@@ -26,6 +26,12 @@ pub struct Settings {
     pub health: Health,
     /// What upstreams are told of who asks.
     pub identity: Identity,
+    /// The keys of session tokens; `None`: no session token is accepted.
+    pub keyring: Option<PathBuf>,
+    /// The Security Token Service; `None`: it is not served.
+    pub sts: Option<Sts>,
+    /// Long-lived access keys and API keys: a file, or a folder of them.
+    pub credentials: Option<PathBuf>,
     /// What outlives a restart.
     pub state: State,
     /// Where decisions are recorded.
@@ -215,6 +221,17 @@ pub struct Identity {
     pub key_file: Option<PathBuf>,
 }
 
+/// `sts`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sts {
+    /// Where it listens.
+    pub address: Address,
+    /// The only region that signatures may be for.
+    pub region: Box<str>,
+    /// TLS; required outside of loopback.
+    pub tls: Option<ListenerTls>,
+}
+
 /// `state`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct State {
@@ -233,6 +250,10 @@ pub struct Limits {
     pub head_fields: usize,
     /// Between two pieces of a request's body.
     pub body_idle_timeout: Duration,
+    /// Of a signed request's body, which is read before it is judged.
+    pub signed_body: u64,
+    /// The same, of all requests together.
+    pub signed_bodies: u64,
     /// How long a client may leave an answer unread.
     pub write_timeout: Duration,
     /// How long a connection without a request is kept.
@@ -256,6 +277,8 @@ impl Default for Limits {
             head_size: 64 * KIB,
             head_fields: 100,
             body_idle_timeout: Duration::from_secs(15),
+            signed_body: 8 * 1024 * KIB,
+            signed_bodies: 128 * 1024 * KIB,
             write_timeout: Duration::from_secs(30),
             idle_timeout: Duration::from_secs(60),
             connections: 10_000,

@@ -398,6 +398,7 @@ fn the_reference_file_names_every_key_with_its_default() {
         listeners: settings.listeners.clone(),
         upstreams: settings.upstreams.clone(),
         bundle: settings.bundle.clone(),
+        sts: settings.sts.clone(),
         ..Settings::default()
     };
     assert_eq!(settings, default);

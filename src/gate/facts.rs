@@ -23,7 +23,8 @@ pub struct DecidedBy {
 }
 
 impl DecidedBy {
-    pub(super) fn of(decision: &Decision<'_>) -> Self {
+    /// Of a decision.
+    pub fn of(decision: &Decision<'_>) -> Self {
         Self {
             verdict: decision.verdict,
             layer: decision.layer,

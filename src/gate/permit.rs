@@ -2,6 +2,7 @@
 
 use http::header::{HeaderName, HeaderValue};
 
+use crate::authn::sigv4::chunked::Decoder;
 use crate::clock::Timestamp;
 use crate::outcome::Reason;
 
@@ -18,6 +19,7 @@ pub struct Permit {
     pub(super) expires_at: Option<Timestamp>,
     pub(super) preflight: bool,
     pub(super) upgrade: bool,
+    pub(super) chunks: Option<Box<Decoder>>,
 }
 
 impl Permit {
@@ -46,6 +48,11 @@ impl Permit {
         self.preflight
     }
 
+    /// What the body must pass through before it may go: it verifies `aws-chunked` bodies chunk by chunk. Once.
+    pub fn take_chunks(&mut self) -> Option<Box<Decoder>> {
+        self.chunks.take()
+    }
+
     /// Whether the route allows the protocol upgrade that the request asks for.
     pub fn upgrade(&self) -> bool {
         self.upgrade
@@ -59,6 +66,8 @@ pub struct Refusal {
     pub reason: Reason,
     /// What the client may be told beyond the reason's own words.
     pub message: Option<String>,
+    /// What it may not be told, sealed for the STS.
+    pub encoded: Option<String>,
     /// In how many seconds it may be tried again, where that is known.
     pub retry_after: Option<u32>,
 }
@@ -68,6 +77,7 @@ impl From<Reason> for Refusal {
         Self {
             reason,
             message: None,
+            encoded: None,
             retry_after: None,
         }
     }
@@ -84,6 +94,7 @@ impl Permit {
             expires_at: None,
             preflight: false,
             upgrade: false,
+            chunks: None,
         }
     }
 

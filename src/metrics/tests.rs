@@ -27,6 +27,7 @@ fn the_names_are_those_that_are_promised() {
     metrics.connections("ingress").inc();
     metrics.observe_cache("tokens", CacheCounts::default());
     metrics.observe_audit(AuditCounts::default());
+    metrics.observe_credentials(1, 0, false);
     metrics.observe_keys([("corp", Some(Duration::from_secs(1)))]);
     let text = metrics.render().unwrap();
     let mut names: Vec<_> = text
@@ -42,6 +43,8 @@ fn the_names_are_those_that_are_promised() {
             "authentications_total",
             "cache_events_total",
             "connections",
+            "credentials_reload_failed",
+            "credentials_reloads_total",
             "decision_seconds",
             "decisions_total",
             "jwks_age_seconds",

@@ -15,7 +15,9 @@ use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep};
 
 use crate::outcome::Reason;
+use crate::proxy::aws_chunked::{Coding, CodingError};
 use crate::proxy::headers::Strip;
+use crate::proxy::inbound::Share;
 use crate::proxy::reply;
 use crate::proxy::streams::Watch;
 use crate::proxy::upstream::Lease;
@@ -26,6 +28,9 @@ pub enum BodyError {
     /// The client's body has a fault, or the client is gone.
     #[error("the request body cannot be read")]
     Client(#[source] hyper::Error),
+    /// It is not what was signed.
+    #[error("the request body is not what was signed")]
+    Coding(#[source] CodingError),
     /// The client sent nothing for too long.
     #[error("the request body did not come in time")]
     Idle,
@@ -74,7 +79,27 @@ impl Progress {
 
 /// A request's body, as the upstream's connection takes it.
 #[derive(Debug)]
-pub struct RequestBody(Option<Upload>);
+pub struct RequestBody(Kind);
+
+#[derive(Debug)]
+enum Kind {
+    None,
+    /// Read whole before; its share of what all may hold goes with it.
+    Whole(
+        Bytes,
+        #[expect(dead_code, reason = "held until the body is gone")] Share,
+    ),
+    Upload(Upload),
+    /// What must be verified and undone on the way.
+    Coded(Box<Coded>),
+}
+
+#[derive(Debug)]
+struct Coded {
+    upload: Upload,
+    coding: Coding,
+    ended: bool,
+}
 
 #[derive(Debug)]
 struct Upload {
@@ -88,27 +113,56 @@ struct Upload {
 impl RequestBody {
     /// No body.
     pub fn empty() -> Self {
-        Self(None)
+        Self(Kind::None)
+    }
+
+    /// A body that was read before.
+    pub fn whole(bytes: Bytes, share: Share) -> Self {
+        if bytes.is_empty() {
+            return Self::empty();
+        }
+        Self(Kind::Whole(bytes, share))
     }
 
     /// The client's body, which may pause for `idle` at most, and how far it has got.
     pub fn new(incoming: Incoming, strip: &Rc<Strip>, idle: Duration) -> (Self, Progress) {
         if incoming.is_end_stream() {
-            return (Self(None), Progress(None));
+            return (Self::empty(), Progress(None));
         }
+        let (upload, progress) = Upload::new(incoming, strip, idle);
+        (Self(Kind::Upload(upload)), progress)
+    }
+
+    /// The same, of which only what `coding` has verified and undone goes on.
+    pub fn coded(
+        incoming: Incoming,
+        strip: &Rc<Strip>,
+        idle: Duration,
+        coding: Coding,
+    ) -> (Self, Progress) {
+        let (upload, progress) = Upload::new(incoming, strip, idle);
+        let coded = Coded {
+            upload,
+            coding,
+            ended: false,
+        };
+        (Self(Kind::Coded(Box::new(coded))), progress)
+    }
+}
+
+impl Upload {
+    fn new(incoming: Incoming, strip: &Rc<Strip>, idle: Duration) -> (Self, Progress) {
         let progress = Rc::new(Shared::default());
-        let upload = Upload {
+        let upload = Self {
             incoming,
             progress: Rc::clone(&progress),
             strip: Rc::clone(strip),
             idle,
             timer: None,
         };
-        (Self(Some(upload)), Progress(Some(progress)))
+        (upload, Progress(Some(progress)))
     }
-}
 
-impl Upload {
     fn poll_frame(
         &mut self,
         context: &mut Context<'_>,
@@ -157,6 +211,42 @@ impl Upload {
     }
 }
 
+impl Coded {
+    fn poll_frame(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        while !self.ended {
+            let verified = match std::task::ready!(self.upload.poll_frame(context)) {
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(data) => self.coding.push(&data),
+                    // Nobody signed these; the signed ones are inside the body.
+                    Err(_) => continue,
+                },
+                Some(Err(error)) => return Poll::Ready(Some(Err(error))),
+                None => {
+                    self.ended = true;
+                    self.coding.finish()
+                }
+            };
+            let progress = &self.upload.progress;
+            progress.done.set(self.ended);
+            match verified {
+                Ok(bytes) if bytes.is_empty() => {}
+                Ok(bytes) => return Poll::Ready(Some(Ok(Frame::data(bytes)))),
+                Err(error) => {
+                    self.ended = true;
+                    tracing::info!(%error, "a signed body was given up");
+                    progress.done.set(false);
+                    progress.failed.set(Some(error.reason()));
+                    return Poll::Ready(Some(Err(BodyError::Coding(error))));
+                }
+            }
+        }
+        Poll::Ready(None)
+    }
+}
+
 impl Body for RequestBody {
     type Data = Bytes;
     type Error = BodyError;
@@ -166,22 +256,37 @@ impl Body for RequestBody {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         match &mut self.get_mut().0 {
-            Some(upload) => upload.poll_frame(context),
-            None => Poll::Ready(None),
+            Kind::None => Poll::Ready(None),
+            Kind::Whole(bytes, _) if bytes.is_empty() => Poll::Ready(None),
+            Kind::Whole(bytes, _) => {
+                let bytes = std::mem::take(bytes);
+                Poll::Ready(Some(Ok(Frame::data(bytes))))
+            }
+            Kind::Upload(upload) => upload.poll_frame(context),
+            Kind::Coded(coded) => coded.poll_frame(context),
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match &self.0 {
-            Some(upload) => upload.incoming.is_end_stream(),
-            None => true,
+            Kind::None => true,
+            Kind::Whole(bytes, _) => bytes.is_empty(),
+            Kind::Upload(upload) => upload.incoming.is_end_stream(),
+            Kind::Coded(coded) => coded.ended,
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.0 {
-            Some(upload) => upload.incoming.size_hint(),
-            None => SizeHint::with_exact(0),
+            Kind::None => SizeHint::with_exact(0),
+            Kind::Whole(bytes, _) => {
+                SizeHint::with_exact(u64::try_from(bytes.len()).unwrap_or(u64::MAX))
+            }
+            Kind::Upload(upload) => upload.incoming.size_hint(),
+            Kind::Coded(coded) => match coded.coding.length() {
+                Some(length) => SizeHint::with_exact(length),
+                None => SizeHint::default(),
+            },
         }
     }
 }

@@ -50,6 +50,24 @@ impl Form {
     }
 }
 
+/// What a client is told beside the code.
+#[derive(Debug, Clone, Copy)]
+pub struct Told<'t> {
+    /// In words.
+    pub message: &'t str,
+    /// Sealed for the STS.
+    pub encoded: Option<&'t str>,
+}
+
+impl<'t> From<&'t str> for Told<'t> {
+    fn from(message: &'t str) -> Self {
+        Self {
+            message,
+            encoded: None,
+        }
+    }
+}
+
 /// A refusal as it goes over the wire in HTTP/1.1.
 pub fn bytes(response: Response<Relay>) -> Vec<u8> {
     let (parts, body) = response.into_parts();
@@ -71,15 +89,15 @@ pub fn bytes(response: Response<Relay>) -> Vec<u8> {
 /// after it, as it does for every reason that leaves in doubt where the next request begins.
 pub fn refuse(
     reason: Reason,
-    message: &str,
+    told: Told<'_>,
     id: &HeaderValue,
     form: Form,
     close: bool,
 ) -> Response<Relay> {
     let mut response = if form.grpc {
-        trailers_only(reason, message)
+        trailers_only(reason, told.message)
     } else {
-        document(reason, message, id, form)
+        document(reason, told, id, form)
     };
     let fields = response.headers_mut();
     fields.insert(REQUEST_ID, id.clone());
@@ -89,12 +107,17 @@ pub fn refuse(
     response
 }
 
-fn document(reason: Reason, message: &str, id: &HeaderValue, form: Form) -> Response<Relay> {
+fn document(reason: Reason, told: Told<'_>, id: &HeaderValue, form: Form) -> Response<Relay> {
+    // Letters, digits, - and _ alone.
+    let encoded = told
+        .encoded
+        .map(|message| format!(r#","encodedAuthorizationMessage":"{message}""#));
     let text = format!(
-        r#"{{"code":"{}","message":{},"requestId":"{}"}}"#,
+        r#"{{"code":"{}","message":{},"requestId":"{}"{}}}"#,
         reason.code(),
-        serde_json::Value::from(message),
+        serde_json::Value::from(told.message),
         id.to_str().unwrap_or_default(),
+        encoded.unwrap_or_default(),
     );
     let length = HeaderValue::from(text.len());
     let body = if form.bodiless {
@@ -218,6 +241,7 @@ fn ends_connection(reason: Reason) -> bool {
         | Reason::MalformedCredential
         | Reason::UnknownIssuer
         | Reason::BadSignature
+        | Reason::SignatureMismatch
         | Reason::InvalidClaims
         | Reason::WrongAudience
         | Reason::ExpiredCredential
@@ -265,6 +289,7 @@ pub fn message(reason: Reason) -> &'static str {
         Reason::MalformedCredential
         | Reason::UnknownIssuer
         | Reason::BadSignature
+        | Reason::SignatureMismatch
         | Reason::InvalidClaims
         | Reason::WrongAudience
         | Reason::RevokedCredential
@@ -300,7 +325,7 @@ mod tests {
     fn refused(reason: Reason, form: Form) -> Response<Relay> {
         refuse(
             reason,
-            "No: \"x\"%\n",
+            "No: \"x\"%\n".into(),
             &HeaderValue::from_static("id"),
             form,
             false,

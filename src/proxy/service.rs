@@ -9,9 +9,9 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use http::header::{RETRY_AFTER, UPGRADE};
+use http::header::{RETRY_AFTER, TRAILER, UPGRADE};
 use http::request::Parts;
-use http::{HeaderValue, Request, Response};
+use http::{HeaderMap, HeaderValue, Request, Response};
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 
@@ -21,11 +21,13 @@ use crate::net::cidr::Cidr;
 use crate::net::tls::ClientCertificate;
 use crate::net::{Connection, Fault, Handler, Protocol, Unread};
 use crate::outcome::Reason;
+use crate::proxy::aws_chunked::Coding;
 use crate::proxy::body::{Progress, Relay, RequestBody};
 use crate::proxy::forward::{self, ForwardError, Outgoing};
 use crate::proxy::forwarded::{self, Origin};
 use crate::proxy::headers::{self, Cleaning, Hop, Strip};
 use crate::proxy::identifier::Identifiers;
+use crate::proxy::inbound::{Budget, Inbound};
 use crate::proxy::load::{self, Load, Places};
 use crate::proxy::reply::{self, Form};
 use crate::proxy::streams::{self, Kept, Streams, Watch};
@@ -41,6 +43,7 @@ pub struct Plan(Arc<Shared>);
 struct Shared {
     settings: Settings,
     targets: Vec<Target>,
+    budget: Arc<Budget>,
     load: load::Shared,
 }
 
@@ -52,10 +55,12 @@ impl Plan {
             .iter()
             .map(Target::new)
             .collect::<Result<_, _>>()?;
+        let budget = Arc::new(Budget::new(settings.signed_bodies));
         let load = load::Shared::new(settings.requests);
         Ok(Self(Arc::new(Shared {
             settings,
             targets,
+            budget,
             load,
         })))
     }
@@ -74,6 +79,8 @@ pub struct Proxy<C> {
     trusted: Vec<Cidr>,
     body_idle: Duration,
     fields: usize,
+    signed_body: usize,
+    budget: Arc<Budget>,
     load: Load,
 }
 
@@ -92,6 +99,8 @@ impl<C: Control> Proxy<C> {
             trusted: settings.trusted.clone(),
             body_idle: settings.body_idle,
             fields: settings.fields,
+            signed_body: settings.signed_body,
+            budget: Arc::clone(&plan.0.budget),
             load: Load::new(plan.0.load.clone()),
         }
     }
@@ -122,6 +131,7 @@ impl<C: Control> Proxy<C> {
             &self.trusted,
         );
         record.peer = origin.client;
+        let inbound = Inbound::new(body, self.body_idle, self.signed_body, &self.budget);
 
         let lasting = hop.upgrade.is_some() || streams::announced(&parts.headers);
         let kept = lasting.then(|| keep(&parts, &origin, connection, &record.id));
@@ -133,10 +143,11 @@ impl<C: Control> Proxy<C> {
             again: false,
             listener: &connection.listener,
             request_id: record.id.to_str().unwrap_or_default(),
+            body: &inbound,
         };
         let Judgement { facts, verdict } = self.control.judge(&head).await;
         let facts = record.facts.insert(facts);
-        let permit = verdict?;
+        let mut permit = verdict?;
         let expires_at = permit.expires_at();
         let watch = kept.map(|kept| {
             self.streams
@@ -160,15 +171,14 @@ impl<C: Control> Proxy<C> {
 
         let version = parts.version;
         let fields = &mut parts.headers;
-        let cleaning = Cleaning {
-            strip: &self.strip,
-            believed: origin.believed,
-            credential: self.forward_credential,
-            preflight: permit.preflight(),
-        };
-        cleaning.remove(fields);
-        forwarded::write(fields, &origin, connection.peer_text(), connection.secure);
-        headers::announce_trailers(fields, &self.strip);
+        let chunks = permit.take_chunks();
+        let coding = chunks.map(|decoder| Coding::new(*decoder, fields, self.forward_credential));
+        let coding = coding.transpose()?;
+        if inbound.was_read() {
+            // Trailers are not signed.
+            fields.remove(TRAILER);
+        }
+        self.clean(fields, connection, &origin, permit.preflight());
         headers::add_hop(fields, &hop, version);
         let outgoing = Outgoing::new(parts, &permit, &record.id, upstream)?;
 
@@ -176,7 +186,7 @@ impl<C: Control> Proxy<C> {
         let (body, progress) = if permit.preflight() {
             (RequestBody::empty(), Progress::default())
         } else {
-            RequestBody::new(body, &self.strip, self.body_idle)
+            inbound.into_body(&self.strip, coding)?
         };
         let forwarded = match (wanted, &watch) {
             (None, None) => forward::send(upstream, outgoing, body, &progress, places).await,
@@ -207,6 +217,25 @@ impl<C: Control> Proxy<C> {
         let mut response = forwarded?;
         self.keep_watch(&mut response, watch, expires_at, form, record);
         Ok(response)
+    }
+
+    /// Leaves of a head's fields those that may go on, and says where the request came from.
+    fn clean(
+        &self,
+        fields: &mut HeaderMap,
+        connection: &Connection,
+        origin: &Origin,
+        preflight: bool,
+    ) {
+        let cleaning = Cleaning {
+            strip: &self.strip,
+            believed: origin.believed,
+            credential: self.forward_credential,
+            preflight,
+        };
+        cleaning.remove(fields);
+        forwarded::write(fields, origin, connection.peer_text(), connection.secure);
+        headers::announce_trailers(fields, &self.strip);
     }
 
     /// Has an answer that lasts obey policy as long as it does.
@@ -262,7 +291,7 @@ impl<C: Control> Handler for Proxy<C> {
                 record.reason = refused.reason;
                 let close = reading.is_err();
                 let mut response =
-                    reply::refuse(refused.reason, refused.message(), &record.id, form, close);
+                    reply::refuse(refused.reason, refused.told(), &record.id, form, close);
                 if let Some(seconds) = refused.retry_after {
                     let fields = response.headers_mut();
                     fields.insert(RETRY_AFTER, HeaderValue::from(seconds));
@@ -354,15 +383,19 @@ struct Refused {
     reason: Reason,
     /// What the gate said, for its own refusals.
     message: Option<String>,
+    encoded: Option<String>,
     /// In how many seconds it may be tried again.
     retry_after: Option<u32>,
 }
 
 impl Refused {
-    fn message(&self) -> &str {
-        match &self.message {
-            Some(message) => message,
-            None => reply::message(self.reason),
+    fn told(&self) -> reply::Told<'_> {
+        reply::Told {
+            message: match &self.message {
+                Some(message) => message,
+                None => reply::message(self.reason),
+            },
+            encoded: self.encoded.as_deref(),
         }
     }
 }
@@ -372,6 +405,7 @@ impl From<Reason> for Refused {
         Self {
             reason,
             message: None,
+            encoded: None,
             retry_after: (reason == Reason::Overloaded).then_some(1),
         }
     }
@@ -382,6 +416,7 @@ impl From<crate::gate::Refusal> for Refused {
         Self {
             reason: refusal.reason,
             message: refusal.message,
+            encoded: refusal.encoded,
             retry_after: refusal.retry_after,
         }
     }

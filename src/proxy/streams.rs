@@ -18,7 +18,7 @@ use http::header::{ACCEPT, CONTENT_TYPE, HeaderMap};
 use http::request::Parts;
 
 use crate::clock::{Timestamp, monotonic};
-use crate::gate::{Facts, Head};
+use crate::gate::{Body, Facts, Hashing, Head};
 use crate::net::Connection;
 use crate::net::tls::ClientCertificate;
 use crate::outcome::Reason;
@@ -58,7 +58,18 @@ impl Kept {
             again: true,
             listener: &self.listener,
             request_id: self.request_id.to_str().unwrap_or_default(),
+            body: &Gone,
         }
+    }
+}
+
+/// The body of a request that is under way: nobody can read it any more, and nobody needs to.
+#[derive(Debug)]
+struct Gone;
+
+impl Body for Gone {
+    fn hash(&self) -> Hashing<'_> {
+        Box::pin(std::future::ready(Err(Reason::Internal)))
     }
 }
 

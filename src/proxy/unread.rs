@@ -50,7 +50,7 @@ pub fn refuse<C: Control>(
         },
     );
     let form = Form::unread(head.starts_with(b"HEAD "));
-    let mut response = reply::refuse(reason, reply::message(reason), id, form, true);
+    let mut response = reply::refuse(reason, reply::message(reason).into(), id, form, true);
     if let Some(date) = date() {
         response.headers_mut().insert(DATE, date);
     }

@@ -21,6 +21,17 @@ pub enum Fallback {
     Generic,
 }
 
+/// Whether a signed request may leave its body out of the signature.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UnsignedPayload {
+    /// Never.
+    Refuse,
+    /// Where TLS keeps the body from being changed on the way, as S3 has it.
+    Tls,
+    /// Always.
+    Allow,
+}
+
 /// A name of something outside the file, with its place, for whoever can tell whether that exists.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reference {
@@ -46,6 +57,7 @@ pub struct Service {
     account_span: Span,
     region: Box<str>,
     signing_name: Box<str>,
+    unsigned_payload: UnsignedPayload,
     upstream: Reference,
     providers: Option<Box<[Reference]>>,
     audiences: Option<Box<[Box<str>]>>,
@@ -78,6 +90,7 @@ impl Service {
         let account = keys.required_string("account", report);
         let region = keys.required_string("region", report);
         let signing_name = keys.string("signing_name", report);
+        let unsigned_payload = keys.string("unsigned_payload", report);
         let hosts_node = keys.take("hosts");
         let hosts = Hosts::read(hosts_node, report);
         let upstream = keys.required_string("upstream", report);
@@ -101,6 +114,7 @@ impl Service {
         let region = region.filter(|(text, span)| word(text, *span, "region", report));
         let signing_name =
             signing_name.filter(|(text, span)| word(text, *span, "signing_name", report));
+        let unsigned_payload = read_unsigned_payload(unsigned_payload, report);
         let fallback = read_fallback(fallback, &hosts, report);
         let forward_preflight = read_preflight(preflight, report);
 
@@ -143,6 +157,10 @@ impl Service {
             account,
             account_span,
             region: region.into(),
+            unsigned_payload: unsigned_payload.unwrap_or(match signing_name {
+                Some(("s3", _)) => UnsignedPayload::Tls,
+                _ => UnsignedPayload::Refuse,
+            }),
             signing_name: signing_name.map_or(name, |(text, _)| text).into(),
             upstream: reference(upstream),
             providers,
@@ -178,6 +196,11 @@ impl Service {
     /// The service name in a SigV4 credential scope.
     pub fn signing_name(&self) -> &str {
         &self.signing_name
+    }
+
+    /// Whether a signed request may leave its body out of the signature.
+    pub fn unsigned_payload(&self) -> UnsignedPayload {
+        self.unsigned_payload
     }
 
     /// The hosts that it serves.
@@ -282,6 +305,26 @@ fn read_fallback(
         );
     }
     Some((fallback, span))
+}
+
+fn read_unsigned_payload(
+    text: Option<(&str, Span)>,
+    report: &mut Report,
+) -> Option<UnsignedPayload> {
+    match text? {
+        ("refuse", _) => Some(UnsignedPayload::Refuse),
+        ("tls", _) => Some(UnsignedPayload::Tls),
+        ("allow", _) => Some(UnsignedPayload::Allow),
+        (other, span) => {
+            report.error(
+                "bad-unsigned-payload",
+                span,
+                format!("`{other}` does not say where bodies may be unsigned"),
+                "write refuse, tls or allow",
+            );
+            None
+        }
+    }
 }
 
 fn read_preflight(text: Option<(&str, Span)>, report: &mut Report) -> bool {

@@ -8,13 +8,17 @@
 //! - [`kubernetes`]: service-account tokens, as a cluster makes them
 //! - [`printing`]: output that cannot be written
 //! - [`identity`]: the signed token that tells upstreams who asks
+//! - [`checking`]: what `check` says of what is broken, all of it at once
 //! - [`findings`]: what `check` finds in policies, and `who-can`
 //! - [`limits`]: rate limits, requests under way, the PROXY protocol
 //! - [`streaming`]: bodies of a gibibyte in constant memory
+//! - [`sigv4`]: signatures and API keys, from the socket to the upstream
 //! - [`streams`]: open streams, ended when they are no longer allowed
 //! - [`startup`]: what stops a start, and what its exit code and words are
 //! - [`stopping`]: SIGTERM under load
 //! - [`tokens`]: tokens of every kind, from the socket to the upstream
+//! - [`keyring`]: the command, and what its files look like to others
+//! - [`sts`]: sessions, from the call that makes one to the request that uses it
 //! - [`unread`]: heads that never became a request, refused and recorded like any other
 //! - [`readme`]: every command that the README shows
 
@@ -32,19 +36,23 @@
 mod authorities;
 mod bound;
 mod certificates;
+mod checking;
 mod demo;
 mod findings;
 mod identity;
+mod keyring;
 mod kubernetes;
 mod limits;
 mod printing;
 mod readme;
 mod reload;
+mod sigv4;
 mod startup;
 mod stopping;
 mod stories;
 mod streaming;
 mod streams;
+mod sts;
 mod support;
 mod tokens;
 mod unread;

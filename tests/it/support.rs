@@ -190,6 +190,17 @@ impl Sidegate {
         sidegate
     }
 
+    /// The address of a listener that logged it at its start.
+    pub(crate) fn listener(&self, name: &str) -> SocketAddr {
+        let log = self.log();
+        let mut lines = log.lines();
+        let line = lines
+            .find(|line| line.contains(&format!("listener=\"{name}\"")))
+            .unwrap();
+        let (_, rest) = line.split_once("address=").unwrap();
+        rest.split_whitespace().next().unwrap().parse().unwrap()
+    }
+
     /// What it logged so far.
     pub(crate) fn log(&self) -> String {
         self.log.lock().unwrap().clone()

@@ -26,6 +26,17 @@ pub enum KeyState {
     Pending,
 }
 
+/// Of access keys and API keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CredentialState {
+    /// None are configured.
+    None,
+    /// Those in the files count.
+    Loaded,
+    /// The files are not valid; the last good ones count.
+    Stale,
+}
+
 /// Of the audit log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AuditState {
@@ -55,6 +66,8 @@ pub struct Status {
     pub draining: bool,
     /// Every identity provider, by name.
     pub providers: Vec<(Box<str>, KeyState)>,
+    /// Access keys and API keys.
+    pub credentials: CredentialState,
     /// The audit log.
     pub audit: AuditState,
     /// The state folder.
@@ -63,14 +76,16 @@ pub struct Status {
 
 impl Status {
     /// Ready when the bundle and the listeners are and every provider has keys or has failed to get them; one that
-    /// has none answers for its own tokens only. Not ready while no provider at all has keys, where there are any.
+    /// has none answers for its own tokens only. Not ready while no provider at all has keys, where there are any and they
+    /// are the only way to authenticate.
     pub fn is_ready(&self) -> bool {
         let served = match self.bundle {
             BundleState::Missing => false,
             BundleState::Loaded | BundleState::Stale => true,
         };
         let mut pending = false;
-        let mut works = self.providers.is_empty();
+        let keys = self.credentials != CredentialState::None;
+        let mut works = self.providers.is_empty() || keys;
         for (_, keys) in &self.providers {
             match keys {
                 KeyState::Fresh | KeyState::Stale => works = true,
@@ -105,6 +120,11 @@ impl fmt::Display for Status {
             };
             writeln!(f, "provider/{name} {keys}")?;
         }
+        let credentials = match self.credentials {
+            CredentialState::None => "none",
+            CredentialState::Loaded => "loaded",
+            CredentialState::Stale => "stale",
+        };
         let audit = match self.audit {
             AuditState::Writing => "writing",
             AuditState::Failing => "failing",
@@ -113,7 +133,7 @@ impl fmt::Display for Status {
             StateStore::Kept => "kept",
             StateStore::None => "none",
         };
-        writeln!(f, "audit {audit}\nstate {state}")
+        writeln!(f, "credentials {credentials}\naudit {audit}\nstate {state}")
     }
 }
 
@@ -127,6 +147,7 @@ mod tests {
             listening: true,
             draining: false,
             providers: providers.iter().map(|state| ("p".into(), *state)).collect(),
+            credentials: CredentialState::None,
             audit: AuditState::Writing,
             state: StateStore::None,
         }
@@ -147,6 +168,9 @@ mod tests {
         ] {
             assert_eq!(status(&providers).is_ready(), ready, "{providers:?}");
         }
+        let mut other = status(&[Failed]);
+        other.credentials = CredentialState::Stale;
+        assert!(other.is_ready(), "access keys work");
         let spoilt: [fn(&mut Status); 3] = [
             |status| status.bundle = BundleState::Missing,
             |status| status.listening = false,

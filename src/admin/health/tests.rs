@@ -17,6 +17,7 @@ impl Source for Fake {
                 ("corp".into(), KeyState::Fresh),
                 ("cluster".into(), KeyState::Failed),
             ],
+            credentials: CredentialState::Loaded,
             audit: AuditState::Failing,
             state: StateStore::None,
         }
@@ -78,7 +79,7 @@ async fn it_tells_what_it_is_for_and_nothing_else() {
         (
             "GET /readyz?x=1&verbose",
             "200",
-            "bundle stale\nlisteners listening\nprovider/corp fresh\nprovider/cluster failed\naudit failing\nstate none\nready\n",
+            "bundle stale\nlisteners listening\nprovider/corp fresh\nprovider/cluster failed\ncredentials loaded\naudit failing\nstate none\nready\n",
         ),
         ("GET /metrics", "200", "sidegate_x 1\n"),
         ("POST /livez", "405", "method not allowed\n"),

@@ -75,7 +75,8 @@ fn nobody(method: Option<Method>) -> UserIdentity<'static> {
     }
 }
 
-fn of_identity(identity: &Identity) -> UserIdentity<'_> {
+/// Who an identity is, in the words of records.
+pub(in crate::app) fn of_identity(identity: &Identity) -> UserIdentity<'_> {
     let present = |text| Some(text).filter(|text: &&str| !text.is_empty());
     let mut who = UserIdentity::of(&identity.principal);
     who.principal_id = present(&identity.user_id);

@@ -39,7 +39,8 @@ impl Identity {
         })
     }
 
-    /// Whoever a session stands for. `None`: its role, user or account is not (or no longer) in the directory.
+    /// Whoever a session stands for. `None`: its role, user, account or one of its policies is not (or no longer) in the
+    /// directory.
     pub fn of_session(directory: &Directory, session: &Session) -> Option<Self> {
         let identity = match &session.of {
             SessionOf::Role { arn, name } => {
@@ -51,7 +52,16 @@ impl Identity {
                 Self::of_federated_user(directory, directory.user(by)?, name, session)
             }
         };
-        Some(identity.within(session))
+        let is_the_same = match (&identity.role, &identity.user) {
+            (Some(role), _) => role.id == session.id,
+            (None, Some(user)) => user.id == session.id,
+            (None, None) => true,
+        };
+        if is_the_same {
+            identity.within(directory, session)
+        } else {
+            None
+        }
     }
 
     fn of_role_session(
@@ -102,10 +112,18 @@ impl Identity {
     }
 
     /// With what every session says.
-    fn within(mut self, session: &Session) -> Self {
-        if let Some(policies) = &session.policies {
+    fn within(mut self, directory: &Directory, session: &Session) -> Option<Self> {
+        if !session.policy_arns.is_empty() {
+            let own = session.policies.as_ref().map(|own| own.policies());
+            let mut all = own.unwrap_or_default().to_vec();
+            for arn in &session.policy_arns {
+                all.push(Arc::clone(&directory.policy(arn)?.policy));
+            }
+            self.session_policies = Some(Arc::new(PolicySet::new(all)));
+        } else if let Some(policies) = &session.policies {
             self.session_policies = Some(Arc::clone(policies));
         }
+        self.claims.clone_from(&session.claims);
         self.transitive_tags.clone_from(&session.transitive_tags);
         self.source_identity.clone_from(&session.source_identity);
         self.federated_provider
@@ -114,7 +132,7 @@ impl Identity {
         self.mfa_authenticated_at = session.mfa_authenticated_at;
         self.issued_at = Some(session.issued_at);
         self.expires_at = Some(session.expires_at);
-        self
+        Some(self)
     }
 
     /// What the account alone says.

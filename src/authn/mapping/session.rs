@@ -34,20 +34,31 @@ pub(super) struct Session {
 impl Session {
     /// What the token asks for; else why it asks for nothing.
     pub(super) fn of(token: &VerifiedToken, groups: Vec<Box<str>>) -> Result<Self, String> {
-        let Target::Role {
-            session_name,
-            tags,
-            source_identity,
-            ..
-        } = &token.provider().map.target
-        else {
+        let Target::Role { session_name, .. } = &token.provider().map.target else {
             return Err("the provider maps users".to_owned());
+        };
+        let name = session_name
+            .expand_one(&|path| token.claims().texts(path))
+            .ok_or("`map.session_name` makes no single name of this token")?;
+        Self::named(token, groups, session_name_of(&name))
+    }
+
+    /// The same under a name that whoever asks chose.
+    pub(super) fn named(
+        token: &VerifiedToken,
+        groups: Vec<Box<str>>,
+        name: Box<str>,
+    ) -> Result<Self, String> {
+        let (tags, source_identity) = match &token.provider().map.target {
+            Target::Role {
+                tags,
+                source_identity,
+                ..
+            } => (tags.as_slice(), source_identity.as_ref()),
+            Target::User(_) | Target::Service(_) => (&[][..], None),
         };
         let claims = token.claims();
         let values = |path: &_| claims.texts(path);
-        let name = session_name
-            .expand_one(&values)
-            .ok_or("`map.session_name` makes no single name of this token")?;
         let mut found: Tags = Vec::new();
         for (key, template) in tags {
             let mut made = template.expand(&values);
@@ -89,7 +100,7 @@ impl Session {
             ));
         }
         Ok(Self {
-            name: session_name_of(&name),
+            name,
             tag_keys: found.iter().map(|(key, _)| key.clone()).collect(),
             tags: found,
             source_identity,

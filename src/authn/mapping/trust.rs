@@ -130,6 +130,8 @@ impl Context for TrustContext<'_> {
                 .organization_path(self.role.account)
                 .and(directory.organization_id())
                 .map(Value::Text),
+            // Of a call to the STS that asks for one.
+            "sts:durationseconds" => request.get(key),
             "sts:rolesessionname" => Some(Value::Text(&session.name)),
             "sts:sourceidentity" => session.source_identity.as_deref().map(Value::Text),
             GROUPS_KEY => (!session.groups.is_empty()).then_some(Value::List(&session.groups)),

@@ -27,9 +27,9 @@ pub(super) fn request(
     let mut out = Vec::with_capacity(512);
     out.extend_from_slice(raw.method.as_bytes());
     out.push(b'\n');
-    path(raw.path, style, &mut out);
+    path(raw.path, style, &mut out)?;
     out.push(b'\n');
-    query(raw.query.unwrap_or_default(), presigned, &mut out);
+    query(raw.query.unwrap_or_default(), presigned, &mut out)?;
     out.push(b'\n');
     for name in signed_headers {
         header(raw, name, &mut out)?;
@@ -46,7 +46,7 @@ pub(super) fn request(
     Ok(out)
 }
 
-fn path(path: &str, style: PathStyle, out: &mut Vec<u8>) {
+fn path(path: &str, style: PathStyle, out: &mut Vec<u8>) -> Result<(), SignatureError> {
     match style {
         PathStyle::Verbatim => out.extend_from_slice(path.as_bytes()),
         PathStyle::Encoded => encode(path.as_bytes(), b"/", out),
@@ -61,6 +61,10 @@ fn path(path: &str, style: PathStyle, out: &mut Vec<u8>) {
                     segment => segments.push(segment),
                 }
             }
+            // To everybody else `/a/.` and `/a/b/..` are `/a/`; signers take them for `/a`, which is another path.
+            if matches!(path.rsplit('/').next(), Some("." | "..")) && !segments.is_empty() {
+                return Err(SignatureError::Ambiguous("the path ends in a dot segment"));
+            }
             for segment in &segments {
                 out.push(b'/');
                 encode(segment.as_bytes(), b"", out);
@@ -70,6 +74,7 @@ fn path(path: &str, style: PathStyle, out: &mut Vec<u8>) {
             }
         }
     }
+    Ok(())
 }
 
 /// The pairs of a query, as they were sent; empty ones are none.
@@ -80,7 +85,14 @@ pub(super) fn parameters(query: &str) -> impl Iterator<Item = (&str, &str)> {
         .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
 }
 
-fn query(query: &str, presigned: bool, out: &mut Vec<u8>) {
+/// What is signed is the decoded query, so what readers decode in several ways must not stand there: `+` is a space to
+/// many, `;` a separator to some, and an escape that is none is anybody's guess.
+fn query(query: &str, presigned: bool, out: &mut Vec<u8>) -> Result<(), SignatureError> {
+    if query.bytes().any(|byte| matches!(byte, b'+' | b';')) || has_bad_escape(query) {
+        return Err(SignatureError::Ambiguous(
+            "`+`, `;` or a bad escape in the query: write %20 or %2B, %3B, %25",
+        ));
+    }
     let mut pairs: Vec<(Vec<u8>, Vec<u8>)> = parameters(query)
         .map(|(name, value)| (again(name), again(value)))
         .filter(|(name, _)| !(presigned && name == b"X-Amz-Signature"))
@@ -94,6 +106,16 @@ fn query(query: &str, presigned: bool, out: &mut Vec<u8>) {
         out.push(b'=');
         out.extend_from_slice(value);
     }
+    Ok(())
+}
+
+fn has_bad_escape(text: &str) -> bool {
+    let mut behind = text.split('%');
+    behind.next();
+    behind.any(|rest| {
+        let mut digits = rest.bytes().take(2).filter(u8::is_ascii_hexdigit);
+        digits.next().and(digits.next()).is_none()
+    })
 }
 
 /// Decoded and encoded anew: one spelling, whatever the client escaped.

@@ -1,4 +1,5 @@
-//! `aws-chunked` bodies whose chunks are signed one by one (Signature Version 4, "multiple chunks").
+//! `aws-chunked` bodies, verified and undone: chunks that are signed one by one (Signature Version 4, "multiple chunks"),
+//! or not signed at all, where a service allows that.
 //!
 //! Each chunk's signature is computed over the one before, so chunks cannot be changed, left out or put in another
 //! order. A chunk is handed on only once its signature was verified, which is why its size is bounded.
@@ -34,20 +35,30 @@ pub enum ChunkError {
 
 /// Verifies the chunks of one body, as they come.
 pub struct Decoder {
-    key: hmac::Key,
+    /// `None`: chunks and trailers are not signed.
+    key: Option<hmac::Key>,
     /// Time and scope, each with its line end.
     prefix: String,
     previous: [u8; 32],
     trailer: bool,
+    /// Whether what is handed on keeps its chunks.
+    framed: bool,
     state: State,
     /// What came and was not handed on.
     pending: Vec<u8>,
 }
 
+/// A chunk's head.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Line {
+    size: usize,
+    signature: [u8; 32],
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     Head,
-    Data { size: usize, signature: [u8; 32] },
+    Data { line: Line },
     Trailers,
     Done,
 }
@@ -64,13 +75,39 @@ impl fmt::Debug for Decoder {
 impl Decoder {
     pub(super) fn new(key: hmac::Key, prefix: String, seed: [u8; 32], trailer: bool) -> Self {
         Self {
-            key,
+            key: Some(key),
             prefix,
             previous: seed,
             trailer,
+            framed: false,
             state: State::Head,
             pending: Vec::new(),
         }
+    }
+
+    /// For chunks without signatures, behind which trailers follow.
+    pub fn unsigned() -> Self {
+        Self {
+            key: None,
+            prefix: String::new(),
+            previous: [0; 32],
+            trailer: true,
+            framed: false,
+            state: State::Head,
+            pending: Vec::new(),
+        }
+    }
+
+    /// Hands on what it verified as it came, chunk heads and trailers included: for whoever verifies it again.
+    #[must_use]
+    pub fn framed(mut self) -> Self {
+        self.framed = true;
+        self
+    }
+
+    /// Whether the whole body came and is good.
+    pub fn is_done(&self) -> bool {
+        self.state == State::Done && self.pending.is_empty()
     }
 
     /// Takes bytes of the body, and appends the data that they complete to `out`.
@@ -93,7 +130,7 @@ impl Decoder {
     /// # Errors
     /// [`ChunkError::Truncated`], when its last chunk (and its trailers) did not come.
     pub fn finish(self) -> Result<(), ChunkError> {
-        if self.state == State::Done && self.pending.is_empty() {
+        if self.is_done() {
             Ok(())
         } else {
             Err(ChunkError::Truncated)
@@ -107,12 +144,18 @@ impl Decoder {
                 let Some(line) = self.line()? else {
                     return Ok(false);
                 };
-                let (size, signature) = head(&line)?;
-                self.state = State::Data { size, signature };
+                self.state = State::Data {
+                    line: head(&line, self.key.is_some())?,
+                };
+                if self.framed {
+                    // Says nothing by itself: the data, and the end, come verified or not at all.
+                    out.extend_from_slice(&line);
+                    out.extend_from_slice(b"\r\n");
+                }
                 Ok(true)
             }
-            State::Data { size, signature } => self.data(size, signature, out),
-            State::Trailers => self.trailers(),
+            State::Data { line } => self.data(line, out),
+            State::Trailers => self.trailers(out),
             State::Done if self.pending.is_empty() => Ok(false),
             State::Done => Err(ChunkError::Malformed("something follows the last chunk")),
         }
@@ -131,12 +174,8 @@ impl Decoder {
         }
     }
 
-    fn data(
-        &mut self,
-        size: usize,
-        signature: [u8; 32],
-        out: &mut Vec<u8>,
-    ) -> Result<bool, ChunkError> {
+    fn data(&mut self, line: Line, out: &mut Vec<u8>) -> Result<bool, ChunkError> {
+        let Line { size, signature } = line;
         // The last chunk's line end stands behind the trailers.
         let with_end = if size == 0 && self.trailer {
             0
@@ -151,9 +190,12 @@ impl Decoder {
         if with_end > 0 && end != b"\r\n" {
             return Err(ChunkError::Malformed("a chunk is longer than its size"));
         }
-        let text = format!("{}\n{}", hex(&sha256(b"")), hex(&sha256(data)));
-        self.verify("AWS4-HMAC-SHA256-PAYLOAD", &text, signature)?;
-        out.extend_from_slice(self.pending.get(..size).unwrap_or_default());
+        if self.key.is_some() {
+            let text = format!("{}\n{}", hex(&sha256(b"")), hex(&sha256(data)));
+            self.verify("AWS4-HMAC-SHA256-PAYLOAD", &text, signature)?;
+        }
+        let kept = if self.framed { with_end } else { size };
+        out.extend_from_slice(self.pending.get(..kept).unwrap_or_default());
         self.pending.drain(..with_end);
         self.state = match (size, self.trailer) {
             (0, true) => State::Trailers,
@@ -164,7 +206,16 @@ impl Decoder {
     }
 
     /// `name:value` a line, then `x-amz-trailer-signature`, then an empty line.
-    fn trailers(&mut self) -> Result<bool, ChunkError> {
+    fn trailers(&mut self, out: &mut Vec<u8>) -> Result<bool, ChunkError> {
+        // No trailers at all are an empty line.
+        if self.key.is_none() && self.pending == b"\r\n" {
+            self.pending.clear();
+            if self.framed {
+                out.extend_from_slice(b"\r\n");
+            }
+            self.state = State::Done;
+            return Ok(true);
+        }
         let Some(end) = memchr::memmem::find(&self.pending, b"\r\n\r\n") else {
             if self.pending.len() > MAX_TRAILERS {
                 return Err(ChunkError::Malformed("the trailers are too long"));
@@ -173,6 +224,14 @@ impl Decoder {
         };
         let block: Vec<u8> = self.pending.drain(..end).collect();
         self.pending.drain(..4);
+        if self.framed {
+            out.extend_from_slice(&block);
+            out.extend_from_slice(b"\r\n\r\n");
+        }
+        if self.key.is_none() {
+            self.state = State::Done;
+            return Ok(true);
+        }
         let text = std::str::from_utf8(&block)
             .map_err(|_| ChunkError::Malformed("the trailers are no text"))?;
         let (lines, last) = text.rsplit_once("\r\n").unwrap_or(("", text));
@@ -200,18 +259,24 @@ impl Decoder {
 
     fn verify(&mut self, kind: &str, rest: &str, signature: [u8; 32]) -> Result<(), ChunkError> {
         let text = format!("{kind}\n{}{}\n{rest}", self.prefix, hex(&self.previous));
-        let computed = hmac::sign(&self.key, text.as_bytes());
+        let key = self.key.as_ref().ok_or(ChunkError::Mismatch)?;
+        let computed = hmac::sign(key, text.as_bytes());
         verify_slices_are_equal(computed.as_ref(), &signature).map_err(|_| ChunkError::Mismatch)?;
         self.previous = signature;
         Ok(())
     }
 }
 
-/// `SIZE;chunk-signature=SIGNATURE`, the size in hexadecimal digits.
-fn head(line: &[u8]) -> Result<(usize, [u8; 32]), ChunkError> {
+/// `SIZE;chunk-signature=SIGNATURE`, or `SIZE` alone if chunks are not signed; the size in hexadecimal digits.
+fn head(line: &[u8], signed: bool) -> Result<Line, ChunkError> {
     const FAULT: ChunkError = ChunkError::Malformed("a chunk's head is not SIZE;chunk-signature=…");
     let text = std::str::from_utf8(line).map_err(|_| FAULT)?;
-    let (size, signature) = text.split_once(";chunk-signature=").ok_or(FAULT)?;
+    let (size, signature) = if signed {
+        let (size, signature) = text.split_once(";chunk-signature=").ok_or(FAULT)?;
+        (size, unhex(signature).ok_or(FAULT)?)
+    } else {
+        (text, [0; 32])
+    };
     if size.is_empty() || !size.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return Err(FAULT);
     }
@@ -219,5 +284,5 @@ fn head(line: &[u8]) -> Result<(usize, [u8; 32]), ChunkError> {
     if size > MAX_CHUNK {
         return Err(ChunkError::Malformed("a chunk is too large"));
     }
-    Ok((size, unhex(signature).ok_or(FAULT)?))
+    Ok(Line { size, signature })
 }

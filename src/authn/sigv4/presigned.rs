@@ -6,12 +6,14 @@ use crate::authn::percent::decode;
 
 use super::canonical::parameters;
 use super::header::signed_headers;
-use super::{ALGORITHM, Raw, Scope, SignatureError, Unproven, payload, unhex};
+use super::{
+    ALGORITHM, Payload, Raw, Scope, SignatureError, Unproven, payload, read_payload, unhex,
+};
 
 /// Seven days, as in AWS.
 const MAX_EXPIRES: u64 = 604_800;
 
-const NAMES: [&str; 7] = [
+const NAMES: [&str; 8] = [
     "X-Amz-Algorithm",
     "X-Amz-Credential",
     "X-Amz-Date",
@@ -19,10 +21,21 @@ const NAMES: [&str; 7] = [
     "X-Amz-SignedHeaders",
     "X-Amz-Signature",
     "X-Amz-Security-Token",
+    "X-Amz-Content-Sha256",
 ];
 
+/// A query without the parameters of a presigned credential; `None`: nothing is left.
+pub fn without_credential(query: &str) -> Option<String> {
+    let is_kept = |pair: &&str| {
+        let name = decode(pair.split('=').next().unwrap_or_default());
+        !NAMES.iter().any(|known| known.as_bytes() == name)
+    };
+    let kept: Vec<&str> = query.split('&').filter(is_kept).collect();
+    (!kept.is_empty()).then(|| kept.join("&"))
+}
+
 pub(super) fn find(raw: &Raw<'_>) -> Result<Option<Unproven>, SignatureError> {
-    let mut found: [Option<String>; 7] = Default::default();
+    let mut found: [Option<String>; 8] = Default::default();
     for (name, value) in parameters(raw.query.unwrap_or_default()) {
         let name = decode(name);
         let Some(at) = NAMES
@@ -53,6 +66,7 @@ pub(super) fn find(raw: &Raw<'_>) -> Result<Option<Unproven>, SignatureError> {
         signed,
         signature,
         session_token,
+        content,
     ] = found;
     if [&algorithm, &credential, &signature]
         .iter()
@@ -79,6 +93,15 @@ pub(super) fn find(raw: &Raw<'_>) -> Result<Option<Unproven>, SignatureError> {
             "no X-Amz-Signature of 64 hex digits",
         ))?;
     let signed = signed.ok_or(SignatureError::Malformed("no X-Amz-SignedHeaders"))?;
+    let payload = match (payload(raw)?, content) {
+        (said, None) => said,
+        (Payload::Undeclared, Some(text)) => read_payload(&text)?,
+        (_, Some(_)) => {
+            return Err(SignatureError::Malformed(
+                "x-amz-content-sha256 stands in the head and in the query",
+            ));
+        }
+    };
     Ok(Some(Unproven {
         time: scope.time(&stamp)?,
         stamp: stamp.into(),
@@ -87,7 +110,7 @@ pub(super) fn find(raw: &Raw<'_>) -> Result<Option<Unproven>, SignatureError> {
         expires: Some(Duration::from_secs(expires)),
         session_token: session_token.map(Into::into),
         signed_headers: signed_headers(&signed)?,
-        payload: payload(raw)?,
+        payload,
         signature,
     }))
 }

@@ -1,4 +1,5 @@
 mod chunks;
+mod readings;
 
 use http::{HeaderName, HeaderValue};
 use proptest::prelude::*;
@@ -372,10 +373,12 @@ fn bodies() {
             unsigned_payload: true,
             ..expected()
         };
-        assert!(matches!(
-            request.verify(&allowed).unwrap().body,
-            Body::Anything
-        ));
+        let chunked = payload.starts_with("STREAMING");
+        match request.verify(&allowed).unwrap().body {
+            Body::Anything => assert!(!chunked),
+            Body::Chunks(_) => assert!(chunked),
+            Body::Hash(_) => panic!("nobody said so"),
+        }
     }
     sign(
         &mut request,
@@ -402,7 +405,7 @@ proptest! {
     ) {
         let mut request = Text::read("GET / HTTP/1.1\nHost:example.com\n");
         request.path = path;
-        request.query = query;
+        request.query = query.map(|query| query.replace('+', "%2B").replace('%', "%25"));
         request.headers.insert("x-amz-meta", HeaderValue::from_str(&value).unwrap());
         let empty = hex(&sha256(b""));
         sign(&mut request, &empty, PathStyle::Encoded);

@@ -246,3 +246,51 @@ fn an_archive_that_is_cut_short_or_a_bomb() {
     file.write_all(b"this is no gzip").unwrap();
     assert_eq!(ids(&Files::read(&path))[0].0, "bad-archive");
 }
+
+#[test]
+fn a_fault_is_shown_where_an_editor_finds_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let broken = folder.path().join("g.tar.gz");
+    fs::write(&broken, b"no archive").unwrap();
+    let files = Files::read(&broken);
+    let drawn: Vec<_> = files
+        .faults()
+        .iter()
+        .map(|fault| files.render(fault))
+        .collect();
+    assert_eq!(drawn.len(), 1);
+    assert!(
+        drawn[0].contains(&format!("--> {}:1:1", broken.display())),
+        "{}",
+        drawn[0]
+    );
+    assert!(drawn[0].contains("-czf g.tar.gz"), "{}", drawn[0]);
+
+    fs::write(folder.path().join("latin1.yaml"), b"a: 1\nb: \"\xe9\"\n").unwrap();
+    let files = Files::read(folder.path());
+    let fault = files
+        .faults()
+        .iter()
+        .find(|fault| fault.id == "not-utf8")
+        .unwrap();
+    let drawn = files.render(fault);
+    let place = folder.path().join("latin1.yaml:2:5");
+    assert!(
+        drawn.contains(&format!("--> {}\n", place.display())),
+        "{drawn}"
+    );
+    assert!(drawn.contains("|     ^\n"), "{drawn}");
+}
+
+#[test]
+fn an_empty_folder_has_no_lines() {
+    let folder = tempfile::tempdir().unwrap();
+    let files = Files::read(folder.path());
+    let faults = crate::bundle::load(&files, &crate::bundle::Options::default()).unwrap_err();
+    let drawn = files.render(&faults[0]);
+    assert!(
+        drawn.contains(&format!("--> {}\n", folder.path().display())),
+        "{drawn}"
+    );
+    assert!(!faults[0].line().contains(":0"), "{}", faults[0].line());
+}

@@ -14,7 +14,8 @@ impl Work<'_> {
         // Each folder with one of its files, and whether it has an account.yaml.
         let mut folders: BTreeMap<&str, (Arc<str>, bool)> = BTreeMap::new();
         let files = self.files;
-        for (path, _) in files.iter() {
+        let unread = files.unread().filter(|(path, _)| !path.ends_with('/'));
+        for (path, _) in files.iter().chain(unread) {
             let Some(rest) = path.strip_prefix("accounts/") else {
                 continue;
             };
@@ -51,6 +52,13 @@ impl Work<'_> {
                 );
             }
             self.folders.insert(folder, id);
+            if !described
+                && self
+                    .files
+                    .may_hold(&format!("accounts/{folder}/account.yaml"))
+            {
+                continue;
+            }
             if described {
                 self.account(&path, id, &mut aliases);
             } else {

@@ -80,6 +80,12 @@ impl Work<'_> {
                 self.error(file, "ambiguous-reference", reference.span, message, help);
                 None
             }
+            (None, None)
+                if self.may_hold(&format!("managed/{text}.json"))
+                    || self.may_hold_in(account, &format!("policies/{text}.json")) =>
+            {
+                None
+            }
             (None, None) => {
                 let own = self
                     .customers
@@ -141,6 +147,7 @@ impl Work<'_> {
         };
         let help = match found {
             Some(None) => return None,
+            None if self.may_hold_policy(arn.account_id(), name) => return None,
             Some(Some(policy)) if *policy.arn == *text => return Some(Arc::clone(policy)),
             Some(Some(policy)) => format!("did you mean `{}`?", policy.arn),
             None => self.no_such_policy(account, &arn, name),
@@ -148,6 +155,13 @@ impl Work<'_> {
         let message = format!("there is no policy `{text}`");
         self.error(file, "dangling-reference", reference.span, message, help);
         None
+    }
+
+    fn may_hold_policy(&self, owner: Option<AccountId>, name: &str) -> bool {
+        match owner {
+            None => self.may_hold(&format!("managed/{name}.json")),
+            Some(owner) => self.may_hold_in(owner, &format!("policies/{name}.json")),
+        }
     }
 
     /// How to mend a reference to a policy that is not there.

@@ -61,6 +61,9 @@ impl Work<'_> {
         let read = self.taken(read);
         if let Some(raw) = &read.value {
             self.partition = raw.partition.clone();
+        } else if let Some(partition) = partition_line(&file.text) {
+            // Every ARN of the bundle would seem wrong otherwise.
+            self.partition = partition.into();
         }
         Some(read)
     }
@@ -276,6 +279,7 @@ impl Work<'_> {
             match known.get(&reference.text) {
                 Some(Some(policy)) => found.push(Arc::clone(policy)),
                 Some(None) => {}
+                None if self.may_hold(&format!("{folder}/{}.json", reference.text)) => {}
                 None => {
                     let help = match self
                         .guesses
@@ -291,6 +295,16 @@ impl Work<'_> {
         }
         found
     }
+}
+
+/// The partition that a text with faults seems to name.
+fn partition_line(text: &str) -> Option<&str> {
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix("partition:"))?;
+    let word = line.split('#').next().unwrap_or_default();
+    let word = word.trim().trim_matches(['"', '\'']);
+    (!word.is_empty()).then_some(word)
 }
 
 impl Way {

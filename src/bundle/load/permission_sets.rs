@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Work, parsed};
+use super::{Work, is_broken, parsed};
 use crate::arn::{AccountId, Arn};
 use crate::bundle::id;
 use crate::bundle::layout::{self, Place};
@@ -41,6 +41,7 @@ impl Work<'_> {
         let make = parsed(path, &file.text, permission_set::read);
         let read = self.memos.permission_sets.get(key, &file.hash, make);
         let read = self.taken(read);
+        self.permission_set_broken |= is_broken(&read);
         let Some(raw) = &read.value else {
             return;
         };
@@ -78,6 +79,7 @@ impl Work<'_> {
             .as_ref()
             .and_then(|source| self.inline_one(path, source, permission_set::INLINE));
         let Some(provider) = provider else {
+            self.permission_set_broken = true;
             return;
         };
         for (account, groups) in accounts {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Work, first_line, given_or_derived, parsed};
+use super::{Work, first_line, given_or_derived, is_broken, parsed};
 use crate::arn::{AccountId, Arn};
 use crate::bundle::layout::{self, InAccount, Place};
 use crate::bundle::read::document::{self, Doc, Source, Use};
@@ -61,9 +61,10 @@ impl Work<'_> {
         account: Option<AccountId>,
         name: &str,
     ) -> Option<Arc<ManagedPolicy>> {
-        let about = path
-            .strip_suffix(".json")
-            .and_then(|stem| self.files.get_key(&format!("{stem}.yaml")));
+        let beside: Arc<str> =
+            format!("{}.yaml", path.strip_suffix(".json").unwrap_or(path)).into();
+        let about = self.files.get_key(&beside);
+        let is_unread = about.is_none() && self.may_hold(&beside);
         let about = about.map(|(path, file)| {
             let key = (Arc::clone(path), Box::default());
             let read = self.memos.policies.get(
@@ -73,6 +74,7 @@ impl Work<'_> {
             );
             self.taken(read)
         });
+        let about_broken = is_unread || about.as_ref().is_some_and(|read| is_broken(read));
         let about = about.as_ref().and_then(|read| read.value.as_ref());
         let owner = account.as_ref().map_or("aws", AccountId::as_str);
         let policy_path = about.map_or("/", |about| &*about.path);
@@ -82,6 +84,14 @@ impl Work<'_> {
             name: arn.as_str(),
         };
         let doc = self.document_file(path, used)?;
+        // Its path may be another than it seems, so nobody can say which ARN is its own.
+        if about_broken {
+            return None;
+        }
+        if let Some(given) = about.and_then(|about| about.id.as_ref()) {
+            self.given_ids
+                .push((beside, given.clone(), arn.as_str().into()));
+        }
         let made = ManagedPolicy {
             arn: arn.as_str().into(),
             id: given_or_derived(
@@ -114,8 +124,10 @@ impl Work<'_> {
                 )
             })
             .filter(|path| {
-                path.strip_suffix(".yaml")
-                    .is_some_and(|stem| self.files.text(&format!("{stem}.json")).is_none())
+                path.strip_suffix(".yaml").is_some_and(|stem| {
+                    let policy = format!("{stem}.json");
+                    self.files.text(&policy).is_none() && !self.may_hold(&policy)
+                })
             })
             .cloned()
             .collect();
@@ -171,6 +183,9 @@ impl Work<'_> {
         };
         self.referenced.insert(path.clone());
         let Some((path, _)) = self.files.get_key(&path) else {
+            if self.may_hold(&path) {
+                return None;
+            }
             let help = self
                 .guesses
                 .near(

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::kept::{Made, bounds, holds};
-use super::{Work, given_or_derived, parsed, references::Naming};
+use super::{Work, given_or_derived, is_broken, parsed, references::Naming};
 use crate::arn::{AccountId, Arn};
 use crate::bundle::layout::InAccount;
 use crate::bundle::read::Read;
@@ -27,6 +27,14 @@ impl Work<'_> {
         Some(self.taken(read))
     }
 
+    /// Notes the id that a file gives.
+    fn given(&mut self, path: &Arc<str>, read: &Read<Raw>, arn: &Arc<str>) {
+        if let Some(given) = read.value.as_ref().and_then(|raw| raw.id.as_ref()) {
+            self.given_ids
+                .push((Arc::clone(path), given.clone(), Arc::clone(arn)));
+        }
+    }
+
     /// Makes the groups.
     pub(super) fn groups(&mut self) -> Groups {
         let mut groups = Groups::new();
@@ -35,6 +43,7 @@ impl Work<'_> {
             self.name(&format!("{account}/groups"), &path, name, 128);
             let made = self.group(&path, account, name, former.get(&path));
             if let Some((read, group)) = &made {
+                self.given(&path, read, &group.arn);
                 let kept = (Arc::clone(read), Arc::clone(group));
                 self.memos.kept.groups.insert(path, kept);
                 self.parts.groups.push(Arc::clone(group));
@@ -81,6 +90,10 @@ impl Work<'_> {
         for (path, account, name) in self.in_accounts(InAccount::User) {
             self.name(&format!("{account}/users"), &path, name, 64);
             if let Some((read, user)) = self.user(&path, account, name, groups, former.get(&path)) {
+                self.given(&path, &read, &user.arn);
+                if is_broken(&read) {
+                    self.broken.insert((account, Who::User, name.into()));
+                }
                 self.parts.users.push(Arc::clone(&user));
                 self.memos.kept.users.insert(path, (read, user));
             } else {
@@ -143,6 +156,7 @@ impl Work<'_> {
             match groups.get(&(account, reference.text.clone())) {
                 Some(Some(group)) => found.push(Arc::clone(group)),
                 Some(None) => {}
+                None if self.may_hold_in(account, &format!("groups/{}.yaml", reference.text)) => {}
                 None => {
                     let known = groups.keys().filter(|(owner, _)| *owner == account);
                     let help = match self
@@ -166,6 +180,10 @@ impl Work<'_> {
         for (path, account, name) in self.in_accounts(InAccount::Role) {
             self.name(&format!("{account}/roles"), &path, name, 64);
             if let Some((read, role)) = self.role(&path, account, name, former.get(&path)) {
+                self.given(&path, &read, &role.arn);
+                if is_broken(&read) {
+                    self.broken.insert((account, Who::Role, name.into()));
+                }
                 self.parts.roles.push(Arc::clone(&role));
                 self.memos.kept.roles.insert(path, (read, role));
             } else {

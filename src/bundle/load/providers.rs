@@ -91,7 +91,7 @@ impl Work<'_> {
                 }
                 self.referenced.insert(key_path.to_string());
                 self.take(report);
-            } else {
+            } else if !resolved.is_some_and(|path| self.may_hold(&path)) {
                 let message = format!("there is no file `{file}` beside this one");
                 self.error(
                     path,
@@ -154,7 +154,8 @@ impl Work<'_> {
 
     /// That an account has a folder.
     pub(super) fn account_known(&mut self, path: &str, id: AccountId, span: Span) -> bool {
-        let known = self.folders.values().any(|known| *known == id);
+        let known = self.folders.values().any(|known| *known == id)
+            || self.files.may_hold_folder(&format!("accounts/{id}-"));
         if !known {
             let message = format!("there is no account {id}");
             let all = self.folders.values().map(AccountId::as_str);

@@ -85,13 +85,20 @@ impl Work<'_> {
             return;
         };
         let last = arn.resource().rsplit('/').next().unwrap_or_default();
-        let broken = |who| self.broken.contains(&(account, who, last.into()));
+        let broken = |who| {
+            let folder = if who == Who::User { "users" } else { "roles" };
+            self.broken.contains(&(account, who, last.into()))
+                || self.may_hold_in(account, &format!("{folder}/{last}.yaml"))
+                || (self.permission_set_broken && last.starts_with("AWSReservedSSO_"))
+        };
         let exists = match (arn.service(), arn.resource().split('/').next()) {
             ("iam", Some("user")) => known.arns.contains(text) || broken(Who::User),
             ("iam", Some("role")) => known.arns.contains(text) || broken(Who::Role),
             ("sts", Some("assumed-role")) => {
                 let role: Box<str> = arn.resource().split('/').nth(1).unwrap_or_default().into();
                 known.roles.contains(&(account, role.clone()))
+                    || self.may_hold_in(account, &format!("roles/{role}.yaml"))
+                    || (self.permission_set_broken && role.starts_with("AWSReservedSSO_"))
                     || self.broken.contains(&(account, Who::Role, role))
             }
             _ => true,

@@ -1,6 +1,6 @@
 //! Routes: every service, and what it refers to: an account, an upstream, identity providers, an OpenAPI file.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use super::Work;
 use crate::bundle::layout::{self, Place};
 use crate::bundle::read;
 use crate::route::{Service, Table};
-use crate::source::{Node, Report};
+use crate::source::{Fault, Node, Report};
 
 impl Work<'_> {
     /// Reads all route files and makes the table.
@@ -23,16 +23,23 @@ impl Work<'_> {
             let mut report = Report::on(path);
             let node = read::node(path, text, &mut report);
             let used = RefCell::new(Vec::new());
+            let is_unread = Cell::new(false);
             let openapi = |name: &str| {
                 let path = layout::resolve(path, name)?;
-                let text = files.text(&path)?.to_owned();
+                let Some(text) = files.text(&path).map(str::to_owned) else {
+                    is_unread.set(files.may_hold(&path));
+                    return None;
+                };
                 used.borrow_mut().push(path);
                 Some(text)
             };
             let service = node
                 .as_ref()
                 .and_then(|node| Service::read(node, &self.partition, &openapi, &mut report));
-            self.take(report);
+            // The document is there and could not be read, which is told already.
+            let told = |fault: &Fault| is_unread.get() && fault.id == "dangling-reference";
+            let faults = report.into_faults();
+            self.keep(faults.into_iter().filter(|fault| !told(fault)));
             self.referenced.extend(used.into_inner());
             if let (Some(service), Some(node)) = (service, node) {
                 self.service(path, &service, &node);

@@ -22,6 +22,8 @@ pub struct Answer {
     pub status: u16,
     /// The body; null where it is no JSON.
     pub body: Value,
+    /// The body as text.
+    pub text: String,
 }
 
 /// Sends a request with exactly these headers and reads the answer.
@@ -33,9 +35,10 @@ pub async fn send(
     method: &str,
     target: &str,
     headers: &[(String, String)],
-    body: &'static str,
+    body: impl Into<Bytes>,
 ) -> Result<Answer> {
-    tokio::time::timeout(PATIENCE, exchange(address, method, target, headers, body))
+    let exchanged = exchange(address, method, target, headers, body.into());
+    tokio::time::timeout(PATIENCE, exchanged)
         .await
         .context("no answer in time")?
 }
@@ -45,7 +48,7 @@ async fn exchange(
     method: &str,
     target: &str,
     headers: &[(String, String)],
-    body: &'static str,
+    body: Bytes,
 ) -> Result<Answer> {
     let stream = TcpStream::connect(address)
         .await
@@ -57,9 +60,7 @@ async fn exchange(
     for (name, value) in headers {
         request = request.header(name, value);
     }
-    let response = sender
-        .send_request(request.body(Full::new(Bytes::from_static(body.as_bytes())))?)
-        .await?;
+    let response = sender.send_request(request.body(Full::new(body))?).await?;
     let status = response.status().as_u16();
     let body = Limited::new(response.into_body(), LARGEST).collect().await;
     driver.abort();
@@ -69,5 +70,6 @@ async fn exchange(
     Ok(Answer {
         status,
         body: serde_json::from_slice(&body).unwrap_or_default(),
+        text: String::from_utf8_lossy(&body).into_owned(),
     })
 }

@@ -12,7 +12,9 @@ use include_dir::{Dir, include_dir};
 use crate::cli::demo::edits;
 use crate::cli::demo::issuer::Provider;
 use crate::cli::demo::private;
+use crate::clock::Clock;
 use crate::source::{Node, Report, yaml};
+use crate::sts::Keyring;
 
 /// The example bundle, as it was when the program was built.
 static POLICIES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/policies");
@@ -216,7 +218,21 @@ pub fn configuration(upstreams: &[(String, String)]) -> String {
         "bundle: { path: ./policies }\nhealth: { address: \"127.0.0.1:0\" }\n\
          audit: { file: ./audit/ }\nlog: { level: warn }\n",
     );
+    text.push_str("keyring: ./keyring.yaml\nsts: { address: \"127.0.0.1:0\" }\n");
     text
+}
+
+/// Writes the keyring, unless an earlier demo did: sessions outlive it.
+///
+/// # Errors
+/// When it cannot be made or written.
+pub fn write_keyring(folder: &Path) -> Result<()> {
+    let path = folder.join("keyring.yaml");
+    if path.exists() {
+        return Ok(());
+    }
+    let keyring = Keyring::new(Clock::machine().now())?;
+    private::write(&path, keyring.text().expose())
 }
 
 /// Writes `sidegate.yaml`.

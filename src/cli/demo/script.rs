@@ -15,6 +15,8 @@ pub struct Places<'a> {
     pub health: &'a str,
     /// The issuer's URL.
     pub issuer: &'a str,
+    /// The STS's URL.
+    pub sts: &'a str,
     /// The demo's folder.
     pub folder: &'a Path,
 }
@@ -24,11 +26,11 @@ pub fn script(places: &Places<'_>) -> String {
     let folder = places.folder.display();
     let mut out = format!(
         "SecureCart is open. Its APIs, an identity provider and Sidegate run in this process.\n\n\
-         \x20 proxy    {}\n  health   {}  (/livez /readyz /metrics)\n  issuer   {}\n\
+         \x20 proxy    {}\n  health   {}  (/livez /readyz /metrics)\n  issuer   {}\n  STS      {}  (aws sts … --endpoint-url)\n\
          \x20 policies {folder}/policies  (a change takes effect within a second)\n\
          \x20 audit    {folder}/audit\n\n\
          In another terminal, in this folder, first:\n\n  . {folder}/env\n",
-        places.proxy, places.health, places.issuer,
+        places.proxy, places.health, places.issuer, places.sts,
     );
     let mut number = 0_usize;
     for chapter in stories::chapters() {
@@ -157,6 +159,7 @@ mod tests {
             proxy: "http://127.0.0.1:1",
             health: "http://127.0.0.1:2",
             issuer: "http://127.0.0.1:3",
+            sts: "http://127.0.0.1:4",
             folder: Path::new(".sidegate-demo"),
         };
         let script = script(&places);

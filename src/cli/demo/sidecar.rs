@@ -14,6 +14,7 @@ pub struct Sidecar {
     running: Running,
     proxy: SocketAddr,
     health: SocketAddr,
+    sts: SocketAddr,
 }
 
 impl Sidecar {
@@ -32,6 +33,7 @@ impl Sidecar {
         Ok(Self {
             proxy: address("ingress")?,
             health: address("health")?,
+            sts: address("sts")?,
             running,
         })
     }
@@ -49,6 +51,16 @@ impl Sidecar {
     /// The health listener's URL.
     pub fn health_url(&self) -> String {
         format!("http://{}", self.health)
+    }
+
+    /// Where the STS listens.
+    pub fn sts(&self) -> SocketAddr {
+        self.sts
+    }
+
+    /// The STS's URL.
+    pub fn sts_url(&self) -> String {
+        format!("http://{}", self.sts)
     }
 
     /// Stops at once: whoever ends a demo waits for nothing.

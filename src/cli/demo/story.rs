@@ -51,7 +51,7 @@ pub struct Story {
 pub enum Scene {
     /// A request through the proxy.
     Request(Request),
-    /// A question to `simulate`: what needs the STS cannot be sent yet.
+    /// A question to `simulate`.
     Question(Question),
 }
 

@@ -271,7 +271,9 @@ fn people_and_stories_fit_together() {
     for story in stories::stories() {
         assert!(names.insert(story.name), "{} is told twice", story.name);
         if let Scene::Request(Request { who: Some(who), .. }) = story.scene {
-            assert!(PEOPLE.iter().any(|person| person.variable == who), "{who}");
+            // The session that the demo gets of its own STS is nobody's token.
+            let known = PEOPLE.iter().any(|person| person.variable == who);
+            assert!(known || who == "DEPLOY", "{who}");
         }
     }
 }
@@ -370,7 +372,7 @@ async fn smoke_sees_what_goes_wrong() {
 proptest! {
     #[test]
     fn no_answer_surprises(status in 100_u16..999, text in ".{0,40}") {
-        let answer = Answer { status, body: json!({ "code": text }) };
+        let answer = Answer { status, body: json!({ "code": text }), text: String::new() };
         prop_assert!(smoke::told(&answer).starts_with(&status.to_string()));
     }
 }

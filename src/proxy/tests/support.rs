@@ -40,6 +40,7 @@ impl Control for Test {
             path if path.starts_with("/denied") => Err(Refusal {
                 reason: Reason::ExplicitDeny,
                 message: Some("no".to_owned()),
+                encoded: None,
                 retry_after: None,
             }),
             path if path.starts_with("/up") => Ok(permit.with_upgrade()),

@@ -75,8 +75,16 @@ fn directory() -> Directory {
 
 fn session(of: SessionOf) -> Session {
     let issued_at = Timestamp::from_seconds(1_000_000);
+    let id = match &of {
+        SessionOf::Role { .. } => "AROA1",
+        SessionOf::User { .. } | SessionOf::Federated { .. } => "AIDA1",
+        SessionOf::Root { .. } => ACCOUNT,
+    };
     Session {
         of,
+        id: id.into(),
+        policy_arns: Vec::new(),
+        claims: None,
         access_key: "ASIAEXAMPLE".into(),
         secret: Secret::new("x".into()),
         bearer: false,

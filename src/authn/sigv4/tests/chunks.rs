@@ -66,6 +66,12 @@ fn chunks_of_the_documentation() {
     for piece in [7, 100, 65536, 100_000] {
         let (decoder, wire, data) = aws_example();
         assert_eq!(decode(decoder, &wire, piece), Ok(data), "{piece}");
+        let (decoder, wire, _) = aws_example();
+        assert_eq!(
+            decode(decoder.framed(), &wire, piece),
+            Ok(wire),
+            "as it came"
+        );
     }
     // Every kind of damage, at places all over the body.
     for at in [0, 3, 50, 90, 1000, 65624, 65626, 65720, 66735, 66800, 66823] {
@@ -95,6 +101,39 @@ fn chunks_of_the_documentation() {
         "0".repeat(64)
     );
     assert!(decode(decoder, huge.as_bytes(), 10).is_err());
+}
+
+#[test]
+fn unsigned_chunks() {
+    let plain = b"5\r\nhello\r\n1\r\n!\r\n0\r\n\r\n";
+    let with_trailers = b"6\r\nhello!\r\n0\r\nx-amz-checksum-crc32:AAAA\r\nb:c\r\n\r\n";
+    for wire in [&plain[..], with_trailers] {
+        for piece in [1, 2, 9, 1000] {
+            let decoder = chunked::Decoder::unsigned;
+            assert_eq!(decode(decoder(), wire, piece), Ok(b"hello!".to_vec()));
+            assert_eq!(decode(decoder().framed(), wire, piece), Ok(wire.to_vec()));
+        }
+        for cut in 0..wire.len() {
+            assert!(
+                decode(chunked::Decoder::unsigned(), &wire[..cut], 5).is_err(),
+                "{cut}"
+            );
+        }
+        let more = [wire, b"x"].concat();
+        assert!(decode(chunked::Decoder::unsigned(), &more, 5).is_err());
+    }
+    for wire in [
+        "5;a=b\r\nhello\r\n",
+        "-1\r\n",
+        "\r\n",
+        "5\r\nhello!\r\n",
+        "fffffff\r\n",
+    ] {
+        assert!(
+            decode(chunked::Decoder::unsigned(), wire.as_bytes(), 5).is_err(),
+            "{wire}"
+        );
+    }
 }
 
 #[test]

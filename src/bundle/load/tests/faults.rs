@@ -1,6 +1,6 @@
 //! What is wrong, and where the fault is then said to be.
 
-use super::{Options, faults, files, load, sound, with};
+use super::{Files, Options, faults, files, load, sound, with};
 
 #[test]
 #[expect(
@@ -231,6 +231,75 @@ fn an_issuer_has_one_file() {
             fault.message
         );
     }
+}
+
+/// What cannot be read is there all the same: nobody is told that it does not exist.
+#[test]
+fn an_unreadable_file_is_one_fault() {
+    for path in [
+        "organization.yaml",
+        "scps/guard.json",
+        "rcps/inside.json",
+        "managed/ReadOnlyAccess.json",
+        "accounts/111111111111-management/account.yaml",
+        "accounts/555566667777-production/account.yaml",
+        "accounts/555566667777-production/policies/limits.json",
+        "accounts/555566667777-production/policies/limits.yaml",
+        "accounts/555566667777-production/groups/readers.yaml",
+        "accounts/555566667777-production/users/alice.yaml",
+        "accounts/555566667777-production/roles/app.yaml",
+        "accounts/555566667777-production/roles/app-logs.json",
+        "accounts/555566667777-production/resources/images.yaml",
+        "identity-providers/corp.yaml",
+        "permission-sets/Readers.yaml",
+        "routes/catalog.yaml",
+    ] {
+        // Behind what it said before: a text that names no file leaves those that it named unread.
+        for broken in [&b"\na: \xe9"[..], b"\n{\"a\": [", b"\na: [b"] {
+            let mut changed = Files::new();
+            for (other, text) in files(&sound()).iter() {
+                let mut content = text.as_bytes().to_vec();
+                if **other == *path {
+                    content.extend(broken);
+                }
+                changed.insert(other, content);
+            }
+            let found = faults(&changed);
+            assert_eq!(found.len(), 1, "{path}: {found:#?}");
+            assert!(found[0].contains(path), "{found:?}");
+        }
+    }
+}
+
+/// Neither an OpenAPI document that could not be read nor a file that a broken one names is told to be missing or unread.
+#[test]
+fn what_a_broken_file_names_is_no_fault() {
+    let routes = "service: catalog\naccount: \"555566667777\"\nregion: us-east-1\nupstream: catalog\nopenapi: api.yaml\n";
+    let mut all = with(&[("routes/catalog.yaml", routes)]);
+    all.insert("routes/api.yaml", b"openapi: \xe9".to_vec());
+    assert_eq!(faults(&all), ["not-utf8 routes/api.yaml:1:10"]);
+
+    let broken = "service: catalog\nopenapi: \"api.json\"\nx: [\n";
+    let mut all = with(&[("routes/catalog.yaml", broken)]);
+    all.insert("routes/api.json", b"{}".to_vec());
+    all.insert("routes/other/stray.txt", b"nobody names this".to_vec());
+    assert_eq!(
+        faults(&all),
+        [
+            "invalid-yaml routes/catalog.yaml:3:5",
+            "unknown-file routes/other/stray.txt:1:1"
+        ]
+    );
+}
+
+#[test]
+fn two_with_one_id() {
+    let alice = "accounts/555566667777-production/users/alice.yaml";
+    let bob = "accounts/555566667777-production/users/bob.yaml";
+    let text = "path: /\nid: AIDAEXAMPLEEXAMPLE12\n";
+    let found = faults(&with(&[(alice, text), (bob, text)]));
+    let expected = [alice, bob].map(|path| format!("duplicate-id {path}:2:5"));
+    assert_eq!(found, expected);
 }
 
 /// A self-signed authority of P-256, good until 2099.

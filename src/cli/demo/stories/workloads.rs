@@ -114,6 +114,32 @@ pub(in crate::cli::demo) const CHAPTERS: &[Chapter] = &[
                     word: "may sts:AssumeRole",
                 }),
             },
+            story(
+                "pipeline-deploys-as-deploy",
+                "With the session token that the STS gave it, the pipeline deploys to production",
+                "When the demo started, the pipeline called the STS: AssumeRoleWithWebIdentity, then AssumeRole with the external id.",
+                ask(
+                    "DEPLOY",
+                    "POST",
+                    DEPLOYMENTS,
+                    "/deployments",
+                    allowed("arn:aws:sts::555566667777:assumed-role/deploy/release-4711"),
+                ),
+            ),
+            story(
+                "pipeline-session-does-no-more",
+                "With the same session token the pipeline reads a secret",
+                "A session may do what its role may, and nothing else.",
+                ask(
+                    "DEPLOY",
+                    "GET",
+                    SECRETS,
+                    "/secrets/database-password",
+                    denied(
+                        "because no identity-based policy allows the secrets:GetSecretValue action",
+                    ),
+                ),
+            ),
             Story {
                 name: "pipeline-needs-the-external-id",
                 title: "The pipeline assumes the role deploy, without the external id",

@@ -1,0 +1,269 @@
+//! The keyring and the STS: read at the start and followed, and served on a thread of its own, so that a flood of its
+//! calls leaves the proxy's threads alone.
+
+use std::cell::RefCell;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use crate::app::control::of_identity;
+use crate::app::{Core, StartError};
+use crate::audit::record::{self, Record, UserIdentity};
+use crate::audit::sink::Sink;
+use crate::authn::KeyOwner;
+use crate::authn::credentials::Store;
+use crate::clock::Timestamp;
+use crate::config::Settings;
+use crate::net::workers::{Listening, Ready, Workers};
+use crate::net::{self, Limits};
+use crate::policy::LayerKind;
+use crate::secret::Secret;
+use crate::source::Fault;
+use crate::sts::keyring::MAX_BYTES;
+use crate::sts::totp::Totp;
+use crate::sts::{Keyring, Keys};
+use crate::sts_api::{self, AccessKeys, Factors, Log, Recorded, Service};
+
+/// How often the keyring's file is looked at.
+const LOOK: Duration = Duration::from_secs(1);
+/// Connections to the STS: apart from the proxy's.
+const CONNECTIONS: usize = 512;
+/// The listener's name.
+const NAME: &str = "sts";
+
+/// The keyring that the configuration names; without one no session token is accepted.
+pub(super) fn keys(settings: &Settings) -> Result<Arc<Keys>, StartError> {
+    let keyring = match &settings.keyring {
+        None => Keyring::default(),
+        Some(file) => read(file)
+            .map_err(|error| StartError::cannot(format!("keyring {}", file.display()), error))?,
+    };
+    if let Some(sts) = &settings.sts {
+        let what = format!("sts {}", sts.address);
+        if settings.keyring.is_none() {
+            return Err(StartError::cannot(
+                what,
+                "it needs a `keyring`: `sidegate keyring new` makes one",
+            ));
+        }
+        if keyring.is_verify_only() {
+            return Err(StartError::cannot(
+                what,
+                "its keyring is verify-only: it issues no sessions",
+            ));
+        }
+    }
+    Ok(Arc::new(Keys::new(keyring)))
+}
+
+fn read(file: &Path) -> Result<Keyring, String> {
+    let mut text = String::new();
+    std::fs::File::open(file)
+        .and_then(|opened| opened.take(MAX_BYTES).read_to_string(&mut text))
+        .map_err(|error| error.to_string())?;
+    Keyring::read(&text, &file.display().to_string()).map_err(|faults| {
+        let lines: Vec<String> = faults.iter().map(Fault::line).collect();
+        lines.join("\n")
+    })
+}
+
+/// Takes the keyring over again whenever its file changes; one that is not valid changes nothing.
+pub(super) fn follow(file: PathBuf, keys: Arc<Keys>) {
+    tokio::spawn(async move {
+        let mut known = state(&file);
+        let mut tick = tokio::time::interval(LOOK);
+        loop {
+            tick.tick().await;
+            let now = state(&file);
+            if now == known {
+                continue;
+            }
+            known = now;
+            let name = file.display();
+            match read(&file) {
+                Ok(keyring) => {
+                    keys.replace(keyring);
+                    tracing::info!(file = %name, "a new keyring is used");
+                }
+                Err(error) => {
+                    tracing::error!(file = %name, %error, "the keyring in use stays");
+                }
+            }
+        }
+    });
+}
+
+/// What changes when the file does.
+fn state(file: &Path) -> Option<(SystemTime, u64, u64)> {
+    let found = std::fs::metadata(file).ok()?;
+    let inode = std::os::unix::fs::MetadataExt::ino(&found);
+    Some((found.modified().ok()?, found.len(), inode))
+}
+
+/// The listener, bound and not served yet.
+pub(super) fn bind(settings: &Settings, limits: &Limits) -> Result<Option<Ready>, StartError> {
+    let Some(sts) = &settings.sts else {
+        return Ok(None);
+    };
+    let tls = sts.tls.as_ref().map(|tls| {
+        let files = net::tls::ServerFiles {
+            certificate: tls.certificate.clone(),
+            key: tls.key.clone(),
+            clients: None,
+        };
+        net::tls::Server::load(files).map_err(|error| StartError::cannot("sts", error))
+    });
+    let listening = Listening {
+        name: Arc::from(NAME),
+        address: sts.address.clone(),
+        tls: tls.transpose()?,
+        proxied: Vec::new(),
+    };
+    let limits = Limits {
+        connections: CONNECTIONS.min(limits.connections),
+        ..limits.clone()
+    };
+    net::workers::bind(vec![listening], 1, limits)
+        .map(Some)
+        .map_err(|error| StartError::cannot("sts", error))
+}
+
+/// Serves.
+pub(super) fn serve(
+    ready: Ready,
+    settings: &Settings,
+    core: &Core,
+) -> Result<Option<Workers>, StartError> {
+    let Some(sts) = &settings.sts else {
+        return Ok(None);
+    };
+    let listed = Arc::new(Listed {
+        store: core.credentials.clone(),
+        totp: Totp::default(),
+    });
+    let parts = sts_api::Parts {
+        store: Arc::clone(core.watcher.store()),
+        authenticator: Arc::clone(&core.authenticator),
+        keys: Arc::clone(&core.keys),
+        sessions: Arc::clone(&core.sessions) as _,
+        access_keys: Arc::clone(&listed) as _,
+        signing: Arc::default(),
+        factors: listed,
+        clock: core.clock.clone(),
+        region: Arc::from(&*sts.region),
+    };
+    let audit = Arc::clone(&core.audit);
+    let workers = ready.serve(move || {
+        let recorder = Recorder {
+            audit: Arc::clone(&audit),
+            line: RefCell::default(),
+        };
+        Service::new(parts.clone(), recorder)
+    });
+    workers
+        .map(Some)
+        .map_err(|error| StartError::cannot("the thread of the STS cannot be started", error))
+}
+
+/// What `credentials.yaml` lists; without it nothing.
+#[derive(Debug)]
+struct Listed {
+    store: Option<Arc<Store>>,
+    totp: Totp,
+}
+
+impl AccessKeys for Listed {
+    fn find(&self, id: &str) -> Option<(KeyOwner, Secret<Box<str>>)> {
+        let credentials = self.store.as_ref()?.current();
+        let key = credentials.access_key(id).filter(|key| key.active)?;
+        Some((key.owner.clone(), key.secret.clone()))
+    }
+}
+
+impl Factors for Listed {
+    fn check(&self, serial: &str, code: &str, now: Timestamp) -> bool {
+        let Some(store) = &self.store else {
+            return false;
+        };
+        let credentials = store.current();
+        let seed = credentials.sts().totp.get(serial);
+        seed.is_some_and(|seed| self.totp.check(serial, seed, code, now))
+    }
+}
+
+/// Puts calls into the audit log.
+#[derive(Debug)]
+struct Recorder {
+    audit: Arc<Sink>,
+    line: RefCell<Vec<u8>>,
+}
+
+impl Log for Recorder {
+    async fn put(&self, call: &Recorded<'_>) -> bool {
+        let mut line = self.line.take();
+        line.clear();
+        write(call, &mut line);
+        let result = self.audit.record_or_wait(&line).await;
+        self.line.replace(line);
+        log(call);
+        result.is_ok()
+    }
+}
+
+/// A refused call's cause, for whoever runs the process.
+fn log(call: &Recorded<'_>) {
+    if let Some(detail) = call.detail {
+        let (reason, request_id) = (call.reason.label(), call.request_id);
+        let action = call.action.unwrap_or("-");
+        tracing::debug!(request_id, action, reason, detail, "the STS refused");
+    }
+}
+
+fn write(call: &Recorded<'_>, line: &mut Vec<u8>) {
+    let resource = call.resource.map(|arn| record::Resource {
+        arn,
+        account: call.account,
+    });
+    let mut identity = match (call.identity, call.reason) {
+        (Some(identity), _) => of_identity(identity),
+        (None, _) => UserIdentity::unknown(),
+    };
+    if call.identity.is_none() && call.provider.is_some() {
+        identity.kind = "WebIdentityUser";
+    }
+    let who = identity.json();
+    let decided = call.decision;
+    let event_id = uuid::Uuid::new_v4().to_string();
+    let record = Record {
+        time: call.now,
+        request_id: call.request_id,
+        event_id: &event_id,
+        identity: &who,
+        source_ip: call.source,
+        user_agent: call.user_agent,
+        action: call.action,
+        region: Some(call.region),
+        resources: resource.as_slice(),
+        recipient_account: call.account,
+        method: call.method,
+        path: Some("/"),
+        client_request_id: None,
+        snapshot: Some(&call.snapshot.digest),
+        service: Some(NAME),
+        route: None,
+        status: call.status,
+        error_message: call.detail,
+        decision: record::Decision {
+            reason: call.reason,
+            layer: decided
+                .and_then(|decided| decided.layer)
+                .map(LayerKind::noun),
+            policy: decided.and_then(|decided| decided.policy.as_deref()),
+            statement: decided.and_then(|decided| decided.statement),
+            sid: decided.and_then(|decided| decided.sid.as_deref()),
+            provider: call.provider,
+        },
+    };
+    record.write(line);
+}

@@ -1,0 +1,126 @@
+//! The Security Token Service, as the AWS CLI and SDKs speak to it: the query protocol over HTTP.
+//!
+//! One call at a time: [`server`] reads it, [`caller`] finds out who signed it, one module an action says what it means,
+//! [`call`] asks the engine whether it may be, and [`crate::sts`] makes the session. Codes, statuses, limits and XML are
+//! AWS's. Everything else is AWS's too where its documentation speaks: who may call what, what a chain may not change.
+//! Records nothing itself: each call is handed to a [`Log`]. Uses `gate` for the parts of a decision that it shares.
+
+mod asked;
+mod assume_role;
+mod call;
+mod caller;
+mod context;
+mod error;
+mod fields;
+mod form;
+mod info;
+mod own;
+mod server;
+mod web_identity;
+mod xml;
+
+use std::fmt::Debug;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use crate::arn::{AccountId, Arn};
+use crate::authn::sigv4::SigningKeys;
+use crate::authn::{Authenticator, Identity, KeyOwner, Sessions};
+use crate::bundle::{Snapshot, Store};
+use crate::clock::{Clock, Timestamp};
+use crate::gate::facts::DecidedBy;
+use crate::outcome::Reason;
+use crate::secret::Secret;
+use crate::sts::Keys;
+
+pub use server::Service;
+
+/// What every call needs.
+#[derive(Debug, Clone)]
+pub struct Parts {
+    /// Whose snapshot each call reads, once.
+    pub store: Arc<Store>,
+    /// Verifies web identities.
+    pub authenticator: Arc<Authenticator>,
+    /// Opens session tokens.
+    pub sessions: Arc<dyn Sessions>,
+    /// Users' and root users' own keys.
+    pub access_keys: Arc<dyn AccessKeys>,
+    /// What signatures are computed with.
+    pub signing: Arc<SigningKeys>,
+    /// Issues sessions.
+    pub keys: Arc<Keys>,
+    /// Checks second factors.
+    pub factors: Arc<dyn Factors>,
+    /// What time it is.
+    pub clock: Clock,
+    /// The only region that a signature may be for.
+    pub region: Arc<str>,
+}
+
+/// Knows long-lived access keys, those of root users included.
+pub trait AccessKeys: Debug + Send + Sync {
+    /// Whom an active key belongs to, and its secret.
+    fn find(&self, id: &str) -> Option<(KeyOwner, Secret<Box<str>>)>;
+
+    /// The account of a key.
+    fn account(&self, id: &str) -> Option<AccountId> {
+        match self.find(id)?.0 {
+            KeyOwner::User(arn) => Arn::parse(&arn).ok()?.account_id(),
+            KeyOwner::Root(account) => Some(account),
+            KeyOwner::Session(_) => None,
+        }
+    }
+}
+
+/// Checks second factors.
+pub trait Factors: Debug + Send + Sync {
+    /// Whether `code` is now that of the device `serial`. A code is good once.
+    fn check(&self, serial: &str, code: &str, now: Timestamp) -> bool;
+}
+
+/// Takes what is to be remembered of each call, before it is answered.
+pub trait Log {
+    /// Whether it is on record: a call that is not is refused.
+    fn put(&self, call: &Recorded<'_>) -> impl Future<Output = bool>;
+}
+
+/// What is to be remembered of a call.
+#[derive(Debug)]
+pub struct Recorded<'a> {
+    /// When.
+    pub now: Timestamp,
+    /// Our id of it.
+    pub request_id: &'a str,
+    /// Who called, as far as known.
+    pub identity: Option<&'a Identity>,
+    /// Who vouched for an unsigned call.
+    pub provider: Option<&'a str>,
+    /// From where.
+    pub source: IpAddr,
+    /// With which program, as it says.
+    pub user_agent: Option<&'a [u8]>,
+    /// The HTTP method.
+    pub method: &'a str,
+    /// `sts:AssumeRole`; none when it is none that exists.
+    pub action: Option<&'a str>,
+    /// The service's region.
+    pub region: &'a str,
+    /// What it was asked for.
+    pub resource: Option<&'a str>,
+    /// Whose that is.
+    pub account: Option<&'a str>,
+    /// How it ended.
+    pub reason: Reason,
+    /// The HTTP status of a refusal.
+    pub status: Option<u16>,
+    /// Why it was refused; for the log and the record.
+    pub detail: Option<&'a str>,
+    /// What decided.
+    pub decision: Option<&'a DecidedBy>,
+    /// What it was judged by.
+    pub snapshot: &'a Snapshot,
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,215 @@
+//! One call under way: what it reads, what it found out, and its questions to the engine.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::arn::AccountId;
+use crate::authn::Identity;
+use crate::bundle::Snapshot;
+use crate::clock::Timestamp;
+use crate::directory::{Directory, Role};
+use crate::gate::attached::{Attached, Sets};
+use crate::gate::context::RequestFacts;
+use crate::gate::facts::DecidedBy;
+use crate::outcome::Reason;
+use crate::policy::{self, Decision, LayerKind, Layers, PolicySet, ResourceKind, Verdict};
+use crate::secret::Secret;
+use crate::sts::keys::{IssueError, Issued};
+use crate::sts::{Session, Who};
+
+use super::Parts;
+use super::asked::Asked;
+use super::caller::Caller;
+use super::context::CallContext;
+use super::error::Error;
+use super::form::Form;
+use super::xml::Members;
+
+/// One call.
+#[derive(Debug)]
+pub(super) struct Call<'a> {
+    pub(super) parts: &'a Parts,
+    pub(super) snapshot: &'a Snapshot,
+    pub(super) request: RequestFacts<'a>,
+    pub(super) form: &'a Form,
+    /// For the record.
+    pub(super) seen: Seen,
+}
+
+/// What was found out about a call, whatever becomes of it.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    pub(super) identity: Option<Arc<Identity>>,
+    pub(super) provider: Option<Arc<str>>,
+    pub(super) resource: Option<Box<str>>,
+    pub(super) account: Option<AccountId>,
+    pub(super) decision: Option<DecidedBy>,
+}
+
+/// What a call is about.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Target<'a> {
+    /// A role, whose trust policy must agree.
+    Role(&'a Role),
+    /// Anything of the caller's own account.
+    Own(&'a str),
+}
+
+impl<'a> Call<'a> {
+    pub(super) fn now(&self) -> Timestamp {
+        self.request.now
+    }
+
+    pub(super) fn directory(&self) -> &'a Directory {
+        &self.snapshot.directory
+    }
+
+    /// Whether the caller may do all of `actions` to the target.
+    ///
+    /// # Errors
+    /// AccessDenied, as IAM words it, for the first that is not allowed.
+    pub(super) fn authorize(
+        &mut self,
+        caller: &Caller,
+        actions: &[&str],
+        target: Target<'_>,
+        asked: &Asked,
+    ) -> Result<(), Error> {
+        let directory = self.directory();
+        let identity = &*caller.identity;
+        let own = identity.principal.account().and_then(AccountId::parse);
+        let (resource, account, trust) = match target {
+            Target::Role(role) => (&*role.arn, role.account, Some(&role.trust)),
+            Target::Own(resource) => (resource, own.ok_or_else(Error::internal)?, None),
+        };
+        self.seen.resource = Some(resource.into());
+        self.seen.account = Some(account);
+        let attached = Attached::of(Some(identity), directory);
+        let rcps: Sets<'_> = directory.rcps(account).iter().collect();
+        let policies: Vec<&PolicySet> = trust.into_iter().collect();
+        let context = CallContext {
+            request: self.request,
+            identity,
+            directory,
+            account,
+            resource_tags: match target {
+                Target::Role(role) => Some(&role.tags),
+                Target::Own(_) => None,
+            },
+            asked,
+        };
+        let layers = Layers {
+            identity: &attached.identity,
+            boundary: attached.boundary,
+            session: identity.session_policies.as_deref(),
+            scps: &attached.scps,
+            rcps: &rcps,
+            resource: &policies,
+            resource_kind: if trust.is_some() {
+                ResourceKind::Trust
+            } else {
+                ResourceKind::Resource
+            },
+        };
+        for action in actions {
+            let question = policy::Request {
+                principal: &identity.principal,
+                action,
+                resource,
+                resource_account: Some(account.as_str()),
+                context: &context,
+            };
+            let decision = policy::evaluate(&question, &layers);
+            // Of several, the one that refuses is on record, or else the first.
+            if self.seen.decision.is_none() || !decision.is_allowed() {
+                self.seen.decision = Some(DecidedBy::of(&decision));
+            }
+            if !decision.is_allowed() {
+                return Err(denied(identity, action, resource, &decision));
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes the session.
+    ///
+    /// # Errors
+    /// PackedPolicyTooLarge, or a keyring without a key that issues.
+    pub(super) fn issue(&self, session: Session) -> Result<Issued, Error> {
+        let issued = self.parts.keys.issue(session, self.now());
+        issued.map_err(|error| match error {
+            IssueError::TooLarge(too_large) => Error::new(
+                "PackedPolicyTooLarge",
+                400,
+                Reason::MalformedRequest,
+                format!(
+                    "Packed size of session policies and tags consumes {}% of allotted space.",
+                    too_large.percent
+                ),
+            ),
+            IssueError::NoKey => Error::internal().with_detail(error.to_string()),
+        })
+    }
+
+    /// A session of `who` that begins now.
+    pub(super) fn session(&self, who: Who, seconds: u32, asked: Asked) -> Session {
+        let now = self.now();
+        let end = now.plus(Duration::from_secs(u64::from(seconds)));
+        let mut session = Session::asked(who, now, end);
+        session.source_identity = asked.source_identity;
+        session.tags = asked.tags;
+        session.policy = asked.policies.document;
+        session.policy_arns = asked.policies.arns;
+        session
+    }
+}
+
+/// Refused, as IAM words it.
+fn denied(identity: &Identity, action: &str, resource: &str, decision: &Decision<'_>) -> Error {
+    let who = identity.principal.name();
+    let mut message =
+        format!("User: {who} is not authorized to perform: {action} on resource: {resource}");
+    let reason = if decision.verdict == Verdict::ExplicitDeny {
+        let words = decision.layer.map_or("a policy", LayerKind::words);
+        message.push_str(&format!(" with an explicit deny in {words}"));
+        Reason::ExplicitDeny
+    } else {
+        Reason::ImplicitDeny
+    };
+    let layer = decision.layer.map_or("policy", LayerKind::noun);
+    Error::denied(reason, &*message).with_detail(format!("{message} ({layer})"))
+}
+
+/// A role that does not exist is refused as one that does not trust the caller.
+pub(super) fn no_role(caller: &str, action: &str, arn: &str) -> Error {
+    let message = format!(
+        "User: {caller} is not authorized to perform: {action} on resource: {}",
+        arn.escape_debug()
+    );
+    Error::denied(Reason::ImplicitDeny, &*message).with_detail(format!("{message} (no such role)"))
+}
+
+/// `<Credentials>`
+pub(super) fn credentials(members: &mut Members, issued: &Issued) {
+    let secret = issued.session.secret();
+    let secret = secret
+        .as_ref()
+        .map_or("", |secret: &Secret<Box<str>>| secret.expose());
+    members.inner("Credentials", |inner| {
+        inner
+            .text("AccessKeyId", &issued.session.access_key())
+            .text("SecretAccessKey", secret)
+            .text("SessionToken", issued.token.expose())
+            .text("Expiration", &issued.session.expires_at.rfc3339());
+    });
+}
+
+/// `<PackedPolicySize>`, where something was packed.
+pub(super) fn packed_size(members: &mut Members, issued: &Issued) {
+    match issued.session.packed_size() {
+        Ok(0) | Err(_) => {}
+        Ok(percent) => {
+            members.text("PackedPolicySize", &percent.to_string());
+        }
+    }
+}

@@ -1,0 +1,361 @@
+//! From an HTTP request to a call, and from its result to an answer.
+
+use std::net::IpAddr;
+use std::rc::Rc;
+use std::time::Duration;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use bytes::Bytes;
+use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use http::request::Parts as Head;
+use http::{Method, Request, Response, StatusCode, header};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
+
+use crate::gate::context::RequestFacts;
+use crate::net::{Connection, Fault, Handler, Unread};
+use crate::outcome::Reason;
+
+use super::call::{Call, Seen};
+use super::error::Error;
+use super::form::Form;
+use super::xml::{self, Members};
+use super::{Log, Parts, Recorded, assume_role, caller, info, own, web_identity};
+
+/// The largest call: a web identity token or a policy, each letter escaped.
+const MAX_BODY: usize = 128 * 1024;
+/// For the body of a call to come.
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+/// The API's version.
+const VERSION: &str = "2011-06-15";
+
+/// Answers calls.
+#[derive(Debug)]
+pub struct Service<L> {
+    parts: Parts,
+    log: L,
+}
+
+/// What the endpoint can do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Action {
+    AssumeRole,
+    AssumeRoleWithWebIdentity,
+    DecodeAuthorizationMessage,
+    GetAccessKeyInfo,
+    GetCallerIdentity,
+    GetFederationToken,
+    GetSessionToken,
+}
+
+impl Action {
+    const ALL: [(Self, &'static str); 7] = [
+        (Self::AssumeRole, "sts:AssumeRole"),
+        (
+            Self::AssumeRoleWithWebIdentity,
+            "sts:AssumeRoleWithWebIdentity",
+        ),
+        (
+            Self::DecodeAuthorizationMessage,
+            "sts:DecodeAuthorizationMessage",
+        ),
+        (Self::GetAccessKeyInfo, "sts:GetAccessKeyInfo"),
+        (Self::GetCallerIdentity, "sts:GetCallerIdentity"),
+        (Self::GetFederationToken, "sts:GetFederationToken"),
+        (Self::GetSessionToken, "sts:GetSessionToken"),
+    ];
+
+    fn named(name: &str) -> Option<Self> {
+        let mut all = Self::ALL.iter();
+        let (action, _) = all.find(|(_, known)| known.strip_prefix("sts:") == Some(name))?;
+        Some(*action)
+    }
+
+    /// `sts:AssumeRole`
+    fn text(self) -> &'static str {
+        let mut all = Self::ALL.iter();
+        all.find(|(action, _)| *action == self)
+            .map_or("sts:", |(_, name)| name)
+    }
+
+    fn name(self) -> &'static str {
+        self.text().split_at(4).1
+    }
+}
+
+/// What is known of a request, however it ends.
+pub(super) struct Origin<'a> {
+    pub(super) peer: IpAddr,
+    pub(super) secure: bool,
+    pub(super) head: &'a Head,
+    pub(super) request_id: &'a str,
+}
+
+impl<L: Log + 'static> Service<L> {
+    /// A service that hands each call to `log`.
+    pub fn new(parts: Parts, log: L) -> Self {
+        Self { parts, log }
+    }
+
+    #[cfg(test)]
+    pub(super) fn log(&self) -> &L {
+        &self.log
+    }
+
+    async fn answer(
+        &self,
+        connection: &Connection,
+        request: Request<Incoming>,
+        reading: Result<(), Fault>,
+    ) -> Response<Full<Bytes>> {
+        let (head, body) = request.into_parts();
+        let id = uuid::Uuid::new_v4().to_string();
+        let origin = Origin {
+            peer: connection.peer,
+            secure: connection.secure,
+            head: &head,
+            request_id: &id,
+        };
+        let read = match reading {
+            Ok(()) => read(&head, body).await,
+            Err(_) => Err(malformed("the request cannot be read in one way only")),
+        };
+        let broken = read.is_err();
+        let result = match read {
+            Ok((form, sha256)) => self.call(&origin, &form, &sha256).await,
+            Err(error) => Err(error),
+        };
+        let mut response = match result {
+            Ok((action, members)) => reply(StatusCode::OK, xml::response(action, &members, &id)),
+            Err(error) => {
+                let status = StatusCode::from_u16(error.status);
+                let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+                reply(status, xml::error(&error, &id))
+            }
+        };
+        let headers = response.headers_mut();
+        if let Ok(value) = HeaderValue::from_str(&id) {
+            headers.insert(HeaderName::from_static("x-amzn-requestid"), value);
+        }
+        if broken && head.version <= http::Version::HTTP_11 {
+            // What is left of it would be read as the next request.
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
+    }
+
+    /// Runs one call, and puts it on record.
+    pub(super) async fn call(
+        &self,
+        origin: &Origin<'_>,
+        form: &Form,
+        sha256: &[u8; 32],
+    ) -> Result<(&'static str, Members), Error> {
+        let snapshot = self.parts.store.load_full();
+        let request = RequestFacts {
+            now: self.parts.clock.now(),
+            source: origin.peer,
+            secure: origin.secure,
+            user_agent: text(&origin.head.headers, &header::USER_AGENT),
+            referer: text(&origin.head.headers, &header::REFERER),
+            region: &self.parts.region,
+        };
+        let mut call = Call {
+            parts: &self.parts,
+            snapshot: &snapshot,
+            request,
+            form,
+            seen: Seen::default(),
+        };
+        let action = action(form);
+        let result = match &action {
+            Ok(action) => perform(*action, &mut call, origin.head, sha256).await,
+            Err(error) => Err(error.clone()),
+        };
+        let Seen {
+            identity,
+            provider,
+            resource,
+            account,
+            decision,
+        } = call.seen;
+        let error = result.as_ref().err();
+        let recorded = Recorded {
+            now: request.now,
+            request_id: origin.request_id,
+            identity: identity.as_deref(),
+            provider: provider.as_deref(),
+            source: origin.peer,
+            user_agent: origin
+                .head
+                .headers
+                .get(header::USER_AGENT)
+                .map(HeaderValue::as_bytes),
+            method: origin.head.method.as_str(),
+            action: action.as_ref().ok().map(|action| action.text()),
+            region: &self.parts.region,
+            resource: resource.as_deref(),
+            account: account.as_ref().map(crate::arn::AccountId::as_str),
+            reason: error.map_or(Reason::Allowed, |error| error.reason),
+            status: error.map(|error| error.status),
+            detail: error.map(|error| error.detail.as_deref().unwrap_or(&error.message)),
+            decision: decision.as_ref(),
+            snapshot: &snapshot,
+        };
+        if !self.log.put(&recorded).await {
+            return Err(Error::new(
+                "ServiceUnavailable",
+                503,
+                Reason::AuditUnavailable,
+                "The call cannot be put on record.",
+            ));
+        }
+        let members = result?;
+        Ok((action?.name(), members))
+    }
+}
+
+async fn perform(
+    action: Action,
+    call: &mut Call<'_>,
+    head: &Head,
+    sha256: &[u8; 32],
+) -> Result<Members, Error> {
+    if action == Action::AssumeRoleWithWebIdentity {
+        return web_identity::run(call).await;
+    }
+    let caller = caller::signed(call.parts, call.snapshot, head, sha256, call.now())?;
+    call.seen.identity = Some(std::sync::Arc::clone(&caller.identity));
+    caller::may_call(&caller, action.name())?;
+    match action {
+        Action::AssumeRole | Action::AssumeRoleWithWebIdentity => assume_role::run(call, &caller),
+        Action::DecodeAuthorizationMessage => info::decode(call, &caller),
+        Action::GetAccessKeyInfo => info::access_key_info(call, &caller),
+        Action::GetCallerIdentity => info::caller_identity(call, &caller),
+        Action::GetFederationToken => own::federation_token(call, &caller),
+        Action::GetSessionToken => own::session_token(call, &caller),
+    }
+}
+
+/// What is asked for.
+fn action(form: &Form) -> Result<Action, Error> {
+    let invalid = |message: String| Error::new("InvalidAction", 400, Reason::NoRoute, message);
+    let Some(name) = form.get("Action") else {
+        let message = "The request must contain the parameter Action";
+        return Err(Error::new("MissingAction", 400, Reason::NoRoute, message));
+    };
+    let name: String = name.chars().take(64).collect();
+    if form.get("Version") != Some(VERSION) {
+        return Err(invalid(format!(
+            "{} is known in version {VERSION} only",
+            name.escape_debug()
+        )));
+    }
+    Action::named(&name).ok_or_else(|| {
+        invalid(format!(
+            "{} is not an action of this endpoint: it has {}",
+            name.escape_debug(),
+            Action::ALL.map(|(action, _)| action.name()).join(", ")
+        ))
+    })
+}
+
+/// Reads the parameters, and the body's SHA-256.
+async fn read(head: &Head, body: Incoming) -> Result<(Form, [u8; 32]), Error> {
+    if head.uri.path() != "/" {
+        return Err(Error::new(
+            "InvalidAction",
+            404,
+            Reason::NoRoute,
+            "this endpoint is at the path /",
+        ));
+    }
+    let body = tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, MAX_BODY).collect());
+    let body = match body.await {
+        Ok(Ok(body)) => body.to_bytes(),
+        Ok(Err(_)) => return Err(malformed("the body cannot be read, or is too large")),
+        Err(_) => return Err(malformed("the body came too slowly")),
+    };
+    let query = head.uri.query().unwrap_or_default().as_bytes();
+    let of_query = Form::parse(query, true).map_err(|error| malformed(&error.to_string()))?;
+    let form = match head.method {
+        Method::GET if body.is_empty() => of_query,
+        Method::POST if of_query.is_empty() => {
+            if !body.is_empty() && !is_form(&head.headers) {
+                return Err(malformed(
+                    "the body must be application/x-www-form-urlencoded",
+                ));
+            }
+            Form::parse(&body, false).map_err(|error| malformed(&error.to_string()))?
+        }
+        Method::POST => return Err(malformed("parameters are in the body of a POST alone")),
+        _ => {
+            return Err(malformed(
+                "this endpoint knows GET without a body, and POST",
+            ));
+        }
+    };
+    let mut sha256 = [0; 32];
+    sha256.copy_from_slice(digest(&SHA256, &body).as_ref());
+    Ok((form, sha256))
+}
+
+fn is_form(headers: &HeaderMap) -> bool {
+    let kind = text(headers, &CONTENT_TYPE).unwrap_or_default();
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    kind.eq_ignore_ascii_case("application/x-www-form-urlencoded")
+}
+
+fn malformed(message: &str) -> Error {
+    Error::new("MalformedInput", 400, Reason::MalformedRequest, message)
+}
+
+/// A header's text, when it stands there once.
+fn text<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h str> {
+    let mut values = headers.get_all(name).iter();
+    let first = values.next()?.to_str().ok()?;
+    values.next().is_none().then_some(first)
+}
+
+fn reply(status: StatusCode, body: String) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::from(body)));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/xml"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+impl<L: Log + 'static> Handler for Service<L> {
+    type Body = Full<Bytes>;
+
+    async fn handle(
+        self: Rc<Self>,
+        connection: Rc<Connection>,
+        request: Request<Incoming>,
+        reading: Result<(), Fault>,
+    ) -> Response<Self::Body> {
+        self.answer(&connection, request, reading).await
+    }
+
+    /// Nobody called yet: there is nothing to put on record but that.
+    fn unread(&self, connection: &Connection, _: &[u8], why: Unread) -> Vec<u8> {
+        let (status, reason) = match why {
+            Unread::Malformed => ("400 Bad Request", Reason::MalformedRequest),
+            Unread::TargetTooLong => ("414 URI Too Long", Reason::TargetTooLong),
+            Unread::TooLarge => ("431 Request Header Fields Too Large", Reason::HeadTooLarge),
+            Unread::TooSlow => ("408 Request Timeout", Reason::HeadTimeout),
+        };
+        let (peer, reason_label) = (connection.peer, reason.label());
+        tracing::debug!(%peer, reason = reason_label, "a head that never became a call");
+        let id = uuid::Uuid::new_v4().to_string();
+        let error = Error::new("MalformedInput", reason.status(), reason, reason.label());
+        let body = xml::error(&error, &id);
+        format!(
+            "HTTP/1.1 {status}\r\nx-amzn-requestid: {id}\r\ncontent-type: text/xml\r\ncontent-length: {}\r\n\
+             connection: close\r\n\r\n{body}",
+            body.len()
+        )
+        .into_bytes()
+    }
+}

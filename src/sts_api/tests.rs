@@ -1,0 +1,461 @@
+//! Calls by users and root users with their own keys, and by what those get: who may call what.
+
+use std::cell::RefCell;
+use std::time::Duration;
+
+use http::{HeaderName, HeaderValue, Request};
+use serde_json::json;
+
+use super::form::Form;
+use super::server::Origin;
+use super::*;
+use crate::authn::{Opener, Settings};
+use crate::bundle::{Files, Options};
+use crate::cli::demo::signer::{self, Signed};
+use crate::sts::Keyring;
+
+const ALICE: &str = "arn:aws:iam::555566667777:user/alice";
+const DEVICE: &str = "arn:aws:iam::555566667777:mfa/alice";
+const ADMIN: &str = "arn:aws:iam::555566667777:role/admin";
+const CODE: &str = "123456";
+
+#[derive(Debug)]
+struct Own;
+
+impl AccessKeys for Own {
+    fn find(&self, id: &str) -> Option<(KeyOwner, Secret<Box<str>>)> {
+        let owner = match id {
+            "AKIAALICEALICEALICE1" => KeyOwner::User(ALICE.into()),
+            "AKIABOBBYBOBBYBOBBY1" => KeyOwner::User("arn:aws:iam::555566667777:user/bob".into()),
+            "AKIAROOTYROOTYROOTY1" => KeyOwner::Root(AccountId::parse("555566667777")?),
+            "AKIAGONEEGONEEGONEE1" => KeyOwner::User("arn:aws:iam::555566667777:user/gone".into()),
+            _ => return None,
+        };
+        Some((owner, Secret::new("secret".into())))
+    }
+}
+
+#[derive(Debug)]
+struct OneCode;
+
+impl Factors for OneCode {
+    fn check(&self, serial: &str, code: &str, _: Timestamp) -> bool {
+        serial == DEVICE && code == CODE
+    }
+}
+
+/// Remembers how calls ended; full, it takes none.
+#[derive(Default)]
+struct Memory {
+    seen: RefCell<Vec<(String, Reason)>>,
+    full: bool,
+}
+
+impl Log for Memory {
+    async fn put(&self, call: &Recorded<'_>) -> bool {
+        let who = call
+            .identity
+            .map_or("-", |identity| identity.principal.name());
+        self.seen.borrow_mut().push((who.to_owned(), call.reason));
+        !self.full
+    }
+}
+
+fn files() -> Files {
+    let allow = |more: serde_json::Value| {
+        let mut statement = json!({"Effect": "Allow"});
+        statement
+            .as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        json!({"Version": "2012-10-17", "Statement": statement})
+    };
+    let account = "accounts/555566667777-app";
+    let mut files = Files::new();
+    for (path, content) in [
+        (
+            "organization.yaml".to_owned(),
+            json!({
+                "partition": "aws", "id": "o-testtesttest", "management_account": "555566667777",
+                "root": {"accounts": ["555566667777"]},
+            }),
+        ),
+        (
+            format!("{account}/account.yaml"),
+            json!({"id": "555566667777", "name": "app"}),
+        ),
+        (
+            format!("{account}/users/alice.yaml"),
+            json!({
+                "mfa_devices": [DEVICE],
+                "inline_policies": {"sts": allow(json!({
+                    "Action": ["sts:AssumeRole", "sts:GetFederationToken", "sts:TagSession", "sts:GetAccessKeyInfo"],
+                    "Resource": "*",
+                }))},
+            }),
+        ),
+        (format!("{account}/users/bob.yaml"), json!({"path": "/"})),
+        (
+            format!("{account}/roles/admin.yaml"),
+            json!({"trust_policy": allow(json!({
+                "Principal": {"AWS": "555566667777"},
+                "Action": "sts:AssumeRole",
+                "Condition": {
+                    "Bool": {"aws:MultiFactorAuthPresent": "true"},
+                    "NumericLessThan": {"aws:MultiFactorAuthAge": "3600"},
+                },
+            }))}),
+        ),
+    ] {
+        files.insert(&path, content.to_string().into_bytes());
+    }
+    files
+}
+
+struct World {
+    service: Service<Memory>,
+    clock: Clock,
+    keys: Arc<Keys>,
+}
+
+/// An access key, its secret, and the token of a session.
+type Key = (String, String, Option<String>);
+
+fn own(name: &str) -> Key {
+    (name.to_owned(), "secret".to_owned(), None)
+}
+
+fn alice() -> Key {
+    own("AKIAALICEALICEALICE1")
+}
+
+fn world_with(memory: Memory) -> World {
+    let clock = Clock::fixed(Timestamp::from_seconds(1_800_000_000));
+    let snapshot = crate::bundle::load(&files(), &Options::default())
+        .unwrap_or_else(|faults| panic!("{faults:?}"));
+    let keys = Arc::new(Keys::new(Keyring::new(clock.now()).unwrap()));
+    let parts = Parts {
+        store: Store::new(snapshot, clock.now()),
+        authenticator: Authenticator::new(Settings::default(), clock.clone()),
+        sessions: Arc::new(Opener::new(Arc::clone(&keys))),
+        access_keys: Arc::new(Own),
+        signing: Arc::default(),
+        keys: Arc::clone(&keys),
+        factors: Arc::new(OneCode),
+        clock: clock.clone(),
+        region: "us-east-1".into(),
+    };
+    World {
+        service: Service::new(parts, memory),
+        clock,
+        keys,
+    }
+}
+
+fn world() -> World {
+    world_with(Memory::default())
+}
+
+impl World {
+    /// The answer as XML, or the status, code and message of a refusal.
+    async fn ask(
+        &self,
+        key: &Key,
+        parameters: &[(&str, &str)],
+    ) -> Result<String, (u16, &'static str, String)> {
+        let body: Vec<String> = [("Version", "2011-06-15")]
+            .iter()
+            .chain(parameters)
+            .map(|(name, value)| {
+                format!("{name}={}", value.replace('{', "%7B").replace('&', "%26"))
+            })
+            .collect();
+        let body = body.join("&");
+        let signed = Signed {
+            method: "POST",
+            path: "/",
+            host: "sts.example",
+            service: "sts",
+            region: "us-east-1",
+            body: &body,
+        };
+        let credentials = signer::Credentials {
+            access_key: &key.0,
+            secret: &key.1,
+            token: key.2.as_deref(),
+        };
+        let (mut head, ()) = Request::post("/").body(()).unwrap().into_parts();
+        for (name, value) in signer::sign(&signed, &credentials, self.clock.now()) {
+            head.headers.insert(
+                HeaderName::try_from(name).unwrap(),
+                HeaderValue::try_from(value).unwrap(),
+            );
+        }
+        let origin = Origin {
+            peer: [127, 0, 0, 1].into(),
+            secure: false,
+            head: &head,
+            request_id: "one",
+        };
+        let form = Form::parse(body.as_bytes(), false).unwrap();
+        let mut sha256 = [0; 32];
+        let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, body.as_bytes());
+        sha256.copy_from_slice(digest.as_ref());
+        match self.service.call(&origin, &form, &sha256).await {
+            Ok((action, members)) => Ok(xml::response(action, &members, "one")),
+            Err(error) => Err((error.status, error.code, error.message)),
+        }
+    }
+
+    async fn refused(&self, key: &Key, parameters: &[(&str, &str)]) -> (u16, &'static str) {
+        let (status, code, _) = self.ask(key, parameters).await.unwrap_err();
+        (status, code)
+    }
+
+    async fn session(&self, key: &Key, parameters: &[(&str, &str)]) -> Key {
+        key_of(&self.ask(key, parameters).await.unwrap())
+    }
+
+    async fn arn(&self, key: &Key) -> String {
+        let answer = self.ask(key, &[("Action", "GetCallerIdentity")]).await;
+        element(&answer.unwrap(), "Arn")
+    }
+
+    /// How long the session of an answer lasts, in seconds.
+    fn lasts(&self, answer: &str) -> i64 {
+        let end: jiff::Timestamp = element(answer, "Expiration").parse().unwrap();
+        end.as_second().saturating_sub(self.clock.now().seconds())
+    }
+}
+
+fn element(xml: &str, name: &str) -> String {
+    let (_, rest) = xml.split_once(&format!("<{name}>")).expect(xml);
+    rest.split_once('<').unwrap().0.to_owned()
+}
+
+fn key_of(answer: &str) -> Key {
+    let one = |name| element(answer, name);
+    let token = one("SessionToken");
+    (one("AccessKeyId"), one("SecretAccessKey"), Some(token))
+}
+
+const DENIED: (u16, &str) = (403, "AccessDenied");
+const INVALID: (u16, &str) = (400, "ValidationError");
+const UNKNOWN: (u16, &str) = (403, "InvalidClientTokenId");
+const MFA: [(&str, &str); 2] = [("SerialNumber", DEVICE), ("TokenCode", CODE)];
+
+#[tokio::test]
+async fn own_keys() {
+    let world = world();
+    assert_eq!(world.arn(&alice()).await, ALICE);
+    let root = world.arn(&own("AKIAROOTYROOTYROOTY1")).await;
+    assert_eq!(root, "arn:aws:iam::555566667777:root");
+    let who = [("Action", "GetCallerIdentity")];
+    for name in ["AKIANOBODYNOBODYNOBO", "AKIAGONEEGONEEGONEE1"] {
+        assert_eq!(world.refused(&own(name), &who).await, UNKNOWN, "{name}");
+    }
+    let session = world
+        .session(&alice(), &[("Action", "GetSessionToken")])
+        .await;
+    let mixed = (alice().0, alice().1, session.2.clone());
+    assert_eq!(
+        world.refused(&mixed, &who).await,
+        UNKNOWN,
+        "a listed key with a token"
+    );
+    let half = (session.0, session.1, None);
+    assert_eq!(world.refused(&half, &who).await, UNKNOWN);
+}
+
+#[tokio::test]
+async fn session_tokens_of_users_and_root_users() {
+    let world = world();
+    let ask = [("Action", "GetSessionToken")];
+    let answer = world.ask(&alice(), &ask).await.unwrap();
+    assert_eq!(world.lasts(&answer), 43_200);
+    let session = key_of(&answer);
+    assert_eq!(world.arn(&session).await, ALICE);
+    let root = own("AKIAROOTYROOTYROOTY1");
+    let of_root = world.ask(&root, &ask).await.unwrap();
+    assert_eq!(world.lasts(&of_root), 3600);
+    let of_root = key_of(&of_root);
+    assert_eq!(world.arn(&of_root).await, "arn:aws:iam::555566667777:root");
+    for (seconds, good) in [
+        ("899", false),
+        ("900", true),
+        ("129600", true),
+        ("129601", false),
+    ] {
+        let asked = [ask[0], ("DurationSeconds", seconds)];
+        let answer = world.ask(&alice(), &asked).await;
+        assert_eq!(answer.is_ok(), good, "{seconds}");
+        if let Ok(answer) = answer {
+            assert_eq!(world.lasts(&answer).to_string(), seconds);
+        }
+    }
+    // Sessions make no such sessions, and of the rest call AssumeRole and GetCallerIdentity alone.
+    for action in ["GetSessionToken", "GetAccessKeyInfo"] {
+        let parameters = [("Action", action), ("AccessKeyId", "AKIAALICEALICEALICE1")];
+        let count = if action == "GetSessionToken" { 1 } else { 2 };
+        assert_eq!(world.refused(&session, &parameters[..count]).await, DENIED);
+    }
+    let info = [
+        ("Action", "GetAccessKeyInfo"),
+        ("AccessKeyId", "AKIAROOTYROOTYROOTY1"),
+    ];
+    let info = world.ask(&alice(), &info).await.unwrap();
+    assert_eq!(element(&info, "Account"), "555566667777");
+    let assume = [
+        ("Action", "AssumeRole"),
+        ("RoleArn", ADMIN),
+        ("RoleSessionName", "xy"),
+    ];
+    for key in [&root, &of_root] {
+        let (status, code, message) = world.ask(key, &assume).await.unwrap_err();
+        assert_eq!((status, code), DENIED);
+        assert!(message.contains("root accounts"));
+    }
+}
+
+#[tokio::test]
+async fn second_factors() {
+    let world = world();
+    let assume = [
+        ("Action", "AssumeRole"),
+        ("RoleArn", ADMIN),
+        ("RoleSessionName", "xy"),
+    ];
+    assert_eq!(world.refused(&alice(), &assume).await, DENIED);
+    let with = |more: [(&'static str, &'static str); 2]| [&assume[..], &more[..]].concat();
+    assert!(world.ask(&alice(), &with(MFA)).await.is_ok());
+    for wrong in [
+        [("SerialNumber", DEVICE), ("TokenCode", "654321")],
+        [
+            ("SerialNumber", "arn:aws:iam::555566667777:mfa/bob"),
+            ("TokenCode", CODE),
+        ],
+    ] {
+        assert_eq!(world.refused(&alice(), &with(wrong)).await, DENIED);
+    }
+    let half = [&assume[..], &MFA[..1]].concat();
+    assert_eq!(world.refused(&alice(), &half).await, INVALID);
+    // A session of a user who showed one may for an hour; one who showed none may not.
+    let bare = world
+        .session(&alice(), &[("Action", "GetSessionToken")])
+        .await;
+    assert_eq!(world.refused(&bare, &assume).await, DENIED);
+    let shown = [&[("Action", "GetSessionToken")][..], &MFA[..]].concat();
+    let shown = world.session(&alice(), &shown).await;
+    let role = world.session(&shown, &assume).await;
+    assert!(world.arn(&role).await.ends_with(":assumed-role/admin/xy"));
+    // A factor is shown with the user's own keys.
+    assert_eq!(world.refused(&shown, &with(MFA)).await, DENIED);
+    let later = world.clock.now().plus(Duration::from_secs(3601));
+    world.clock.set(later);
+    assert_eq!(world.refused(&shown, &assume).await, DENIED);
+    assert_eq!(
+        world
+            .refused(&role, &[("Action", "GetCallerIdentity")])
+            .await,
+        (403, "ExpiredToken")
+    );
+}
+
+#[tokio::test]
+async fn federated_users() {
+    let world = world();
+    let ask = [("Action", "GetFederationToken"), ("Name", "guest")];
+    let answer = world.ask(&alice(), &ask).await.unwrap();
+    let arn = "arn:aws:sts::555566667777:federated-user/guest";
+    assert_eq!(element(&answer, "FederatedUserId"), "555566667777:guest");
+    assert_eq!(world.lasts(&answer), 43_200);
+    let guest = key_of(&answer);
+    assert_eq!(world.arn(&guest).await, arn);
+    for parameters in [
+        &[
+            ("Action", "AssumeRole"),
+            ("RoleArn", ADMIN),
+            ("RoleSessionName", "xy"),
+        ][..],
+        &[("Action", "GetSessionToken")],
+        &ask,
+        &[
+            ("Action", "GetAccessKeyInfo"),
+            ("AccessKeyId", "AKIAALICEALICEALICE1"),
+        ],
+    ] {
+        assert_eq!(world.refused(&guest, parameters).await, DENIED);
+    }
+    assert_eq!(
+        world.refused(&own("AKIABOBBYBOBBYBOBBY1"), &ask).await,
+        DENIED
+    );
+    assert_eq!(
+        world.refused(&own("AKIAROOTYROOTYROOTY1"), &ask).await,
+        DENIED
+    );
+    let bare = world
+        .session(&alice(), &[("Action", "GetSessionToken")])
+        .await;
+    assert_eq!(world.refused(&bare, &ask).await, DENIED);
+    for name in ["x", "a b", "abcdefghijklmnopqrstuvwxyz1234567"] {
+        assert_eq!(
+            world.refused(&alice(), &[ask[0], ("Name", name)]).await,
+            INVALID
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_on_record_is_not_done() {
+    let world = world_with(Memory {
+        full: true,
+        ..Memory::default()
+    });
+    let answer = world
+        .refused(&alice(), &[("Action", "GetSessionToken")])
+        .await;
+    assert_eq!(answer, (503, "ServiceUnavailable"));
+    let seen = world.service_log();
+    assert_eq!(seen, [(ALICE.to_owned(), Reason::Allowed)]);
+}
+
+#[tokio::test]
+async fn a_retired_key_ends_sessions() {
+    let world = world();
+    let session = world
+        .session(&alice(), &[("Action", "GetSessionToken")])
+        .await;
+    world.keys.replace(Keyring::new(world.clock.now()).unwrap());
+    let who = [("Action", "GetCallerIdentity")];
+    assert_eq!(world.refused(&session, &who).await, UNKNOWN);
+}
+
+#[tokio::test]
+async fn decoded_messages_are_for_those_concerned() {
+    let world = world();
+    let now = world.clock.now();
+    let seal = |text: &str| world.keys.seal_message(text, now).unwrap();
+    let own = seal(r#"{"accounts":["555566667777"]}"#);
+    let parameters = [
+        ("Action", "DecodeAuthorizationMessage"),
+        ("EncodedMessage", &*own),
+    ];
+    // Nobody here has the permission but root.
+    assert_eq!(world.refused(&alice(), &parameters).await, DENIED);
+    let root = super::tests::own("AKIAROOTYROOTYROOTY1");
+    let answer = world.ask(&root, &parameters).await.unwrap();
+    assert!(element(&answer, "DecodedMessage").contains("555566667777"));
+    for foreign in [r#"{"accounts":["111111111111"]}"#, "{}", "[]", "nonsense"] {
+        let message = seal(foreign);
+        let parameters = [parameters[0], ("EncodedMessage", &*message)];
+        let refused = world.refused(&root, &parameters).await;
+        assert_eq!(refused, (400, "InvalidAuthorizationMessageException"));
+    }
+}
+
+impl World {
+    fn service_log(&self) -> Vec<(String, Reason)> {
+        self.service.log().seen.borrow().clone()
+    }
+}

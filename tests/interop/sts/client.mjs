@@ -1,0 +1,64 @@
+// The AWS SDK for JavaScript: one JSON line a check.
+import {
+  AssumeRoleCommand,
+  AssumeRoleWithWebIdentityCommand,
+  DecodeAuthorizationMessageCommand,
+  GetAccessKeyInfoCommand,
+  GetCallerIdentityCommand,
+  GetFederationTokenCommand,
+  GetSessionTokenCommand,
+  STSClient,
+} from "@aws-sdk/client-sts";
+
+const given = JSON.parse(process.argv[2]);
+const tell = (line) => console.log(JSON.stringify(line));
+const client = (found) =>
+  new STSClient({
+    endpoint: given.endpoint,
+    region: "us-east-1",
+    maxAttempts: 1,
+    credentials: found && {
+      accessKeyId: found.AccessKeyId,
+      secretAccessKey: found.SecretAccessKey,
+      sessionToken: found.SessionToken,
+    },
+  });
+const refused = async (name, sts, command, status, error) => {
+  try {
+    await sts.send(command);
+    tell({ name: `${name}: ${error}`, good: false, detail: "allowed" });
+  } catch (found) {
+    const good = found.name === error && found.$metadata?.httpStatusCode === status;
+    tell({ name: `${name}: ${error}`, good, detail: `${found.name} ${found.$metadata?.httpStatusCode} ${found.message}` });
+  }
+};
+
+const web = await client({ AccessKeyId: "unused", SecretAccessKey: "unused" }).send(
+  new AssumeRoleWithWebIdentityCommand({
+    RoleArn: given.pipeline,
+    RoleSessionName: "node",
+    WebIdentityToken: given.token,
+  }),
+);
+tell({ name: "AssumeRoleWithWebIdentity", good: web.Credentials.Expiration > new Date() });
+const pipeline = client(web.Credentials);
+const who = await pipeline.send(new GetCallerIdentityCommand({}));
+tell({ name: "GetCallerIdentity", good: who.Arn.endsWith(":assumed-role/pipeline/node"), detail: who.Arn });
+const asked = { RoleArn: given.deploy, RoleSessionName: "node", Tags: [{ Key: "Stage", Value: "blue" }] };
+const role = await pipeline.send(new AssumeRoleCommand({ ...asked, ExternalId: given.external }));
+tell({
+  name: "AssumeRole",
+  good: role.SourceIdentity === "dana" && role.PackedPolicySize > 0,
+  token: role.Credentials.SessionToken,
+});
+const info = await pipeline.send(new GetAccessKeyInfoCommand({ AccessKeyId: role.Credentials.AccessKeyId }));
+tell({ name: "GetAccessKeyInfo", good: info.Account === "555566667777" });
+await refused("AssumeRole without the external id", pipeline, new AssumeRoleCommand(asked), 403, "AccessDenied");
+const policy = new AssumeRoleCommand({ ...asked, ExternalId: given.external, Policy: "{}" });
+await refused("a malformed policy", pipeline, policy, 400, "MalformedPolicyDocumentException");
+await refused("GetSessionToken", pipeline, new GetSessionTokenCommand({}), 403, "AccessDenied");
+await refused("GetFederationToken", pipeline, new GetFederationTokenCommand({ Name: "alice" }), 403, "AccessDenied");
+const message = new DecodeAuthorizationMessageCommand({ EncodedMessage: "nonsense" });
+await refused("DecodeAuthorizationMessage", pipeline, message, 400, "InvalidAuthorizationMessageException");
+const wrong = client({ ...role.Credentials, SecretAccessKey: "x".repeat(40) });
+await refused("a wrong secret", wrong, new GetCallerIdentityCommand({}), 403, "SignatureDoesNotMatch");

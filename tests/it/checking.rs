@@ -1,0 +1,157 @@
+//! What `sidegate check` says of what is broken: all of it at once, by paths that an editor opens.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::support;
+
+const BROKEN: &str = "routes/broken.yaml";
+
+/// A site with the example's bundle, which has one broken file.
+fn site() -> tempfile::TempDir {
+    let site = tempfile::tempdir().unwrap();
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies");
+    super::findings::copy(&example, &site.path().join("policies"));
+    write(&site, &format!("policies/{BROKEN}"), "servce: x\n");
+    site
+}
+
+fn write(site: &tempfile::TempDir, path: &str, text: &str) {
+    std::fs::write(site.path().join(path), text).unwrap();
+}
+
+fn check(arguments: &[&str], site: &tempfile::TempDir) -> (i32, String, String) {
+    let mut all = vec!["check"];
+    all.extend(arguments);
+    support::run(&all, site.path())
+}
+
+fn archive(site: &tempfile::TempDir) {
+    let file = std::fs::File::create(site.path().join("g.tar.gz")).unwrap();
+    let packed = flate2::write::GzEncoder::new(file, flate2::Compression::fast());
+    let mut archive = tar::Builder::new(packed);
+    archive
+        .append_dir_all(".", site.path().join("policies"))
+        .unwrap();
+    archive.into_inner().unwrap().finish().unwrap();
+}
+
+#[test]
+fn faults_have_paths_that_an_editor_opens() {
+    let site = site();
+    archive(&site);
+    for (bundle, path, uri) in [
+        (
+            "policies",
+            "policies/routes/broken.yaml",
+            "policies/routes/broken.yaml",
+        ),
+        (
+            "./policies/",
+            "policies/routes/broken.yaml",
+            "policies/routes/broken.yaml",
+        ),
+        ("g.tar.gz", "g.tar.gz!/routes/broken.yaml", "g.tar.gz"),
+    ] {
+        let (code, text, _) = check(&[bundle], &site);
+        assert_eq!(code, 1, "{text}");
+        assert!(text.contains(&format!("--> {path}:1:1\n")), "{text}");
+
+        let (_, json, _) = check(&[bundle, "--format", "json"], &site);
+        let json: Value = serde_json::from_str(&json).unwrap();
+        let found = &json["findings"][0];
+        assert_eq!(
+            (&found["file"], &found["path"]),
+            (&BROKEN.into(), &path.into())
+        );
+
+        let (_, sarif, _) = check(&[bundle, "--format", "sarif"], &site);
+        let sarif: Value = serde_json::from_str(&sarif).unwrap();
+        let result = &sarif["runs"][0]["results"][0];
+        let place = &result["locations"][0]["physicalLocation"];
+        assert_eq!(place["artifactLocation"]["uri"], uri);
+        // A line of a file in an archive is none of the archive.
+        assert_eq!(place.get("region").is_none(), bundle == "g.tar.gz");
+        let told = result["message"]["text"].as_str().unwrap();
+        assert_eq!(told.contains(BROKEN), bundle == "g.tar.gz", "{told}");
+    }
+}
+
+#[test]
+fn a_faulty_configuration_does_not_hide_the_bundle() {
+    let site = site();
+    for (config, fault) in [
+        ("bundle: { path: policies }\nlisten: x\n", "unknown-key"),
+        ("bundle:\n  path: policies\nlisteners: [\n", "invalid-yaml"),
+    ] {
+        write(&site, "sidegate.yaml", config);
+        let (code, text, err) = check(&["-c", "sidegate.yaml"], &site);
+        assert_eq!(code, 1, "{text}{err}");
+        assert!(text.contains(&format!("error[{fault}]")), "{text}");
+        assert!(text.contains("--> sidegate.yaml:"), "{text}");
+        assert!(
+            text.contains("--> policies/routes/broken.yaml:1:1"),
+            "{text}"
+        );
+        assert!(
+            text.contains("sidegate.yaml is not valid\npolicies is not valid\n"),
+            "{text}"
+        );
+    }
+    // Its upstreams are known by their names, though one of them has a fault.
+    let text = "bundle: { path: policies }\nlisteners: [{ name: a, address: 127.0.0.1:0 }]\nupstreams: { x: { url: 7 } }\n";
+    write(&site, "sidegate.yaml", text);
+    let (_, text, _) = check(&["-c", "sidegate.yaml"], &site);
+    assert!(text.contains("there is no upstream"), "{text}");
+    assert!(!text.contains("there is no upstream `x`"), "{text}");
+}
+
+#[test]
+fn what_is_missing_does_not_hide_what_is_faulty() {
+    let site = site();
+    write(
+        &site,
+        "sidegate.yaml",
+        "bundle: { path: nowhere }\nlisten: x\n",
+    );
+    let (code, text, err) = check(&["-c", "sidegate.yaml"], &site);
+    assert_eq!(code, 2, "{text}{err}");
+    assert!(text.contains("error[unknown-key]"), "{text}");
+    assert!(err.contains("there is no bundle at nowhere"), "{err}");
+
+    let (code, text, err) = check(&["-c", "none.yaml", "policies"], &site);
+    assert_eq!(code, 2, "{text}{err}");
+    assert!(text.contains("policies is not valid"), "{text}");
+    assert!(
+        err.contains("there is no configuration at none.yaml"),
+        "{err}"
+    );
+
+    let (code, text, err) = check(&["-c", "none.yaml", "nowhere"], &site);
+    assert_eq!((code, &*text), (2, ""));
+    assert!(
+        err.contains("no configuration at") && err.contains("no bundle at"),
+        "{err}"
+    );
+
+    write(&site, "sidegate.yaml", "listeners: []\n");
+    let (code, text, err) = check(&["-c", "sidegate.yaml"], &site);
+    assert_eq!(code, 1, "{text}{err}");
+    assert!(text.contains("the bundle was not checked"), "{text}");
+}
+
+#[test]
+fn strict_refuses_arns_that_never_match() {
+    let site = site();
+    std::fs::remove_file(site.path().join("policies").join(BROKEN)).unwrap();
+    let policy = "policies/accounts/555566667777-production/policies/planted.json";
+    let text = r#"{ "Version": "2012-10-17", "Statement": { "Effect": "Deny", "Action": "orders:*", "Resource": "arn:aws:orders:*:55556666777:order/*" } }"#;
+    write(&site, policy, text);
+    let (code, text, _) = check(&[], &site);
+    assert_eq!(code, 0, "{text}");
+    assert!(text.contains("warning[arn-never-matches]"), "{text}");
+    let (code, text, _) = check(&["--strict"], &site);
+    assert_eq!(code, 1, "{text}");
+    assert!(text.contains("error[arn-never-matches]"), "{text}");
+}

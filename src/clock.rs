@@ -91,7 +91,7 @@ impl Clock {
     }
 
     /// The later of system time and start plus elapsed monotonic time. A system clock that was set forward is noticed
-    /// within [`LOOK_EVERY`]: it is asked for several times a request, and one clock is quicker read than two.
+    /// within `LOOK_EVERY`: it is asked for several times a request, and one clock is quicker read than two.
     pub fn now(&self) -> Timestamp {
         match &*self.0 {
             Source::Machine {

@@ -1,7 +1,7 @@
 //! The Security Token Service, as the AWS CLI and SDKs speak to it: the query protocol over HTTP.
 //!
-//! One call at a time: [`server`] reads it, [`caller`] finds out who signed it, one module an action says what it means,
-//! [`call`] asks the engine whether it may be, and [`crate::sts`] makes the session. Codes, statuses, limits and XML are
+//! One call at a time: `server` reads it, `caller` finds out who signed it, one module an action says what it means,
+//! `call` asks the engine whether it may be, and [`crate::sts`] makes the session. Codes, statuses, limits and XML are
 //! AWS's. Everything else is AWS's too where its documentation speaks: who may call what, what a chain may not change.
 //! Records nothing itself: each call is handed to a [`Log`]. Uses `gate` for the parts of a decision that it shares.
 

@@ -42,7 +42,7 @@ pub fn print(text: &str) -> Result<(), Failed> {
     written(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
 }
 
-/// What became of data written to stdout; see [`print`].
+/// What became of data written to stdout; see [`print()`].
 ///
 /// # Errors
 /// When it is lost.

@@ -1,4 +1,4 @@
-//! TLS for listeners ([`server`]) and towards upstreams: certificates and keys from files, read again on demand.
+//! TLS for listeners (`server`) and towards upstreams: certificates and keys from files, read again on demand.
 
 pub mod client_certificate;
 mod server;

@@ -11,7 +11,7 @@ const SHARDS: usize = 16;
 /// Ids of one window in one shard: half a million in all, some 30 MiB at the very most.
 const CAPACITY: usize = 32 * 1024;
 
-/// Remembers ids for at least [`WINDOW`], and for twice that at most.
+/// Remembers ids for at least `WINDOW`, and for twice that at most.
 #[derive(Debug)]
 pub struct Replays {
     shards: [Mutex<Shard>; SHARDS],

@@ -186,13 +186,16 @@ fn an_edit_behind_a_link_counts_within_a_second() {
         site.write("sidegate.yaml", &text.replace("./policies", path));
         let sidegate = Sidegate::start(&site);
         let mut client = Client::connect(sidegate.ingress);
-        assert_eq!(client.request("GET", "app.test", "/b", &[]).status, 401);
-        site.write_bundle("b");
-        let began = Instant::now();
-        eventually(path, || {
-            (client.request("GET", "app.test", "/b", &[]).status == 200).then_some(())
-        });
-        let took = began.elapsed();
-        assert!(took < Duration::from_secs(5), "{path}: {took:?}");
+        // The first may be found by the look that every start ends with.
+        for open in ["b", "a", "b"] {
+            site.write_bundle(open);
+            let began = Instant::now();
+            eventually(path, || {
+                let answer = client.request("GET", "app.test", &format!("/{open}"), &[]);
+                (answer.status == 200).then_some(())
+            });
+            let took = began.elapsed();
+            assert!(took < Duration::from_secs(5), "{path}: {took:?}");
+        }
     }
 }

@@ -150,8 +150,8 @@ impl Sidegate {
     /// Starts the binary with the site's `sidegate.yaml` and waits until it is ready.
     pub(crate) fn start(site: &Site) -> Self {
         let mut child = command()
-            .args(["run", "-c"])
-            .arg(site.path("sidegate.yaml"))
+            // As people write it: the paths in the file are relative too.
+            .args(["run", "-c", "sidegate.yaml"])
             .current_dir(site.path("."))
             .stdout(Stdio::null())
             .stderr(Stdio::piped())

@@ -174,7 +174,8 @@ impl<'n> Mapping<'n> {
     /// Reports every key that nobody took, with the nearest known name.
     pub fn finish(self, report: &mut Report) {
         for (entry, taken) in &self.entries {
-            if !taken {
+            // A known key that is not taken stands there twice, which its reader has reported.
+            if !taken && !self.asked.contains(&&*entry.key) {
                 let help = match nearest(&entry.key, self.asked.iter().copied()) {
                     Some(name) => format!("did you mean `{name}`?"),
                     None => format!("{} has the keys {}", self.what, self.asked.join(", ")),
@@ -209,5 +210,22 @@ pub fn string<'n>(node: &'n Node, what: &str, report: &mut Report) -> Option<(&'
             );
             None
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::json;
+
+    #[test]
+    fn a_key_that_stands_twice_is_not_unknown() {
+        let mut report = Report::default();
+        let node = json::read(r#"{"path": 1, "path": 2, "pth": 3}"#, &mut report).unwrap();
+        let mut map = Mapping::of(&node, "it", &mut report).unwrap();
+        map.take("path");
+        map.finish(&mut report);
+        let ids: Vec<_> = report.faults().iter().map(|fault| fault.id).collect();
+        assert_eq!(ids, ["duplicate-key", "unknown-key"]);
     }
 }

@@ -118,10 +118,20 @@ fn principals(
         let aud = asserted && !tested("saml:aud");
         aud.then_some("aud").into_iter().collect()
     } else if web && vouched {
-        let claims = ["sub", "aud"].into_iter();
-        claims
-            .filter(|claim| !tested(&format!(":{claim}")))
-            .collect()
+        // Certificates are for no audience; `oaud` is a token's own audience where `azp` stands for `aud`.
+        let certificate = |name: &Name| {
+            matches!(name, Name::Federated(text)
+                if text.contains(":spiffe-provider/") || text.contains(":x509-provider/"))
+        };
+        let claims = [
+            ("sub", tested(":sub")),
+            (
+                "aud",
+                tested(":aud") || tested(":oaud") || names(certificate),
+            ),
+        ];
+        let open = claims.into_iter().filter(|(_, tested)| !tested);
+        open.map(|(claim, _)| claim).collect()
     } else {
         Vec::new()
     };

@@ -21,7 +21,8 @@ def bad(world, suite, case, credential, statuses=(401,), **options):
     """Refused on both routes with a challenge, the upstream not reached."""
     for target in (PROTECTED, OPEN):
         talk = show(world, credential, target=target, **options)
-        challenged = talk.first.status != 401 or (talk.first.value("www-authenticate") or "").startswith("Bearer")
+        scheme = ("Bearer", "DPoP") if "DPoP" in case else "Bearer"  # RFC 9449, section 7.1
+        challenged = talk.first.status != 401 or (talk.first.value("www-authenticate") or "").startswith(scheme)
         ok = len(talk.statuses) == 1 and talk.first.status in statuses and challenged and not world.upstream.taken()
         suite.check(
             f"{case} on {target}", ok, f"expected {statuses}, got {talk!r} {talk.first.value('www-authenticate')!r}"

@@ -104,7 +104,8 @@ impl Signals {
 /// Logs go to stderr: stdout is for data.
 pub fn start_log(log: &Log) {
     let level = log.level.word();
-    let filter = tracing_subscriber::EnvFilter::new(format!("warn,sidegate={level}"));
+    // The file watcher warns of each folder that is gone before it stops watching it, which is how folders go.
+    let filter = tracing_subscriber::EnvFilter::new(format!("warn,notify=error,sidegate={level}"));
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

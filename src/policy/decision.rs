@@ -64,6 +64,9 @@ impl Decision<'_> {
             (Verdict::ImplicitDeny, _) => {
                 words.push_str(&format!("no {} allows it", layer.noun()));
             }
+            (Verdict::Allowed, None) if needs_no_permission(request) => {
+                words.push_str("no permission is needed for it");
+            }
             (Verdict::Allowed, None) => words.push_str("the account's root user may"),
             (Verdict::Allowed, Some(policy)) => {
                 words.push_str(&format!("{} allows it, {policy}", layer.words()));
@@ -82,6 +85,15 @@ impl Decision<'_> {
         }
         words
     }
+}
+
+/// GetCallerIdentity and GetSessionToken are open to whoever is known, and no policy can stop them (rule book, section 1;
+/// AWS STS API reference).
+pub(crate) fn needs_no_permission(request: &Request<'_>) -> bool {
+    let open = ["sts:GetCallerIdentity", "sts:GetSessionToken"];
+    open.iter()
+        .any(|action| action.eq_ignore_ascii_case(request.action))
+        && *request.principal != Principal::Anonymous
 }
 
 /// What the layers said, none of them with a Deny.

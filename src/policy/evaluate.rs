@@ -2,7 +2,7 @@
 
 use super::action::Folded;
 use super::compile::{Hit, PolicySet};
-use super::decision::{Conclusion, Decision, Findings, Verdict, conclude};
+use super::decision::{Conclusion, Decision, Findings, Verdict, conclude, needs_no_permission};
 use super::document::Effect;
 use super::layers::{Acting, LayerKind, Layers, Request};
 use super::principal::element::Grants;
@@ -36,6 +36,9 @@ use super::statement::Ask;
 /// assert_eq!(decision.policy, Some("inline:orders"));
 /// ```
 pub fn evaluate<'a>(request: &Request<'_>, layers: &Layers<'a>) -> Decision<'a> {
+    if needs_no_permission(request) {
+        return decision(Verdict::Allowed, LayerKind::Identity, None);
+    }
     let action = Folded::new(request.action);
     let acting = Acting::on(request.principal, layers);
     let ask = Ask {

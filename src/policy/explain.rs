@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use super::action::Folded;
 use super::compile::PolicySet;
-use super::decision::{Conclusion, Decision, Findings, Verdict, conclude};
+use super::decision::{Conclusion, Decision, Findings, Verdict, conclude, needs_no_permission};
 use super::document::Effect;
 use super::layers::{Acting, LayerKind, Layers, Request};
 use super::principal::element::Grants;
@@ -193,7 +193,9 @@ pub fn explain(request: &Request<'_>, layers: &Layers<'_>) -> Explanation {
         .iter()
         .find(|report| report.says == Says::Deny)
         .map(|report| report.layer);
-    let (decision, layer, basis) = if let Some(layer) = denied {
+    let (decision, layer, basis) = if needs_no_permission(request) {
+        (Verdict::Allowed, LayerKind::Identity, Basis::Nothing)
+    } else if let Some(layer) = denied {
         (Verdict::ExplicitDeny, layer, Basis::Deny)
     } else {
         let session_passed = acting.session.is_some();

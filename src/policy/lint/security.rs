@@ -59,12 +59,20 @@ fn elements(statement: &Statement, report: &mut Report) {
     }
 }
 
+/// `arn:…:iam::ACCOUNT:` and then `*`, `role*` or `role/*`, with as many `?` as one likes.
+fn is_every_role(arn: &str) -> bool {
+    let rest = arn.splitn(6, ':').nth(5).unwrap_or_default();
+    let named = rest.trim_end_matches(['*', '?']);
+    rest.contains('*') && matches!(named, "" | "role" | "role/")
+}
+
 fn pass_role(statement: &Statement, report: &mut Report) {
     let every_resource = statement.resources.as_ref().is_some_and(|resources| {
         resources.negated
-            || resources.patterns.iter().any(|pattern| {
-                Template::is_everything(pattern) || pattern.source().ends_with(":role/*")
-            })
+            || resources
+                .patterns
+                .iter()
+                .any(|pattern| Template::is_everything(pattern) || is_every_role(pattern.source()))
     });
     let limited = statement.conditions.iter().any(|condition| {
         matches!(
@@ -97,12 +105,19 @@ fn principals(
             .any(|condition| condition.key.ends_with(suffix) && narrows(condition))
     };
     let names = |wanted: fn(&Name) -> bool| element.names.iter().any(wanted);
-    if names(|name| *name == Name::Everyone) && statement.conditions.is_empty() {
+    let limited =
+        |condition: &Condition| narrows(condition) && !OF_NOBODY.contains(&&*condition.key);
+    if names(|name| *name == Name::Everyone) && !statement.conditions.iter().any(limited) {
+        let message = if statement.conditions.is_empty() {
+            "Principal \"*\" without a condition lets anybody in, without credentials too"
+        } else {
+            "Principal \"*\" lets anybody in: no condition says who"
+        };
         warn(
             report,
             "public-principal",
             element.span,
-            "Principal \"*\" without a condition lets anybody in, without credentials too",
+            message,
             "name the principals, or add a condition such as aws:PrincipalOrgID",
         );
     }
@@ -177,8 +192,19 @@ fn principals(
     }
 }
 
+/// Keys that say nothing of who asks.
+const OF_NOBODY: [&str; 7] = [
+    "aws:currenttime",
+    "aws:epochtime",
+    "aws:referer",
+    "aws:requestedregion",
+    "aws:securetransport",
+    "aws:tokenissuetime",
+    "aws:useragent",
+];
+
 /// Whether a condition asks for particular values of its key: it does not hold where the key is absent, is no
-/// negation, and has no bare star among its values.
+/// negation, and has nothing like a bare star among its values.
 fn narrows(condition: &Condition) -> bool {
     let operator = &condition.operator;
     !operator.negated
@@ -189,5 +215,5 @@ fn narrows(condition: &Condition) -> bool {
             && condition
                 .texts
                 .iter()
-                .any(|text| text.bytes().all(|byte| byte == b'*')))
+                .any(|text| text.contains('*') && text.bytes().all(|byte| b"*?".contains(&byte))))
 }

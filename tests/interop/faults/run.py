@@ -122,11 +122,11 @@ def disk():
 
 
 def killed():
-    """kill -9 under load and a restart, ten times. Bound: ready again within 10 s, no record torn but for the last one's
-    end, every request answered 200 ms or more before the kill on record."""
+    """kill -9 under load and a restart, ten times. Bound: ready again within 10 s, one record torn at each kill
+    at most, every request answered half a second or more before the kill on record."""
     slowest = 0.0
     with World({"audit": {"file": "./audit/"}}) as world:
-        for _ in range(10):
+        for kills in range(10):
             answered, stop, port = [], threading.Event(), world.ingress
 
             def load():
@@ -135,10 +135,10 @@ def killed():
                         answered.append(time.monotonic())
 
             threads = [threading.Thread(target=load) for _ in range(4)]
-            before = len(world.records())
+            before = len(world.records(torn=kills))
             for thread in threads:
                 thread.start()
-            time.sleep(0.7)
+            time.sleep(1.2)
             at = time.monotonic()
             world.process.send_signal(signal.SIGKILL)
             stop.set()
@@ -146,8 +146,8 @@ def killed():
             for thread in threads:
                 thread.join()
             slowest = max(slowest, world.start())
-            recorded = len(world.records()) - before
-            due = sum(when < at - 0.2 for when in answered)
+            recorded = len(world.records(torn=kills + 1)) - before
+            due = sum(when < at - 0.5 for when in answered)
             assert recorded >= due, f"{recorded} of {due} on record"
         assert world.honest()
     assert slowest < 10, f"{slowest:.1f} s"

@@ -14,7 +14,7 @@
 //! L3  gate  analyze                     one request -> Permit or Refusal; questions over a whole bundle
 //! L2  authn -> sts  bundle  audit  metrics  services around the core; time and keys are injected
 //! L1  directory -> policy  route        pure, sync, deterministic
-//! L0  arn  outcome  clock  secret  source
+//! L0  arn  outcome  clock  secret  source  throttle
 //! ```
 //!
 //! # The way of a request

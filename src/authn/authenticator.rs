@@ -60,7 +60,11 @@ impl Authenticator {
         Arc::new(Self {
             cache: TokenCache::new(settings.cache),
             identities: IdentityCache::new(settings.cache),
-            keys: Keys::new(settings.credentials.clone(), settings.sessions.clone()),
+            keys: Keys::new(
+                settings.credentials.clone(),
+                settings.sessions.clone(),
+                Arc::clone(&settings.ledger),
+            ),
             replays: Replays::new(clock.now()),
             settings,
             clock,
@@ -101,7 +105,8 @@ impl Authenticator {
         request: &dyn Context,
     ) -> Result<Arc<Identity>, Failure> {
         if let Verified::Token(token) = verified {
-            return self.identify_token(token, snapshot, directory, chosen_role, request);
+            let identity = self.identify_token(token, snapshot, directory, chosen_role, request)?;
+            return self.not_revoked(identity, token);
         }
         let refused = |reason, why: &str| {
             Err(Failure {
@@ -128,6 +133,40 @@ impl Authenticator {
                 "the credential's user, role or account is not in the bundle",
             ),
         }
+    }
+
+    /// Asked each time: a token and a principal that are remembered may be older than a revocation.
+    fn not_revoked(
+        &self,
+        identity: Arc<Identity>,
+        token: &VerifiedToken,
+    ) -> Result<Arc<Identity>, Failure> {
+        // One that does not say counts as issued at time 0.
+        let issued_at = identity.issued_at.unwrap_or(Timestamp::from_seconds(0));
+        if !self.is_revoked(identity.names(), issued_at) {
+            return Ok(identity);
+        }
+        let provider = token.provider();
+        Err(Failure {
+            reason: Reason::RevokedCredential,
+            detail: "the principal's credentials that were issued then are revoked".to_owned(),
+            provider: Some(Arc::clone(&provider.name)),
+            method: Some(Method::of(provider)),
+        })
+    }
+
+    /// Whether credentials of one of these principals that were issued then are revoked.
+    pub fn is_revoked<'n>(
+        &self,
+        names: impl IntoIterator<Item = &'n str>,
+        issued_at: Timestamp,
+    ) -> bool {
+        self.settings.ledger.is_revoked(names, issued_at)
+    }
+
+    /// Another number is other revocations: what was judged under one is to be judged again under the next.
+    pub fn revocations(&self) -> u64 {
+        self.settings.ledger.generation()
     }
 
     /// What [`identify`] makes of a token, or made of it before under the same snapshot and choice, if that rested on

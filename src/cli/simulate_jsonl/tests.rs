@@ -223,6 +223,16 @@ fn what_no_case_can_mean_is_refused() {
             .unwrap_or_else(|| panic!("{bad}: {answer}"));
         assert!(error.starts_with("request.resource `"), "{error}");
     }
+}
+
+#[test]
+fn misspelt_and_misplaced_members_are_refused() {
+    let allow = r#"{"Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}"#;
+    let case = CASE.replace("ID", "\"c\"").replace("DOC", allow);
+    let told = |from: &str, to: &str| -> serde_json::Value {
+        assert!(case.contains(from), "{from}");
+        serde_json::from_str(&judge(&case.replacen(from, to, 1))).unwrap()
+    };
     for (from, to, says) in [
         (
             r#""aws:SourceIp":"203.0.113.7""#,

@@ -1,3 +1,5 @@
+#![expect(clippy::arithmetic_side_effects, reason = "tests count small things")]
+
 use std::sync::Arc;
 
 use proptest::prelude::*;

@@ -6,6 +6,8 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Arc;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::StatusCode;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -58,8 +60,7 @@ pub(super) async fn bind(settings: &Settings) -> Result<Option<Admin>, StartErro
 fn draw() -> Option<Secret<String>> {
     let mut bytes = [0; 32];
     aws_lc_rs::rand::fill(&mut bytes).ok()?;
-    let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    Some(Secret::new(digits))
+    Some(Secret::new(URL_SAFE_NO_PAD.encode(bytes)))
 }
 
 /// With mode 0600, whole, in place of an earlier run's.

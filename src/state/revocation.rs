@@ -161,6 +161,10 @@ pub(super) mod milliseconds {
 
     use crate::clock::Timestamp;
 
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "serde calls it with a reference"
+    )]
     pub(in crate::state) fn serialize<S: Serializer>(
         time: &Timestamp,
         to: S,

@@ -79,8 +79,10 @@ pub struct Reloader {
 enum Order {
     /// Something happened in the folder.
     Look,
+    /// Load soon; many such orders are one.
+    Request,
     /// Load now, and say how it went.
-    Reload(Option<oneshot::Sender<Status>>),
+    Reload(oneshot::Sender<Status>),
     /// The end.
     Stop,
 }
@@ -142,18 +144,21 @@ impl Watcher {
             let poll = if calm { POLL } else { ANXIOUS_POLL };
             match inbox.recv_timeout(GLANCE) {
                 Err(RecvTimeoutError::Timeout) if since(looked) < poll => continue,
-                Ok(Order::Look) => {
-                    let mut waiting = Vec::new();
-                    let going_on = rest(inbox, &mut waiting);
-                    self.look(!waiting.is_empty(), prepare);
-                    self.answer(waiting);
+                Ok(first @ (Order::Look | Order::Request)) => {
+                    let mut asked = Asked {
+                        told: matches!(first, Order::Request),
+                        waiting: Vec::new(),
+                    };
+                    let going_on = rest(inbox, &mut asked);
+                    self.look(asked.told, prepare);
+                    self.answer(asked.waiting);
                     if !going_on {
                         return;
                     }
                 }
                 Ok(Order::Reload(answer)) => {
                     self.look(true, prepare);
-                    self.answer(answer);
+                    self.answer([answer]);
                 }
                 Err(RecvTimeoutError::Timeout) => self.look(false, prepare),
                 Ok(Order::Stop) | Err(RecvTimeoutError::Disconnected) => return,
@@ -194,16 +199,30 @@ impl Watcher {
     }
 }
 
+/// What was asked for while events came.
+#[derive(Debug)]
+struct Asked {
+    /// To load, changed or not.
+    told: bool,
+    /// Who wants to know how it went.
+    waiting: Vec<oneshot::Sender<Status>>,
+}
+
 /// Waits until no more events come; false when the end came.
-fn rest(inbox: &Receiver<Order>, waiting: &mut Vec<oneshot::Sender<Status>>) -> bool {
+fn rest(inbox: &Receiver<Order>, asked: &mut Asked) -> bool {
     let began = monotonic();
     loop {
         let left = PATIENCE.saturating_sub(since(began));
         match inbox.recv_timeout(REST.min(left)) {
-            Ok(Order::Look) if left.is_zero() => return true,
-            Ok(Order::Look) => {}
+            Ok(order @ (Order::Look | Order::Request)) => {
+                asked.told |= matches!(order, Order::Request);
+                if left.is_zero() {
+                    return true;
+                }
+            }
             Ok(Order::Reload(answer)) => {
-                waiting.extend(answer);
+                asked.told = true;
+                asked.waiting.push(answer);
                 return true;
             }
             Err(RecvTimeoutError::Timeout) => return true,
@@ -229,14 +248,14 @@ impl Reloader {
     /// Loads the bundle now, changed or not, and tells how it went; `None` when the following has ended.
     pub async fn reload(&self) -> Option<Status> {
         let (answer, told) = oneshot::channel();
-        self.orders.send(Order::Reload(Some(answer))).ok()?;
+        self.orders.send(Order::Reload(answer)).ok()?;
         told.await.ok()
     }
 
-    /// Loads the bundle soon, changed or not.
+    /// Loads the bundle soon, changed or not. Requests that come in a row are one.
     pub fn request(&self) {
         // With nobody following there is nothing to load for.
-        let _ = self.orders.send(Order::Reload(None));
+        let _ = self.orders.send(Order::Request);
     }
 }
 

@@ -192,17 +192,9 @@ impl Accepted {
             line.stop_reading_messages();
         }
         let io = TokioIo::new(Wire::new(opened.stream, opened.ahead, Rc::clone(&line)));
-        let head_size = limits.head_size;
         let service = service_fn({
             let (handler, connection) = (Rc::clone(&handler), Rc::clone(&connection));
-            move |request| {
-                answer(
-                    Rc::clone(&handler),
-                    Rc::clone(&connection),
-                    request,
-                    head_size,
-                )
-            }
+            move |request| answer(Rc::clone(&handler), Rc::clone(&connection), request)
         });
         match opened.protocol {
             Protocol::Http1 => {
@@ -409,14 +401,14 @@ fn answer<H: Handler>(
     handler: Rc<H>,
     connection: Rc<Connection>,
     request: Request<Incoming>,
-    head_size: usize,
 ) -> impl Future<Output = Result<Response<Counted<H::Body>>, Infallible>> {
     let mut reading = connection.line.begin();
-    if connection.protocol == Protocol::Http2 && list_size(&request) > head_size {
+    let is_http2 = connection.protocol == Protocol::Http2;
+    if is_http2 && list_size(&request) > connection.line.head_size() {
         reading = Err(Fault::TooLarge);
     }
     let under_way = UnderWay(Rc::clone(&connection.line));
-    let pace = (connection.protocol == Protocol::Http2).then(|| connection.line.paces().begin());
+    let pace = is_http2.then(|| connection.line.paces().begin());
     async move {
         // On the heap while it lasts: it is some kilobytes, which a connection would else keep while it is idle.
         let handling = handler.handle(Rc::clone(&connection), request, reading);

@@ -90,6 +90,11 @@ impl Scanner {
         }
     }
 
+    /// How many bytes a head may have.
+    pub fn limit(&self) -> usize {
+        self.limit
+    }
+
     /// Reads no more: the connection now speaks another protocol.
     pub fn stop(&mut self) {
         self.state = State::Off;

@@ -30,7 +30,7 @@ impl Refused<'_> {
         let scps = self.silent(LayerKind::Scp);
         let ways = self.ways().into_iter();
         let rest = ways
-            .map(|way| self.lacking(&way))
+            .map(|way| self.lacking(way))
             .min_by_key(|found| found.iter().map(|(far, _)| far).sum::<usize>());
         scps.into_iter()
             .chain(rest.unwrap_or_default())
@@ -51,7 +51,7 @@ impl Refused<'_> {
         ways
     }
 
-    fn lacking(&self, way: &Way) -> Vec<(usize, Missing)> {
+    fn lacking(&self, way: Way) -> Vec<(usize, Missing)> {
         let mut found = Vec::new();
         if let Some(grants) = way
             .grant

@@ -89,12 +89,9 @@ fn is_missed(
         unasked.resource = &[];
         return allowed(&given) && !allowed(&unasked);
     }
-    let account = match request.principal {
-        // A root user has no policies of its own that would speak for it.
-        Principal::Root { .. } => None,
-        other => other.account(),
-    };
-    let Some(account) = account else {
+    // A root user has no policies of its own that would speak for it.
+    let is_root = matches!(request.principal, Principal::Root { .. });
+    let Some(account) = request.principal.account().filter(|_| !is_root) else {
         return false;
     };
     let principal = format!(r#","Principal":{{"AWS":"{account}"}}"#);

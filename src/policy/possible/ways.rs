@@ -46,7 +46,7 @@ impl Both<'_> {
             if way.session && needs_session && self.layers.session.is_none() {
                 continue;
             }
-            if let Some(needs) = self.of_way(&way, is_open) {
+            if let Some(needs) = self.of_way(way, is_open) {
                 found.push(needs);
             }
         }
@@ -63,16 +63,17 @@ impl Both<'_> {
     }
 
     /// `None`: the way is closed.
-    fn of_way(&self, way: &decision::Way, is_open: IsOpen<'_>) -> Option<Vec<Need>> {
+    fn of_way(&self, way: decision::Way, is_open: IsOpen<'_>) -> Option<Vec<Need>> {
         let mut needs = Vec::new();
         for (best, plain) in self.best.layers.iter().zip(&self.plain.layers) {
             let grant = match best.layer {
                 LayerKind::Scp => None,
-                LayerKind::Rcp => continue,
                 LayerKind::Identity if way.identity => None,
                 LayerKind::Boundary if way.boundary => None,
                 LayerKind::Session if way.session => None,
-                LayerKind::Identity | LayerKind::Boundary | LayerKind::Session => continue,
+                LayerKind::Rcp | LayerKind::Identity | LayerKind::Boundary | LayerKind::Session => {
+                    continue;
+                }
                 LayerKind::Resource | LayerKind::Trust => match way.grant {
                     Some(grant) => Some(grant),
                     None => continue,

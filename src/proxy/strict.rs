@@ -1,7 +1,7 @@
 //! What is checked of a head before anything is asked about it: framing, method, and that it says one host.
 
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, COOKIE, HOST, HeaderMap, HeaderValue, TRANSFER_ENCODING};
+use http::header::{COOKIE, HOST, HeaderMap, HeaderValue};
 use http::request::Parts;
 use http::uri::PathAndQuery;
 use http::{Method, Version};
@@ -28,6 +28,7 @@ pub fn check(parts: &mut Parts, reading: Result<(), Fault>, fields: usize) -> Re
     match reading {
         Ok(()) => {}
         Err(Fault::Fragment) => return Err(Reason::MalformedPath),
+        Err(Fault::TooLarge) => return Err(Reason::HeadTooLarge),
         Err(
             Fault::BareLineFeed
             | Fault::FoldedLine
@@ -44,21 +45,26 @@ pub fn check(parts: &mut Parts, reading: Result<(), Fault>, fields: usize) -> Re
     if parts.method == Method::CONNECT || parts.method == Method::TRACE {
         return Err(Reason::MethodNotSupported);
     }
-    let mut codings = parts.headers.get_all(TRANSFER_ENCODING).iter();
-    match (codings.next(), codings.next()) {
-        (None, _) => {}
-        (Some(one), None) if one.as_bytes().eq_ignore_ascii_case(b"chunked") => {}
-        _ => return Err(Reason::MalformedRequest),
-    }
-    // HTTP/2 frames by itself and lets repeated lengths pass, but an HTTP/1 upstream would frame by them.
-    if parts
-        .headers
-        .get_all(CONTENT_LENGTH)
-        .iter()
-        .nth(1)
-        .is_some()
-    {
-        return Err(Reason::MalformedRequest);
+    // One look at each line: a look-up for each name would cost more than all of them together.
+    let (mut codings, mut lengths, mut hosts) = (0_u32, 0_u32, 0_u32);
+    for (name, value) in &parts.headers {
+        match name.as_str() {
+            "transfer-encoding" => {
+                codings = codings.saturating_add(1);
+                if codings > 1 || !value.as_bytes().eq_ignore_ascii_case(b"chunked") {
+                    return Err(Reason::MalformedRequest);
+                }
+            }
+            // HTTP/2 frames by itself and lets repeated lengths pass, but an HTTP/1 upstream would frame by them.
+            "content-length" => {
+                lengths = lengths.saturating_add(1);
+                if lengths > 1 {
+                    return Err(Reason::MalformedRequest);
+                }
+            }
+            "host" => hosts = hosts.saturating_add(1),
+            _ => {}
+        }
     }
     // A target that is only an authority belongs to CONNECT.
     if parts.uri.authority().is_some() && parts.uri.scheme().is_none() {
@@ -72,7 +78,11 @@ pub fn check(parts: &mut Parts, reading: Result<(), Fault>, fields: usize) -> Re
     }
     if parts.version == Version::HTTP_2 {
         path(parts)?;
+        without_outer_blanks(&parts.headers)?;
         join_cookies(&mut parts.headers)?;
+    }
+    if hosts > 1 {
+        return Err(Reason::InvalidHost);
     }
     host(parts)
 }
@@ -98,6 +108,16 @@ fn path(parts: &Parts) -> Result<(), Reason> {
     }
 }
 
+/// Refuses values with blanks around them (RFC 9113, 8.2.1): an HTTP/1 upstream would read others than were judged.
+fn without_outer_blanks(fields: &HeaderMap) -> Result<(), Reason> {
+    let blank = |byte: Option<&u8>| matches!(byte, Some(b' ' | b'\t'));
+    let around = |value: &[u8]| blank(value.first()) || blank(value.last());
+    if fields.values().any(|value| around(value.as_bytes())) {
+        return Err(Reason::MalformedRequest);
+    }
+    Ok(())
+}
+
 /// Makes one field of the crumbs in which HTTP/2 may send cookies (RFC 9113, 8.2.3), before anybody reads them: what is
 /// judged is what an HTTP/1 upstream gets.
 fn join_cookies(fields: &mut HeaderMap) -> Result<(), Reason> {
@@ -116,12 +136,9 @@ fn join_cookies(fields: &mut HeaderMap) -> Result<(), Reason> {
     Ok(())
 }
 
+/// `Host` is known not to be repeated.
 fn host(parts: &mut Parts) -> Result<(), Reason> {
-    let mut named = parts.headers.get_all(HOST).iter();
-    let (field, more) = (named.next(), named.next());
-    if more.is_some() {
-        return Err(Reason::InvalidHost);
-    }
+    let field = parts.headers.get(HOST);
     let target = parts.uri.authority();
     match (field, target) {
         (Some(field), None) => {
@@ -143,7 +160,7 @@ fn host(parts: &mut Parts) -> Result<(), Reason> {
             parts.headers.insert(HOST, value);
             Ok(())
         }
-        (None, None) if parts.version == Version::HTTP_10 => Ok(()),
+        // HTTP/1.0 allows that, but the upstream would be told a host then that nobody judged.
         (None, _) => Err(Reason::InvalidHost),
     }
 }
@@ -201,7 +218,8 @@ mod tests {
             (one, "/", &[("host", "a.b:80")][..], true),
             (one, "/", &[("host", "[::1]:80")], true),
             (one, "/", &[], false),
-            (Version::HTTP_10, "/", &[], true),
+            (Version::HTTP_10, "/", &[], false),
+            (Version::HTTP_10, "/", &[("host", "a")], true),
             (one, "/", &[("host", "a"), ("host", "a")], false),
             (one, "/", &[("host", "")], false),
             (one, "/", &[("host", "a b")], false),
@@ -229,6 +247,15 @@ mod tests {
         }
         let parts = checked(Version::HTTP_2, "https://a:1/", &[]).unwrap();
         assert_eq!(parts.headers[HOST], "a:1");
+    }
+
+    #[test]
+    fn values_of_http2_have_no_blanks_around_them() {
+        for (value, good) in [("a b", true), ("", true), (" a", false), ("a\t", false)] {
+            let found = checked(Version::HTTP_2, "http://a/", &[("x", value)]);
+            assert_eq!(found.is_ok(), good, "{value:?}");
+        }
+        assert!(checked(Version::HTTP_11, "/", &[("host", "a"), ("x", " a")]).is_ok());
     }
 
     #[test]

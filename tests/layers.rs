@@ -12,7 +12,7 @@ const ROWS: &[&[&str]] = &[
     &["main", "cli", "app", "config"],
     &["proxy", "sts_api", "admin", "net"],
     &["gate", "analyze"],
-    &["authn", "sts", "state", "bundle", "audit", "metrics"],
+    &["authn", "sts", "state", "bundle", "saml", "audit", "metrics"],
     &["directory", "policy", "route"],
     &["arn", "outcome", "clock", "secret", "source", "throttle"],
 ];
@@ -28,6 +28,7 @@ const ASIDE: &[(&str, &str)] = &[
     ("admin", "net"),
     ("authn", "sts"),
     ("authn", "state"),
+    ("bundle", "saml"),
     ("directory", "policy"),
 ];
 

@@ -138,7 +138,7 @@ impl Desk for Office {
         // A name that is misspelt revokes nothing, and looks as if it did.
         if let Target::Principal(name) = &revocation.target
             && !name.contains(":federated-user/")
-            && let Err(error) = named(name, &self.store.load().directory)
+            && let Err(error) = named(name, None, &self.store.load().directory)
         {
             return invalid(error.to_string());
         }

@@ -1,5 +1,7 @@
 //! The example bundle with one edit each: whatever is wrong is one fault, at its very place, drawn and with its mend.
 
+#![expect(clippy::arithmetic_side_effects, reason = "tests count small things")]
+
 use std::path::Path;
 
 use super::super::*;

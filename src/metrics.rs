@@ -47,6 +47,7 @@ pub struct Metrics {
     connections: IntGaugeVec,
     certificates: Certificates,
     revocations: IntGauge,
+    revocations_behind: IntGauge,
 }
 
 /// Of listeners' TLS files.
@@ -188,6 +189,10 @@ impl Metrics {
             connections: gauges("connections", "Open client connections.", &["listener"])?,
             certificates: Certificates::register(&registry)?,
             revocations: gauge("revocations", "Revocations in force.")?,
+            revocations_behind: gauge(
+                "revocations_behind",
+                "1 while Redis is out of reach, and revocations of other replicas are not known.",
+            )?,
             registry,
         })
     }
@@ -275,8 +280,9 @@ impl Metrics {
         self.credentials_reload_failed.set(i64::from(stale));
     }
 
-    /// How many revocations are in force.
-    pub fn observe_revocations(&self, count: usize) {
+    /// How many revocations are in force, and whether other replicas may know of more.
+    pub fn observe_revocations(&self, count: usize, behind: bool) {
+        self.revocations_behind.set(i64::from(behind));
         self.revocations
             .set(i64::try_from(count).unwrap_or(i64::MAX));
     }

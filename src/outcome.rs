@@ -50,6 +50,8 @@ pub enum Reason {
     UnboundCredential,
     /// The DPoP proof is not one for this request, or was used before.
     BadProof,
+    /// What is revoked is not known here yet: the store that replicas share was never reached.
+    RevocationsUnknown,
     /// No keys to verify the credential with: the provider's trouble, not the client's.
     ProviderUnavailable,
     /// The mapping yields no principal: no rule, no such user, no such role.
@@ -103,7 +105,7 @@ pub enum Blame {
 
 impl Reason {
     /// Every reason, for metrics that are made in advance.
-    pub const ALL: [Self; 40] = [
+    pub const ALL: [Self; 41] = [
         Self::Allowed,
         Self::Preflight,
         Self::MalformedRequest,
@@ -126,6 +128,7 @@ impl Reason {
         Self::RevokedCredential,
         Self::UnboundCredential,
         Self::BadProof,
+        Self::RevocationsUnknown,
         Self::ProviderUnavailable,
         Self::NoPrincipal,
         Self::RoleNotOffered,
@@ -171,6 +174,7 @@ impl Reason {
             Self::RevokedCredential => "revoked_credential",
             Self::UnboundCredential => "unbound_credential",
             Self::BadProof => "bad_proof",
+            Self::RevocationsUnknown => "revocations_unknown",
             Self::ProviderUnavailable => "provider_unavailable",
             Self::NoPrincipal => "no_principal",
             Self::RoleNotOffered => "role_not_offered",
@@ -218,6 +222,7 @@ impl Reason {
             | Self::RevokedCredential
             | Self::UnboundCredential
             | Self::BadProof
+            | Self::RevocationsUnknown
             | Self::ProviderUnavailable
             | Self::NoPrincipal
             | Self::RoleNotOffered
@@ -273,7 +278,8 @@ impl Reason {
             Self::HeadTooLarge => 431,
             Self::Internal => 500,
             Self::UpstreamUnavailable => 502,
-            Self::ProviderUnavailable
+            Self::RevocationsUnknown
+            | Self::ProviderUnavailable
             | Self::AuditUnavailable
             | Self::Overloaded
             | Self::NotReady => 503,
@@ -308,7 +314,7 @@ impl Reason {
             | Self::BadProof => "InvalidToken",
             Self::SignatureMismatch => "SignatureDoesNotMatch",
             Self::ExpiredCredential => "ExpiredToken",
-            Self::ProviderUnavailable => "ProviderUnavailable",
+            Self::RevocationsUnknown | Self::ProviderUnavailable => "ProviderUnavailable",
             Self::RouteFallbackDenied
             | Self::NoPrincipal
             | Self::RoleNotOffered
@@ -327,7 +333,8 @@ impl Reason {
     pub fn blame(self) -> Blame {
         match self {
             Self::Allowed | Self::Preflight => Blame::Nobody,
-            Self::ProviderUnavailable
+            Self::RevocationsUnknown
+            | Self::ProviderUnavailable
             | Self::UpstreamUnavailable
             | Self::UpstreamTimeout
             | Self::Overloaded => Blame::Peer,

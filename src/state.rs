@@ -13,19 +13,23 @@ mod last_used;
 mod ledger;
 mod once;
 pub mod revocation;
+mod shared;
 
 use std::path::PathBuf;
 
 pub use asked::{AskError, Asked};
 pub use journal::OpenError;
 pub use last_used::LastUse;
-pub use ledger::{Ledger, RevokeError};
+pub use ledger::{Ledger, Reach, RevokeError};
 pub use once::Kind;
 pub use revocation::{Revocation, Target};
+pub use shared::{Redis, Standing};
 
 /// What can be set.
 #[derive(Debug, Clone, Default)]
 pub struct Settings {
     /// The folder that outlives a restart; `None`: nothing does.
     pub path: Option<PathBuf>,
+    /// Where replicas share it; `None`: nowhere.
+    pub redis: Option<Redis>,
 }

@@ -22,6 +22,7 @@ mod xml;
 
 use std::fmt::Debug;
 use std::net::IpAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use crate::arn::{AccountId, Arn};
@@ -80,8 +81,11 @@ pub trait AccessKeys: Debug + Send + Sync {
 /// Checks second factors.
 pub trait Factors: Debug + Send + Sync {
     /// Whether `code` is now that of the device `serial`. A code is good once.
-    fn check(&self, serial: &str, code: &str, now: Timestamp) -> bool;
+    fn check<'a>(&'a self, serial: &'a str, code: &'a str, now: Timestamp) -> Checking<'a>;
 }
+
+/// The answer of [`Factors`]: other replicas may have to be asked.
+pub type Checking<'a> = Pin<Box<dyn Future<Output = bool> + 'a>>;
 
 /// Takes what is to be remembered of each call, before it is answered.
 pub trait Log {

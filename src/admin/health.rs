@@ -25,7 +25,9 @@ use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 
 use waiting::{Place, Waiting};
 
-pub use status::{AuditState, BundleState, CredentialState, KeyState, StateStore, Status};
+pub use status::{
+    AuditState, BundleState, CredentialState, KeyState, SharedState, StateStore, Status,
+};
 
 /// Connections at once. Kubelet and Prometheus need one each. When all are taken, the oldest that has not said yet what
 /// it wants makes way, so that silent connections keep no probe out.

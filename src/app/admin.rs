@@ -24,7 +24,7 @@ use crate::clock::Clock;
 use crate::config::Settings;
 use crate::outcome::Reason;
 use crate::secret::Secret;
-use crate::state::{Asked, Ledger, Revocation, RevokeError, Target};
+use crate::state::{Asked, Ledger, Reach, Revocation, RevokeError, Target};
 
 /// The listener, bound and not served yet.
 pub(super) struct Admin {
@@ -146,10 +146,15 @@ impl Desk for Office {
         if !matches!(result, Err(RevokeError::Nowhere | RevokeError::Full)) {
             self.put_on_record(&revocation);
         }
-        let told = revocation.told();
+        let mut told = revocation.told();
         match result {
-            Ok(()) => {
-                tracing::warn!(revoked = %told, "revoked");
+            Ok(reach) => {
+                tracing::warn!(revoked = %told, ?reach, "revoked");
+                told["reach"] = json!(match reach {
+                    Reach::Here => "process",
+                    Reach::Everywhere => "replicas",
+                    Reach::HereFirst => "process until Redis is back",
+                });
                 Ok(told)
             }
             Err(error) => {
@@ -157,7 +162,9 @@ impl Desk for Office {
                 let (status, code) = match error {
                     RevokeError::Nowhere => (StatusCode::CONFLICT, "NoState"),
                     RevokeError::Full => (StatusCode::INSUFFICIENT_STORAGE, "Full"),
-                    RevokeError::Unkept(_) => (StatusCode::INSUFFICIENT_STORAGE, "NotKept"),
+                    RevokeError::Unkept(_) | RevokeError::Unshared => {
+                        (StatusCode::INSUFFICIENT_STORAGE, "NotKept")
+                    }
                 };
                 Err(Refused::new(status, code, error.to_string()))
             }

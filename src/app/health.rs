@@ -7,7 +7,8 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::admin::health::{
-    self, AuditState, BundleState, CredentialState, KeyState, Source, StateStore, Status,
+    self, AuditState, BundleState, CredentialState, KeyState, SharedState, Source, StateStore,
+    Status,
 };
 use crate::app::StartError;
 use crate::audit::sink::Sink;
@@ -17,7 +18,7 @@ use crate::bundle::Store;
 use crate::gate::assertion::Assertions;
 use crate::metrics::{AuditCounts, CacheCounts, Metrics};
 use crate::net::limits::Capacity;
-use crate::state::Ledger;
+use crate::state::{Ledger, Standing};
 
 /// Where in its life the process is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,6 +71,12 @@ impl Source for Told {
             } else {
                 StateStore::None
             },
+            shared: match self.ledger.standing() {
+                Standing::Alone => None,
+                Standing::Current => Some(SharedState::Current),
+                Standing::Behind => Some(SharedState::Behind),
+                Standing::Unknown => Some(SharedState::Unknown),
+            },
         }
     }
 
@@ -92,7 +99,10 @@ impl Source for Told {
             self.metrics
                 .observe_credentials(status.succeeded, status.failed, status.stale);
         }
-        self.metrics.observe_revocations(self.ledger.count());
+        let standing = self.ledger.standing();
+        let behind = matches!(standing, Standing::Behind | Standing::Unknown);
+        self.metrics
+            .observe_revocations(self.ledger.count(), behind);
         let statuses = self.authenticator.statuses();
         self.metrics
             .observe_keys(statuses.iter().map(|status| (&*status.name, status.age)));

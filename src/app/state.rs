@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::app::StartError;
 use crate::clock::Clock;
-use crate::config::Settings;
+use crate::config::{self, Settings};
 use crate::state::{self, Ledger};
 
 /// How often what may wait is brought to the disk.
@@ -14,14 +14,28 @@ const TIDY: Duration = Duration::from_secs(5);
 pub(super) fn open(settings: &Settings, clock: &Clock) -> Result<Arc<Ledger>, StartError> {
     let known = state::Settings {
         path: settings.state.path.clone(),
+        redis: settings.state.redis.as_ref().map(redis),
     };
     let ledger = Ledger::open(&known, clock.clone())
         .map_err(|error| StartError::cannot("the state cannot be used", error))?;
     Ok(Arc::new(ledger))
 }
 
+fn redis(redis: &config::Redis) -> state::Redis {
+    state::Redis {
+        url: redis.url.0.clone(),
+        username: redis.username.clone(),
+        password_file: redis.password_file.clone(),
+        ca_file: redis.ca_file.clone(),
+        name: redis.name.clone(),
+        timeout: redis.timeout,
+    }
+}
+
 /// Looks after the ledger as long as the process lives.
 pub(super) fn tend(ledger: Arc<Ledger>) {
+    let following = Arc::clone(&ledger);
+    tokio::spawn(async move { following.follow().await });
     tokio::spawn(async move {
         let mut tick = tokio::time::interval(TIDY);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);

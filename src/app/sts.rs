@@ -25,7 +25,7 @@ use crate::state::{Kind, Ledger};
 use crate::sts::keyring::MAX_BYTES;
 use crate::sts::totp::Totp;
 use crate::sts::{Keyring, Keys};
-use crate::sts_api::{self, AccessKeys, Factors, Log, Recorded, Service};
+use crate::sts_api::{self, AccessKeys, Checking, Factors, Log, Recorded, Service};
 
 /// How often the keyring's file is looked at.
 const LOOK: Duration = Duration::from_secs(1);
@@ -192,17 +192,20 @@ impl AccessKeys for Listed {
 }
 
 impl Factors for Listed {
-    fn check(&self, serial: &str, code: &str, now: Timestamp) -> bool {
-        let Some(store) = &self.store else {
-            return false;
-        };
-        let credentials = store.current();
-        let seed = credentials.sts().totp.get(serial);
-        // The ledger remembers what was used before a restart; a code that was is none of the few wrong ones.
-        seed.is_some_and(|seed| self.totp.check(serial, seed, code, now))
-            && self
-                .ledger
-                .first(Kind::Totp, &format!("{serial} {code}"), now.plus(DRIFT))
+    fn check<'a>(&'a self, serial: &'a str, code: &'a str, now: Timestamp) -> Checking<'a> {
+        Box::pin(async move {
+            let Some(store) = &self.store else {
+                return false;
+            };
+            let credentials = store.current();
+            let seed = credentials.sts().totp.get(serial);
+            // The ledger remembers what was used before a restart; a code that was is none of the few wrong ones.
+            seed.is_some_and(|seed| self.totp.check(serial, seed, code, now))
+                && self
+                    .ledger
+                    .first(Kind::Totp, &format!("{serial} {code}"), now.plus(DRIFT))
+                    .await
+        })
     }
 }
 

@@ -252,7 +252,11 @@ impl Authenticator {
         let (token, now) = self.token(token, presented, now).await?;
         let used = presented.again && matches!(shown, Shown::Proven(_));
         if !used {
-            possession::check(&token, shown, certificate, presented, &self.replays, now)?;
+            let proof =
+                possession::check(&token, shown, certificate, presented, &self.replays, now)?;
+            if let Some(id) = proof {
+                Box::pin(self.first_anywhere(id, &token, now)).await?;
+            }
         }
         Ok(Authentication::Verified(Verified::Token(token)))
     }

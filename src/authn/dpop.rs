@@ -31,7 +31,7 @@ const MAX_ID: usize = 256;
 const MAX_AGE: Duration = Duration::from_secs(60);
 const MAX_AHEAD: Duration = Duration::from_secs(30);
 /// For this long after it was used an id could be used again.
-const WINDOW: Duration = Duration::from_secs(90);
+pub(in crate::authn) const WINDOW: Duration = Duration::from_secs(90);
 
 /// Why a proof is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -136,12 +136,13 @@ impl Proof {
         })
     }
 
-    /// Uses the proof: once.
+    /// Uses the proof: once in this process. What other replicas are to be told of it.
     ///
     /// # Errors
     /// [`ProofError::Replayed`] or [`ProofError::TooMany`].
-    pub fn use_up(self, replays: &Replays, now: Timestamp) -> Result<(), ProofError> {
-        replays.first(self.id, now)
+    pub fn use_up(self, replays: &Replays, now: Timestamp) -> Result<u128, ProofError> {
+        replays.first(self.id, now)?;
+        Ok(self.id)
     }
 }
 

@@ -72,6 +72,15 @@ impl Opener {
 
     /// Asked of each session each time: what is remembered is older than a revocation.
     fn not_revoked(&self, session: &Session, names: &[Box<str>]) -> Result<(), Failure> {
+        if !self.ledger.is_known() {
+            return Err(Failure {
+                reason: Reason::RevocationsUnknown,
+                detail: "Redis was not reached yet: nobody knows which sessions are revoked"
+                    .to_owned(),
+                provider: None,
+                method: Some(Method::Session),
+            });
+        }
         let names = names.iter().map(|name| &**name);
         if self.ledger.is_revoked_key(&session.access_key)
             || self.ledger.is_revoked(names, session.issued_at)

@@ -22,7 +22,8 @@ pub(super) enum Shown<'a> {
     Proven(Option<&'a str>),
 }
 
-/// Whether the request proves what the token and its provider ask for. A proof is used up by it, last of all.
+/// Whether the request proves what the token and its provider ask for. A proof is used up by it, last of all, and other
+/// replicas are to be told its id.
 pub(super) fn check(
     token: &VerifiedToken,
     shown: Shown<'_>,
@@ -30,7 +31,7 @@ pub(super) fn check(
     presented: &Presented<'_>,
     replays: &Replays,
     now: Timestamp,
-) -> Result<(), Failure> {
+) -> Result<Option<u128>, Failure> {
     let provider = token.provider();
     let refused = |reason, detail: String| Failure {
         reason,
@@ -63,5 +64,6 @@ pub(super) fn check(
         .bound()
         .check(provider.binding, evidence)
         .map_err(|error| refused(Reason::UnboundCredential, error.to_string()))?;
-    proof.map_or(Ok(()), |proof| proof.use_up(replays, now).map_err(bad))
+    let used = proof.map(|proof| proof.use_up(replays, now));
+    used.transpose().map_err(bad)
 }

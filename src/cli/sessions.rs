@@ -94,7 +94,15 @@ fn revoke_it(settings: &Settings, revoke: &Revoke) -> Result<Value, Failed> {
     };
     if let Some(admin) = running(settings) {
         let body = serde_json::to_string(&asked).map_err(|error| Failed(error.to_string()))?;
-        return ask(admin, "POST", body);
+        let told = ask(admin, "POST", body)?;
+        let reach = told
+            .get("reach")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
+        if reach.ends_with("back") {
+            output::complain("Redis is out of reach: other replicas learn of it when it is back");
+        }
+        return Ok(told);
     }
     let clock = Clock::machine();
     let revocation = asked
@@ -129,11 +137,18 @@ fn running(settings: &Settings) -> Option<&Admin> {
 }
 
 fn open(settings: &Settings, clock: Clock) -> Result<Ledger, Failed> {
+    if settings.state.path.is_none() && settings.state.redis.is_some() {
+        return Err(Failed::new(
+            "no process that could pass it on answers at the admin listener, and there is no `state.path`",
+        ));
+    }
     if settings.state.path.is_none() {
         return Err(Failed(RevokeError::Nowhere.to_string()));
     }
     let known = state::Settings {
         path: settings.state.path.clone(),
+        // The process that comes passes it on.
+        redis: None,
     };
     Ledger::open(&known, clock).map_err(|error| match error {
         OpenError::InUse(folder) => Failed(format!(

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use super::section::Section;
 use super::settings::{
-    Admin, ClientCertificates, Listener, ListenerTls, Mode, Protocol, Settings, Sts, Upstream,
-    UpstreamTimes,
+    Admin, ClientCertificates, Listener, ListenerTls, Mode, Protocol, Redis, RedisUrl, Settings,
+    Sts, Upstream, UpstreamTimes,
 };
 use crate::net::Address;
 
@@ -18,6 +18,8 @@ use crate::throttle::Rate;
 
 /// A time limit that is one.
 const TIMEOUT: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(86_400);
+/// Requests may wait for it, and a revocation is to be everywhere within a second.
+const REDIS: RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_secs(5);
 /// A time that may be none at all.
 const WAIT: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(3600);
 
@@ -52,6 +54,9 @@ pub(super) fn settings(root: &mut Section<'_, '_, '_>) -> Settings {
     root.set_optional("credentials", &mut settings.credentials);
     root.section("state", |section| {
         section.set_optional("path", &mut settings.state.path);
+        if let Ok(found) = section.optional_section("redis", redis) {
+            settings.state.redis = found;
+        }
     });
     root.section("audit", |section| audit(section, &mut settings));
     root.section("limits", |section| limits(section, &mut settings));
@@ -173,6 +178,27 @@ fn sts(root: &mut Section<'_, '_, '_>, settings: &mut Settings) {
     if let Ok(sts) = read {
         settings.sts = sts;
     }
+}
+
+fn redis(section: &mut Section<'_, '_, '_>) -> Option<Redis> {
+    let url = section.required::<RedisUrl>("url");
+    let mut username: Option<Name> = None;
+    section.set_optional("username", &mut username);
+    let (mut password_file, mut ca_file) = (None, None);
+    section.set_optional("password_file", &mut password_file);
+    section.set_optional("ca_file", &mut ca_file);
+    let mut name = Name("sidegate".into());
+    section.set("name", &mut name);
+    let mut timeout = Duration::from_millis(500);
+    section.set_within("timeout", &REDIS, &mut timeout);
+    Some(Redis {
+        url: url?,
+        username: username.map(|Name(name)| name),
+        password_file,
+        ca_file,
+        name: name.0,
+        timeout,
+    })
 }
 
 fn admin(root: &mut Section<'_, '_, '_>, settings: &mut Settings) {

@@ -248,7 +248,30 @@ pub struct Admin {
 pub struct State {
     /// The folder; `None`: nothing outlives a restart.
     pub path: Option<PathBuf>,
+    /// Where replicas share it; `None`: nowhere.
+    pub redis: Option<Redis>,
 }
+
+/// `state.redis`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Redis {
+    /// Where it is.
+    pub url: RedisUrl,
+    /// Who logs in.
+    pub username: Option<Box<str>>,
+    /// The file that holds the password.
+    pub password_file: Option<PathBuf>,
+    /// PEM file with the authorities to trust; `None`: those of the machine.
+    pub ca_file: Option<PathBuf>,
+    /// What keys begin with.
+    pub name: Box<str>,
+    /// For a connection, and for each answer.
+    pub timeout: Duration,
+}
+
+/// `redis://HOST:PORT/DATABASE`, or `rediss://`; without who logs in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RedisUrl(pub Box<str>);
 
 /// `limits`.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -111,7 +111,10 @@ workers: 3
     assert_eq!(settings.upstreams[1].times.response, Duration::from_mins(1));
     assert_eq!(settings.tokens.header.as_deref(), Some("x-token"));
     assert_eq!(settings.tokens.cookie.as_deref(), Some("Session"));
-    assert_eq!(settings.headers.strip, ["x-who".into(), "x-foo-*".into()]);
+    assert_eq!(
+        settings.headers.strip,
+        ["x-who", "x-foo-*"].map(Box::<str>::from)
+    );
     assert_eq!(settings.workers.map(std::num::NonZero::get), Some(3));
     assert_eq!(settings.audit.keep, 3);
     assert_eq!(settings.log.level.word(), "debug");
@@ -400,6 +403,7 @@ fn the_reference_file_names_every_key_with_its_default() {
         bundle: settings.bundle.clone(),
         sts: settings.sts.clone(),
         admin: settings.admin.clone(),
+        state: settings.state.clone(),
         ..Settings::default()
     };
     assert_eq!(settings, default);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::env;
 use super::section::Reading;
-use super::settings::{Url, Urls};
+use super::settings::{RedisUrl, Url, Urls};
 use crate::net::Address;
 use crate::net::cidr::Cidr;
 use crate::source::mapping::string;
@@ -113,6 +113,13 @@ from_text!(
     "http://127.0.0.1:3000",
     url,
     ToString::to_string
+);
+from_text!(
+    RedisUrl,
+    "redis:// or rediss:// (TLS), a host, perhaps a port, and perhaps / and the number of a database; who logs in has keys of its own",
+    "redis://127.0.0.1:6379/0",
+    redis_url,
+    |url| url.0.to_string()
 );
 from_text!(
     Rate,
@@ -419,4 +426,16 @@ impl<T: Setting> Setting for Vec<T> {
         let items: Vec<_> = self.iter().map(T::text).collect();
         format!("[{}]", items.join(", "))
     }
+}
+
+/// Without a password, which would stand in every message that names it.
+fn redis_url(text: &str) -> Option<RedisUrl> {
+    let rest = text
+        .strip_prefix("redis://")
+        .or_else(|| text.strip_prefix("rediss://"))?;
+    let (authority, database) = rest.split_once('/').unwrap_or((rest, ""));
+    let letters = |c: char| c.is_ascii_alphanumeric() || ".-_:[]".contains(c);
+    let is_number = database.len() <= 5 && database.bytes().all(|byte| byte.is_ascii_digit());
+    let fine = !authority.is_empty() && authority.chars().all(letters) && is_number;
+    fine.then(|| RedisUrl(text.into()))
 }

@@ -52,6 +52,7 @@ fn the_names_are_those_that_are_promised() {
             "reloads_total",
             "request_seconds",
             "revocations",
+            "revocations_behind",
             "snapshot_info",
             "snapshot_loaded_timestamp_seconds",
             "upstream_seconds",

@@ -248,6 +248,7 @@ fn ends_connection(reason: Reason) -> bool {
         | Reason::RevokedCredential
         | Reason::UnboundCredential
         | Reason::BadProof
+        | Reason::RevocationsUnknown
         | Reason::ProviderUnavailable
         | Reason::NoPrincipal
         | Reason::RoleNotOffered
@@ -296,7 +297,9 @@ pub fn message(reason: Reason) -> &'static str {
         | Reason::UnboundCredential
         | Reason::BadProof => "The credential is not valid.",
         Reason::ExpiredCredential => "The credential has expired.",
-        Reason::ProviderUnavailable => "The credential cannot be verified now.",
+        Reason::RevocationsUnknown | Reason::ProviderUnavailable => {
+            "The credential cannot be verified now."
+        }
         Reason::NoPrincipal | Reason::RoleNotTrusted => {
             "The credential stands for no principal that may act here."
         }

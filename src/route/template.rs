@@ -280,7 +280,7 @@ mod tests {
                 Segment::Rest
             ]
         );
-        assert_eq!(*template.parameters, ["b".into(), "rest".into()]);
+        assert_eq!(*template.parameters, ["b", "rest"].map(Box::<str>::from));
         assert!(template.methods.includes("HEAD") && !template.methods.includes("POST"));
         assert_eq!(
             *read("ANY /").unwrap().segments,

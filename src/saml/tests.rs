@@ -65,7 +65,7 @@ fn what_independent_programs_signed_verifies_and_reads() {
                 Some(now().plus(Duration::from_secs(7200)))
             );
             let affiliation = assertion.values("urn:oid:1.3.6.1.4.1.5923.1.1.1.1");
-            assert_eq!(affiliation, ["staff".into(), "member".into()]);
+            assert_eq!(affiliation, ["staff", "member"].map(Box::<str>::from));
             count += 1;
         }
     }

@@ -18,6 +18,8 @@ pub(super) enum Fact {
     Used(Used),
     /// An access key was used.
     KeyUsed(KeyUsed),
+    /// What replicas share was known here.
+    Synchronised,
 }
 
 /// A code or an id that is good once.

@@ -1,5 +1,6 @@
 //! The process's ledger: what it knows in memory, and what it keeps.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::clock::{Clock, Timestamp};
@@ -11,6 +12,7 @@ use super::journal::{Journal, OpenError};
 use super::last_used::{LastUse, LastUsed};
 use super::once::{Kind, Once};
 use super::revocation::{MOST, Revocation, Revocations};
+use super::shared::{Shared, Standing};
 
 /// What must not be forgotten. One for the whole process.
 #[derive(Debug)]
@@ -21,6 +23,20 @@ pub struct Ledger {
     once: Once,
     last_used: LastUsed,
     journal: Option<Journal>,
+    shared: Option<Shared>,
+    /// An earlier run knew what replicas share.
+    was_known: AtomicBool,
+}
+
+/// How far a revocation reaches when it is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// This process, which has nobody to tell.
+    Here,
+    /// Every replica.
+    Everywhere,
+    /// This process; the others when Redis is in reach again.
+    HereFirst,
 }
 
 /// Why nothing is revoked, or not for good.
@@ -39,6 +55,11 @@ pub enum RevokeError {
     /// It is in force, until a restart.
     #[error("it is revoked in this process, and a restart would forget it: {0}")]
     Unkept(std::io::Error),
+    /// It is in force, until a restart.
+    #[error(
+        "it is revoked in this process; Redis is out of reach and there is no `state.path`, so a restart before Redis is back would forget it"
+    )]
+    Unshared,
 }
 
 impl Default for Ledger {
@@ -60,6 +81,13 @@ impl Ledger {
             let journal = Journal::open(folder, |fact| ledger.remember(fact, now))?;
             ledger.journal = Some(journal);
         }
+        if let Some(redis) = &settings.redis {
+            let shared = Shared::new(redis.clone());
+            if ledger.was_known.load(Ordering::Relaxed) {
+                shared.set_known();
+            }
+            ledger.shared = Some(shared);
+        }
         let mut revocations = ledger.revocations();
         revocations.expire(now);
         if !revocations.is_empty() {
@@ -78,6 +106,8 @@ impl Ledger {
             once: Once::default(),
             last_used: LastUsed::default(),
             journal: None,
+            shared: None,
+            was_known: AtomicBool::new(false),
         }
     }
 
@@ -92,6 +122,7 @@ impl Ledger {
                 }
             }
             Fact::KeyUsed(KeyUsed { key, last }) => self.last_used.take(&key, last),
+            Fact::Synchronised => self.was_known.store(true, Ordering::Relaxed),
         }
     }
 
@@ -125,25 +156,97 @@ impl Ledger {
         self.journal.is_some()
     }
 
+    /// How it stands to what replicas share.
+    pub fn standing(&self) -> Standing {
+        let shared = self.shared.as_ref();
+        shared.map_or(Standing::Alone, Shared::standing)
+    }
+
+    /// Whether what replicas share is known, or was when an earlier run kept it. Without, nobody can say which sessions
+    /// are revoked.
+    pub fn is_known(&self) -> bool {
+        self.shared.as_ref().is_none_or(Shared::is_known)
+    }
+
+    pub(super) fn shared(&self) -> Option<&Shared> {
+        self.shared.as_ref()
+    }
+
+    /// What is shared is known from now on, and after a restart.
+    pub(super) fn note_known(&self) {
+        self.was_known.store(true, Ordering::Relaxed);
+        self.keep(&[Fact::Synchronised]);
+    }
+
+    /// Takes over what others revoked.
+    pub(super) fn take(&self, theirs: &[Revocation]) {
+        let now = self.clock.now();
+        let mut fresh = Vec::new();
+        {
+            let mut revocations = self.revocations();
+            for one in theirs.iter().filter(|one| now < one.entry.until) {
+                if !revocations.has_room(&one.target) {
+                    tracing::error!(
+                        "there are more than {MOST} revocations; some are not in force here"
+                    );
+                    break;
+                }
+                if revocations.add(one) {
+                    fresh.push(Fact::Revoked(one.clone()));
+                }
+            }
+            if fresh.is_empty() {
+                return;
+            }
+            self.refused.replace(&revocations);
+        }
+        tracing::info!(
+            count = fresh.len(),
+            "revocations of other replicas are in force here"
+        );
+        self.keep(&fresh);
+    }
+
+    fn keep(&self, facts: &[Fact]) {
+        let Some(journal) = &self.journal else {
+            return;
+        };
+        if let Err(error) = journal.append(facts, true) {
+            tracing::error!(%error, "the state cannot be written");
+        }
+    }
+
     /// Revokes: at once in this process, and kept when this returns. Writes to the disk, and so may block.
     ///
     /// # Errors
     /// See [`RevokeError`].
-    pub fn revoke(&self, revocation: &Revocation) -> Result<(), RevokeError> {
-        let Some(journal) = &self.journal else {
+    pub fn revoke(&self, revocation: &Revocation) -> Result<Reach, RevokeError> {
+        if self.journal.is_none() && self.shared.is_none() {
             return Err(RevokeError::Nowhere);
-        };
-        {
+        }
+        let generation = {
             let mut revocations = self.revocations();
             if !revocations.has_room(&revocation.target) {
                 return Err(RevokeError::Full);
             }
             revocations.add(revocation);
             self.refused.replace(&revocations);
+            self.refused.generation()
+        };
+        let kept = self.journal.as_ref().map_or(Ok(()), |journal| {
+            journal.append(&[Fact::Revoked(revocation.clone())], true)
+        });
+        // Others are told even where this disk is full.
+        let reach = match &self.shared {
+            None => Reach::Here,
+            Some(shared) if shared.push(generation) => Reach::Everywhere,
+            Some(_) => Reach::HereFirst,
+        };
+        kept.map_err(RevokeError::Unkept)?;
+        if self.journal.is_none() && reach == Reach::HereFirst {
+            return Err(RevokeError::Unshared);
         }
-        journal
-            .append(&[Fact::Revoked(revocation.clone())], true)
-            .map_err(RevokeError::Unkept)
+        Ok(reach)
     }
 
     /// Everything that is revoked.
@@ -158,8 +261,22 @@ impl Ledger {
         self.revocations().len()
     }
 
-    /// Uses a code or an id; whether this is its first use. It is remembered until then.
-    pub fn first(&self, kind: Kind, id: &str, until: Timestamp) -> bool {
+    /// Uses a code or an id; whether this is its first use, here and at every replica. It is remembered until then.
+    pub async fn first(&self, kind: Kind, id: &str, until: Timestamp) -> bool {
+        self.first_here(kind, id, until) && self.first_elsewhere(kind, id, until).await
+    }
+
+    /// The same at the other replicas alone. Waits for Redis as long as one answer may take, once; while that is out of
+    /// reach, everybody decides for themselves.
+    pub async fn first_elsewhere(&self, kind: Kind, id: &str, until: Timestamp) -> bool {
+        match &self.shared {
+            None => true,
+            Some(shared) => shared.first(kind, id, until.since(self.clock.now())).await,
+        }
+    }
+
+    /// The same in this process alone.
+    pub fn first_here(&self, kind: Kind, id: &str, until: Timestamp) -> bool {
         let used = Used {
             kind,
             id: id.into(),
@@ -238,7 +355,9 @@ impl Ledger {
         let revoked = revoked.into_iter().map(Fact::Revoked);
         let used = self.once.all(now).into_iter().map(Fact::Used);
         let keys = self.last_used.all().into_iter().map(Fact::KeyUsed);
-        revoked.chain(used).chain(keys).collect()
+        let known = self.was_known.load(Ordering::Relaxed);
+        let known = known.then_some(Fact::Synchronised);
+        revoked.chain(used).chain(keys).chain(known).collect()
     }
 }
 
@@ -256,6 +375,7 @@ mod tests {
         let clock = Clock::fixed(Timestamp::from_seconds(NOW));
         let settings = Settings {
             path: Some(folder.to_owned()),
+            redis: None,
         };
         (Ledger::open(&settings, clock.clone()).unwrap(), clock)
     }
@@ -275,15 +395,15 @@ mod tests {
             ledger.revoke(&session("ASIA1")).unwrap();
             assert!(ledger.is_revoked_key("ASIA1"));
             assert_ne!(ledger.generation(), before);
-            assert!(ledger.first(Kind::Totp, "alice 123456", later));
-            assert!(!ledger.first(Kind::Totp, "alice 123456", later));
+            assert!(ledger.first_here(Kind::Totp, "alice 123456", later));
+            assert!(!ledger.first_here(Kind::Totp, "alice 123456", later));
             ledger.touch("AKIA1", "orders", "us-east-1", clock.now());
             ledger.tidy();
         }
         let (ledger, clock) = open(folder.path());
         assert!(ledger.is_revoked_key("ASIA1") && !ledger.is_revoked_key("ASIA2"));
-        assert!(!ledger.first(Kind::Totp, "alice 123456", later));
-        assert!(ledger.first(Kind::Saml, "alice 123456", later));
+        assert!(!ledger.first_here(Kind::Totp, "alice 123456", later));
+        assert!(ledger.first_here(Kind::Saml, "alice 123456", later));
         assert_eq!(&*ledger.last_use("AKIA1").unwrap().service, "orders");
         assert_eq!(ledger.in_force(), [session("ASIA1")]);
         clock.set(clock.now().plus(Duration::from_secs(40 * 3600)));
@@ -299,8 +419,8 @@ mod tests {
         assert!(error.to_string().contains("aws:TokenIssueTime"), "{error}");
         assert!(!ledger.is_revoked_key("ASIA1"));
         let later = Timestamp::from_seconds(i64::MAX / 1000);
-        assert!(ledger.first(Kind::Saml, "a", later));
-        assert!(!ledger.first(Kind::Saml, "a", later));
+        assert!(ledger.first_here(Kind::Saml, "a", later));
+        assert!(!ledger.first_here(Kind::Saml, "a", later));
     }
 
     #[test]
@@ -310,7 +430,7 @@ mod tests {
         ledger.revoke(&session("ASIA1")).unwrap();
         for number in 0..10_100 {
             let until = Timestamp::from_seconds(NOW + 1);
-            assert!(ledger.first(Kind::Saml, &number.to_string(), until));
+            assert!(ledger.first_here(Kind::Saml, &number.to_string(), until));
         }
         clock.set(Timestamp::from_seconds(NOW + 2));
         let size = || {

@@ -29,7 +29,7 @@ const PARAMETERS: [&str; 11] = [
 /// Without `DurationSeconds`, and the most when roles are chained.
 pub(super) const HOUR: u32 = 3600;
 
-pub(super) fn run(call: &mut Call<'_>, caller: &Caller) -> Result<Members, Error> {
+pub(super) async fn run(call: &mut Call<'_>, caller: &Caller) -> Result<Members, Error> {
     let form = call.form;
     fields::only(form, &PARAMETERS)?;
     let arn = ROLE_ARN.required(form)?;
@@ -66,7 +66,7 @@ pub(super) fn run(call: &mut Call<'_>, caller: &Caller) -> Result<Members, Error
     }
     asked.source_identity = unchanged(&caller.identity, source_identity)?;
     if let Some(factor) = asked::factor(form)? {
-        check_factor(call, caller, factor)?;
+        check_factor(call, caller, factor).await?;
         asked.mfa = true;
     }
     let Some(role) = directory.role(arn) else {
@@ -167,7 +167,7 @@ fn unchanged(identity: &Identity, asked: Option<&str>) -> Result<Option<Box<str>
 }
 
 /// A second factor must be one of the user's own devices, shown with the user's own keys.
-pub(super) fn check_factor(
+pub(super) async fn check_factor(
     call: &Call<'_>,
     caller: &Caller,
     (serial, code): (&str, &str),
@@ -177,7 +177,7 @@ pub(super) fn check_factor(
         devices.any(|device| **device == *serial)
     });
     let own_keys = matches!(caller.kind, Kind::User);
-    if owned && own_keys && call.parts.factors.check(serial, code, call.now()) {
+    if owned && own_keys && call.parts.factors.check(serial, code, call.now()).await {
         return Ok(());
     }
     Err(Error::denied(

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::arn::AccountId;
+use crate::arn::{AccountId, Arn};
 use crate::authn::Identity;
 use crate::bundle::Snapshot;
 use crate::clock::Timestamp;
@@ -129,6 +129,15 @@ impl<'a> Call<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Whether what vouches for a session of this role was issued before a revocation: it must not be good for a session
+    /// from after it.
+    pub(super) fn is_revoked(&self, role: &Role, name: &str, issued_at: Timestamp) -> bool {
+        let partition = self.directory().partition();
+        let session = Arn::role_session(partition, role.account, &role.name, name);
+        let names = [&*role.arn, session.as_str()];
+        self.parts.authenticator.is_revoked(names, issued_at)
     }
 
     /// Makes the session.

@@ -17,14 +17,14 @@ const HALF_A_DAY: u32 = 43_200;
 const RANGE: std::ops::RangeInclusive<u32> = 900..=129_600;
 
 /// Needs no permission, and no policy stops it.
-pub(super) fn session_token(call: &mut Call<'_>, caller: &Caller) -> Result<Members, Error> {
+pub(super) async fn session_token(call: &mut Call<'_>, caller: &Caller) -> Result<Members, Error> {
     let form = call.form;
     fields::only(form, &["DurationSeconds", "SerialNumber", "TokenCode"])?;
     let duration = fields::duration(form, RANGE)?;
     only_own_keys(caller, "GetSessionToken")?;
     let mfa = match asked::factor(form)? {
         Some(factor) => {
-            check_factor(call, caller, factor)?;
+            check_factor(call, caller, factor).await?;
             Mfa::Yes(Some(call.now()))
         }
         None => Mfa::No,

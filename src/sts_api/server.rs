@@ -227,20 +227,20 @@ async fn perform(
         return web_identity::run(call).await;
     }
     if action == Action::AssumeRoleWithSaml {
-        return saml::run(call);
+        return saml::run(call).await;
     }
     let caller = caller::signed(call.parts, call.snapshot, head, sha256, call.now())?;
     call.seen.identity = Some(std::sync::Arc::clone(&caller.identity));
     caller::may_call(&caller, action.name())?;
     match action {
         Action::AssumeRole | Action::AssumeRoleWithSaml | Action::AssumeRoleWithWebIdentity => {
-            assume_role::run(call, &caller)
+            assume_role::run(call, &caller).await
         }
         Action::DecodeAuthorizationMessage => info::decode(call, &caller),
         Action::GetAccessKeyInfo => info::access_key_info(call, &caller),
         Action::GetCallerIdentity => info::caller_identity(call, &caller),
         Action::GetFederationToken => own::federation_token(call, &caller),
-        Action::GetSessionToken => own::session_token(call, &caller),
+        Action::GetSessionToken => own::session_token(call, &caller).await,
     }
 }
 

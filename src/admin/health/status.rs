@@ -55,6 +55,17 @@ pub enum StateStore {
     None,
 }
 
+/// Of what replicas share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SharedState {
+    /// Followed.
+    Current,
+    /// Out of reach; what was known counts.
+    Behind,
+    /// Never reached: sessions are refused.
+    Unknown,
+}
+
 /// How the process fares.
 #[derive(Debug, Clone)]
 pub struct Status {
@@ -72,6 +83,8 @@ pub struct Status {
     pub audit: AuditState,
     /// The state folder.
     pub state: StateStore,
+    /// Redis, where it is configured.
+    pub shared: Option<SharedState>,
 }
 
 impl Status {
@@ -133,7 +146,13 @@ impl fmt::Display for Status {
             StateStore::Kept => "kept",
             StateStore::None => "none",
         };
-        writeln!(f, "credentials {credentials}\naudit {audit}\nstate {state}")
+        writeln!(f, "credentials {credentials}\naudit {audit}\nstate {state}")?;
+        match self.shared {
+            None => Ok(()),
+            Some(SharedState::Current) => writeln!(f, "redis current"),
+            Some(SharedState::Behind) => writeln!(f, "redis behind"),
+            Some(SharedState::Unknown) => writeln!(f, "redis unknown"),
+        }
     }
 }
 
@@ -150,6 +169,7 @@ mod tests {
             credentials: CredentialState::None,
             audit: AuditState::Writing,
             state: StateStore::None,
+            shared: None,
         }
     }
 

@@ -20,6 +20,7 @@ impl Source for Fake {
             credentials: CredentialState::Loaded,
             audit: AuditState::Failing,
             state: StateStore::None,
+            shared: None,
         }
     }
 

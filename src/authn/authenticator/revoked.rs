@@ -2,13 +2,36 @@
 
 use std::sync::Arc;
 
+use crate::authn::dpop::{ProofError, WINDOW};
 use crate::authn::{Failure, Identity, Method, VerifiedToken};
 use crate::clock::Timestamp;
 use crate::outcome::Reason;
+use crate::state::{Kind, Ledger};
 
 use super::Authenticator;
 
 impl Authenticator {
+    /// A proof that another replica was shown is one too many.
+    pub(super) async fn first_anywhere(
+        &self,
+        proof: u128,
+        token: &VerifiedToken,
+        now: Timestamp,
+    ) -> Result<(), Failure> {
+        let (id, until) = (format!("{proof:032x}"), now.plus(WINDOW.saturating_mul(2)));
+        let ledger = &self.settings.ledger;
+        if ledger.first_elsewhere(Kind::Dpop, &id, until).await {
+            return Ok(());
+        }
+        let error = ProofError::Replayed;
+        Err(Failure {
+            reason: error.reason(),
+            detail: error.to_string(),
+            provider: Some(Arc::clone(&token.provider().name)),
+            method: Some(Method::Jwt),
+        })
+    }
+
     /// Asked each time: a token and a principal that are remembered may be older than a revocation.
     pub(super) fn not_revoked(
         &self,
@@ -36,6 +59,11 @@ impl Authenticator {
         issued_at: Timestamp,
     ) -> bool {
         self.settings.ledger.is_revoked(names, issued_at)
+    }
+
+    /// What is revoked, and what was used.
+    pub fn ledger(&self) -> &Ledger {
+        &self.settings.ledger
     }
 
     /// Another number is other revocations: what was judged under one is to be judged again under the next.

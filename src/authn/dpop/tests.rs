@@ -258,13 +258,13 @@ fn addresses() {
 fn ids_are_told_apart_by_their_keys() {
     let replays = Replays::new(Timestamp::from_seconds(NOW - 1000));
     let first = check(&proof(&header(), &payload())).unwrap();
-    assert_eq!(first.use_up(&replays, now()), Ok(()));
+    assert!(first.use_up(&replays, now()).is_ok());
     let again = check(&proof(&header(), &payload())).unwrap();
     assert_eq!(again.use_up(&replays, now()), Err(ProofError::Replayed));
     let other = Signer::p256();
     let header = header().replace(&jwk(signer()), &jwk(&other));
     let theirs = check(&other.token(Algorithm::Es256, &header, &payload())).unwrap();
-    assert_eq!(theirs.use_up(&replays, now()), Ok(()));
+    assert!(theirs.use_up(&replays, now()).is_ok());
 }
 
 proptest! {

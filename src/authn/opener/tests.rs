@@ -68,7 +68,7 @@ fn a_session_is_what_its_token_holds() {
     assert_eq!(found.policies.as_ref().unwrap().policies().len(), 1);
     assert_eq!(found.policy_arns.len(), 1);
     assert_eq!(found.tags.len(), 2);
-    assert_eq!(found.transitive_tags, ["Team".into()]);
+    assert_eq!(found.transitive_tags, [Box::<str>::from("Team")]);
     let claims = found.claims.as_ref().unwrap();
     assert_eq!(&*claims[0].0, "idp.example/x:sub");
     assert_eq!(

@@ -167,7 +167,7 @@ fn a_role_session() {
     assert_eq!(text(&made, "aws:principaltag/team"), Some("blue"));
     assert_eq!(text(&made, "aws:principaltag/tier"), Some("gold"));
     assert_eq!(text(&made, "aws:sourceidentity"), Some("alice"));
-    assert_eq!(made.transitive_tags, ["project".into()]);
+    assert_eq!(made.transitive_tags, [Box::<str>::from("project")]);
     assert!(made.session_policies.is_none());
 }
 

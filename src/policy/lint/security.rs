@@ -1,6 +1,6 @@
 //! Statements that grant more than is wise.
 
-use super::{Surroundings, allows};
+use super::{Surroundings, allows, keys};
 use crate::policy::condition::operator::Test;
 use crate::policy::condition::{Condition, Quantifier};
 use crate::policy::document::{Kind, Statement};
@@ -105,6 +105,15 @@ fn principals(
             .any(|condition| condition.key.ends_with(suffix) && narrows(condition))
     };
     let names = |wanted: fn(&Name) -> bool| element.names.iter().any(wanted);
+    let issuers: Vec<String> = element.names.iter().filter_map(issuer).collect();
+    // A claim of another issuer is in no token of this one.
+    let claimed = |suffix: &str| {
+        (statement.conditions.iter()).any(|condition| {
+            let of = condition.key.strip_suffix(suffix);
+            of.is_some_and(|of| issuers.is_empty() || issuers.iter().any(|issuer| issuer == of))
+                && narrows(condition)
+        })
+    };
     let limited =
         |condition: &Condition| narrows(condition) && !OF_NOBODY.contains(&&*condition.key);
     if names(|name| *name == Name::Everyone) && !statement.conditions.iter().any(limited) {
@@ -124,6 +133,7 @@ fn principals(
     if kind != Kind::Trust {
         return;
     }
+    foreign_claims(statement, &issuers, report);
     let web = statement.actions.cover("sts:assumerolewithwebidentity");
     let vouched = names(|name| matches!(name, Name::Federated(_) | Name::Everyone));
     let saml =
@@ -139,10 +149,10 @@ fn principals(
                 if text.contains(":spiffe-provider/") || text.contains(":x509-provider/"))
         };
         let claims = [
-            ("sub", tested(":sub")),
+            ("sub", claimed(":sub")),
             (
                 "aud",
-                tested(":aud") || tested(":oaud") || names(certificate),
+                claimed(":aud") || claimed(":oaud") || names(certificate),
             ),
         ];
         let open = claims.into_iter().filter(|(_, tested)| !tested);
@@ -192,6 +202,45 @@ fn principals(
     }
 }
 
+/// What the keys of a provider's claims begin with, in lower case.
+fn issuer(name: &Name) -> Option<String> {
+    let Name::Federated(text) = name else {
+        return None;
+    };
+    let of = text.split_once("-provider/").map_or(&**text, |(_, of)| of);
+    Some(of.to_lowercase())
+}
+
+/// Conditions on claims of an issuer that is none of those whose tokens are let in.
+fn foreign_claims(statement: &Statement, issuers: &[String], report: &mut Report) {
+    const CLAIMS: [&str; 6] = ["sub", "aud", "oaud", "azp", "amr", "email"];
+    if issuers.is_empty() {
+        return;
+    }
+    for condition in &statement.conditions {
+        let Some((of, claim)) = condition.key.rsplit_once(':') else {
+            continue;
+        };
+        let is_claim = CLAIMS.contains(&claim) && (of.contains('.') || of.contains('/'));
+        if is_claim && !issuers.iter().any(|issuer| issuer == of) {
+            report.add(
+                Severity::Warning,
+                "foreign-issuer-key",
+                condition.span,
+                format!(
+                    "no token of {} has `{}`",
+                    issuers.join(" or "),
+                    condition.name
+                ),
+                format!(
+                    "write {}:{claim}",
+                    issuers.first().map_or("", |issuer| issuer)
+                ),
+            );
+        }
+    }
+}
+
 /// Keys that say nothing of who asks.
 const OF_NOBODY: [&str; 7] = [
     "aws:currenttime",
@@ -211,6 +260,8 @@ fn narrows(condition: &Condition) -> bool {
         && !operator.if_exists
         && operator.quantifier != Some(Quantifier::ForAll)
         && operator.test != Test::Null
+        && !(operator.test == Test::Ip && condition.texts.iter().any(|text| text.ends_with("/0")))
+        && !(condition.texts.iter()).any(|text| keys::is_own_variable(condition, text))
         && !(matches!(operator.test, Test::StringLike | Test::Arn)
             && condition
                 .texts

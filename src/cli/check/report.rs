@@ -96,7 +96,9 @@ fn rule(id: &str) -> Value {
     let (level, tags, security) = match known.severity {
         "security warning" => ("warning", json!(["policy", "security"]), Some("7.0")),
         "suggestion" => ("note", json!(["policy", "maintainability"]), None),
-        "warning" => ("warning", json!(["policy", "correctness"]), None),
+        warning if warning.starts_with("warning") => {
+            ("warning", json!(["policy", "correctness"]), None)
+        }
         _ => ("error", json!(["policy", "correctness"]), None),
     };
     let mut properties = json!({ "tags": tags, "problem.severity": level });

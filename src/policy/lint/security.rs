@@ -4,7 +4,7 @@ use super::{Surroundings, allows, keys};
 use crate::policy::condition::operator::Test;
 use crate::policy::condition::{Condition, Quantifier};
 use crate::policy::document::{Kind, Statement};
-use crate::policy::principal::element::Name;
+use crate::policy::principal::element::{Element, Name};
 use crate::policy::variable::Template;
 use crate::source::{Report, Severity, Span};
 
@@ -100,20 +100,7 @@ fn principals(
     let Some(element) = &statement.principal else {
         return;
     };
-    let tested = |suffix: &str| {
-        (statement.conditions.iter())
-            .any(|condition| condition.key.ends_with(suffix) && narrows(condition))
-    };
     let names = |wanted: fn(&Name) -> bool| element.names.iter().any(wanted);
-    let issuers: Vec<String> = element.names.iter().filter_map(issuer).collect();
-    // A claim of another issuer is in no token of this one.
-    let claimed = |suffix: &str| {
-        (statement.conditions.iter()).any(|condition| {
-            let of = condition.key.strip_suffix(suffix);
-            of.is_some_and(|of| issuers.is_empty() || issuers.iter().any(|issuer| issuer == of))
-                && narrows(condition)
-        })
-    };
     let limited =
         |condition: &Condition| narrows(condition) && !OF_NOBODY.contains(&&*condition.key);
     if names(|name| *name == Name::Everyone) && !statement.conditions.iter().any(limited) {
@@ -130,9 +117,32 @@ fn principals(
             "name the principals, or add a condition such as aws:PrincipalOrgID",
         );
     }
-    if kind != Kind::Trust {
-        return;
+    if kind == Kind::Trust {
+        trust(statement, element, surroundings, report);
     }
+}
+
+/// Who may assume the role.
+fn trust(
+    statement: &Statement,
+    element: &Element,
+    surroundings: &Surroundings<'_>,
+    report: &mut Report,
+) {
+    let tested = |suffix: &str| {
+        (statement.conditions.iter())
+            .any(|condition| condition.key.ends_with(suffix) && narrows(condition))
+    };
+    let names = |wanted: fn(&Name) -> bool| element.names.iter().any(wanted);
+    let issuers: Vec<String> = element.names.iter().filter_map(issuer).collect();
+    // A claim of another issuer is in no token of this one.
+    let claimed = |suffix: &str| {
+        (statement.conditions.iter()).any(|condition| {
+            let of = condition.key.strip_suffix(suffix);
+            of.is_some_and(|of| issuers.is_empty() || issuers.iter().any(|issuer| issuer == of))
+                && narrows(condition)
+        })
+    };
     foreign_claims(statement, &issuers, report);
     let web = statement.actions.cover("sts:assumerolewithwebidentity");
     let vouched = names(|name| matches!(name, Name::Federated(_) | Name::Everyone));

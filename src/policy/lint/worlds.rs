@@ -7,7 +7,6 @@ use std::net::IpAddr;
 use super::subset::{self, Effort};
 use crate::policy::condition::Condition;
 use crate::policy::condition::operator::Test;
-use crate::policy::condition::values::Values;
 use crate::policy::context::Map;
 use crate::policy::document::Effect;
 
@@ -23,7 +22,8 @@ pub(super) fn exclude_each_other(same: &[&Condition], effect: Effect) -> bool {
     let alike = |condition: &&Condition| {
         condition.operator.quantifier.is_none()
             && condition.values.keys().next().is_none()
-            && !condition.texts.iter().any(|text| text.contains("${"))
+            // Escapes stand for letters, and mapped addresses for those of the other family.
+            && !(condition.texts.iter()).any(|text| text.contains("${") || text.contains("::ffff:"))
             && (condition.operator.test == test || condition.operator.test == Test::Null)
     };
     let texts: Vec<&str> = same
@@ -52,10 +52,7 @@ pub(super) fn exclude_each_other(same: &[&Condition], effect: Effect) -> bool {
     !meets(&Map::new())
         && !tried.iter().any(|text| {
             let mut map = Map::new();
-            map.set(
-                &same.first().map_or("", |condition| &condition.key),
-                &**text,
-            );
+            map.set(same.first().map_or("", |condition| &condition.key), &**text);
             meets(&map)
         })
 }
@@ -92,13 +89,6 @@ fn edges(text: &str) -> Vec<String> {
 /// Whether one condition asks for texts of which another refuses all, or for others than another asks for.
 pub(super) fn patterns_exclude_each_other(same: &[&Condition]) -> bool {
     let effort = Effort::default();
-    let texts = |condition: &Condition| {
-        let plain = condition.operator.quantifier.is_none() && !condition.texts.is_empty();
-        match &condition.values {
-            Values::Text(_) if plain => condition.values.pieces(),
-            _ => None,
-        }
-    };
     same.iter().enumerate().any(|(at, asks)| {
         let is_asked = !asks.operator.negated && !asks.operator.if_exists;
         let Some(asked) = texts(asks).filter(|_| is_asked) else {
@@ -115,11 +105,17 @@ pub(super) fn patterns_exclude_each_other(same: &[&Condition]) -> bool {
                         .any(|outer| subset::pattern(outer, inner, &effort))
                 })
             } else {
-                // A negation of absence: with IfExists the key is there all the same, since the first asks for it.
+                // With IfExists the key is there all the same: the first asks for it.
                 asked
                     .iter()
                     .all(|a| found.iter().all(|b| subset::disjoint(a, b, &effort)))
             }
         })
     })
+}
+
+/// A condition's values as patterns, if they are texts with case and it is about one value.
+fn texts(condition: &Condition) -> Option<subset::Pieces<'_>> {
+    let is_plain = condition.operator.quantifier.is_none() && !condition.texts.is_empty();
+    condition.values.pieces().filter(|_| is_plain)
 }

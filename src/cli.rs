@@ -5,6 +5,7 @@
 
 pub mod asked;
 pub mod check;
+pub mod credentials;
 pub mod decode;
 pub mod demo;
 pub mod findings;
@@ -55,6 +56,8 @@ enum Command {
     WhoCan(who_can::Arguments),
     /// Make, rotate, list and export the keys that session tokens are sealed with.
     Keyring(keyring::Arguments),
+    /// Make, switch, delete and list access keys, API keys, second factors and passwords.
+    Credentials(credentials::Arguments),
     /// Open the encodedAuthorizationMessage of a refusal: which statements matched, and what was missing.
     Decode(decode::Arguments),
     /// Mint a test JWT of the demo's issuer.
@@ -83,6 +86,7 @@ pub fn main() -> ExitCode {
         Command::Routes(arguments) => routes::run(&arguments),
         Command::WhoCan(arguments) => who_can::run(&arguments),
         Command::Keyring(arguments) => keyring::run(&arguments),
+        Command::Credentials(arguments) => credentials::run(&arguments),
         Command::Decode(arguments) => decode::run(&arguments),
         Command::Token(arguments) => token::run(&arguments),
     };

@@ -266,15 +266,25 @@ const OF_NOBODY: [&str; 7] = [
 /// negation, and has nothing like a bare star among its values.
 fn narrows(condition: &Condition) -> bool {
     let operator = &condition.operator;
-    !operator.negated
-        && !operator.if_exists
-        && operator.quantifier != Some(Quantifier::ForAll)
-        && operator.test != Test::Null
-        && !(operator.test == Test::Ip && condition.texts.iter().any(|text| text.ends_with("/0")))
-        && !(condition.texts.iter()).any(|text| keys::is_own_variable(condition, text))
-        && !(matches!(operator.test, Test::StringLike | Test::Arn)
-            && condition
-                .texts
-                .iter()
-                .any(|text| text.contains('*') && text.bytes().all(|byte| b"*?".contains(&byte))))
+    if operator.negated
+        || operator.if_exists
+        || operator.quantifier == Some(Quantifier::ForAll)
+        || operator.test == Test::Null
+    {
+        return false;
+    }
+    let only_wildcards =
+        |text: &str| text.contains('*') && text.bytes().all(|byte| b"*?".contains(&byte));
+    let is_open = |text: &str| match operator.test {
+        Test::Ip => text.ends_with("/0"),
+        Test::StringLike | Test::Arn => only_wildcards(text),
+        Test::StringEquals
+        | Test::StringEqualsIgnoreCase
+        | Test::Numeric(_)
+        | Test::Date(_)
+        | Test::Bool
+        | Test::Binary
+        | Test::Null => false,
+    };
+    !(condition.texts.iter()).any(|text| is_open(text) || keys::is_own_variable(condition, text))
 }

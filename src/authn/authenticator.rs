@@ -1,5 +1,7 @@
 //! Verifies what requests present, and keeps what verifying needs: providers' keys, tokens seen before.
 
+mod revoked;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -61,7 +63,11 @@ impl Authenticator {
         Arc::new(Self {
             cache: TokenCache::new(settings.cache),
             identities: IdentityCache::new(settings.cache),
-            keys: Keys::new(settings.credentials.clone(), settings.sessions.clone()),
+            keys: Keys::new(
+                settings.credentials.clone(),
+                settings.sessions.clone(),
+                Arc::clone(&settings.ledger),
+            ),
             replays: Replays::new(clock.now()),
             settings,
             clock,
@@ -102,7 +108,8 @@ impl Authenticator {
         request: &dyn Context,
     ) -> Result<Arc<Identity>, Failure> {
         if let Verified::Token(token) = verified {
-            return self.identify_token(token, snapshot, directory, chosen_role, request);
+            let identity = self.identify_token(token, snapshot, directory, chosen_role, request)?;
+            return self.not_revoked(identity, token);
         }
         let refused = |reason, why: &str| {
             Err(Failure {
@@ -242,8 +249,7 @@ impl Authenticator {
                 return Ok(Authentication::Verified(Verified::ApiKey(key)));
             }
         };
-        let token = self.token(token, presented).await?;
-        let now = self.clock.now();
+        let (token, now) = self.token(token, presented, now).await?;
         let used = presented.again && matches!(shown, Shown::Proven(_));
         if !used {
             possession::check(&token, shown, certificate, presented, &self.replays, now)?;
@@ -275,26 +281,27 @@ impl Authenticator {
         Ok(Verified::Session(session))
     }
 
-    /// Verifies a provider's token.
+    /// Verifies a provider's token; also says what time it is by then, as a key may have been waited for.
     async fn token(
         &self,
         token: Token<'_>,
         presented: &Presented<'_>,
-    ) -> Result<Arc<VerifiedToken>, Failure> {
+        now: Timestamp,
+    ) -> Result<(Arc<VerifiedToken>, Timestamp), Failure> {
         if token.bytes().len() > jwt::MAX_BYTES {
             return Err(Failure::of(&TokenError::TooLong, None));
         }
-        let now = self.clock.now();
         let digest = digest::of_token(token.bytes());
         let remembered = self.remembered(presented.providers, digest, now);
         self.cache.looked(matches!(remembered, Ok(Some(_))));
         let remembered = remembered?;
-        let verified = if let Some(verified) = remembered {
-            verified
+        let (verified, now) = if let Some(verified) = remembered {
+            (verified, now)
         } else {
             let token = token.text().map_err(Failure::from)?;
             // Large, and not the rule: kept out of every request's own memory.
-            Box::pin(self.verify(token, digest, presented.providers, now)).await?
+            let verifying = Box::pin(self.verify(token, digest, presented.providers, now));
+            (verifying.await?, self.clock.now())
         };
         if verified.audience(presented.audiences).is_none() {
             return Err(Failure::of(
@@ -302,7 +309,7 @@ impl Authenticator {
                 Some(verified.provider()),
             ));
         }
-        Ok(verified)
+        Ok((verified, now))
     }
 
     /// A token that was verified before, if nothing that it rests on has changed.

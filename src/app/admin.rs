@@ -150,11 +150,14 @@ impl Desk for Office {
         match result {
             Ok(reach) => {
                 tracing::warn!(revoked = %told, ?reach, "revoked");
-                told["reach"] = json!(match reach {
+                let reach = match reach {
                     Reach::Here => "process",
                     Reach::Everywhere => "replicas",
                     Reach::HereFirst => "process until Redis is back",
-                });
+                };
+                if let Some(told) = told.as_object_mut() {
+                    told.insert("reach".to_owned(), reach.into());
+                }
                 Ok(told)
             }
             Err(error) => {

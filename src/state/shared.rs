@@ -154,15 +154,13 @@ impl Shared {
             let answer: Option<String> = command.query_async(&mut link).await?;
             Ok::<_, LinkError>(answer.is_some())
         };
-        match timeout(self.settings.timeout, claim).await {
-            Ok(Ok(first)) => first,
-            Ok(Err(_)) | Err(_) => {
-                // Nobody waits again until it is back.
-                self.link.store(None);
-                self.wake.notify_one();
-                true
-            }
+        if let Ok(Ok(first)) = timeout(self.settings.timeout, claim).await {
+            return first;
         }
+        // Nobody waits again until it is back.
+        self.link.store(None);
+        self.wake.notify_one();
+        true
     }
 
     fn key(&self, name: &str) -> String {
@@ -272,8 +270,8 @@ impl Ledger {
     }
 
     async fn linked(&self, shared: &Shared) -> Result<std::convert::Infallible, LinkError> {
-        let (mut link, mut changes) = shared.connect().await?;
-        let mut changed = changes.on_message();
+        let (mut link, mut channel) = shared.connect().await?;
+        let mut changed = channel.on_message();
         let linked = monotonic();
         loop {
             let patient = linked.elapsed() < GRACE;

@@ -32,7 +32,7 @@ const PARAMETERS: [&str; 6] = [
 ];
 
 /// Longer than any assertion is good.
-const REMEMBERED: Duration = Duration::from_mins(15);
+const REMEMBERED: Duration = Duration::from_secs(15 * 60);
 /// Attributes that AWS reads (IAM User Guide, "Configure SAML assertions for the authentication response").
 const ROLE: &str = "https://aws.amazon.com/SAML/Attributes/Role";
 const ROLE_SESSION_NAME: &str = "https://aws.amazon.com/SAML/Attributes/RoleSessionName";

@@ -8,6 +8,7 @@ pub mod check;
 pub mod decode;
 pub mod demo;
 pub mod findings;
+pub mod import;
 pub mod keyring;
 pub mod output;
 pub mod routes;
@@ -55,6 +56,8 @@ enum Command {
     WhoCan(who_can::Arguments),
     /// Make, rotate, list and export the keys that session tokens are sealed with.
     Keyring(keyring::Arguments),
+    /// Make a bundle from what `aws iam get-account-authorization-details` prints.
+    Import(import::Arguments),
     /// Open the encodedAuthorizationMessage of a refusal: which statements matched, and what was missing.
     Decode(decode::Arguments),
     /// Mint a test JWT of the demo's issuer.
@@ -83,6 +86,7 @@ pub fn main() -> ExitCode {
         Command::Routes(arguments) => routes::run(&arguments),
         Command::WhoCan(arguments) => who_can::run(&arguments),
         Command::Keyring(arguments) => keyring::run(&arguments),
+        Command::Import(arguments) => import::run(&arguments),
         Command::Decode(arguments) => decode::run(&arguments),
         Command::Token(arguments) => token::run(&arguments),
     };

@@ -78,6 +78,11 @@ impl Credentials {
         self.access_keys.get(id)
     }
 
+    /// All long-lived access keys with their ids, in no order.
+    pub fn access_keys(&self) -> impl Iterator<Item = (&str, &AccessKey)> {
+        self.access_keys.iter().map(|(id, key)| (&**id, key))
+    }
+
     /// What the STS and the console check.
     pub fn sts(&self) -> &StsSecrets {
         &self.sts

@@ -12,6 +12,7 @@ pub mod certificate;
 pub mod claims;
 pub mod credential;
 pub mod credentials;
+mod digest;
 pub mod discovery;
 pub mod dpop;
 pub mod fetch;

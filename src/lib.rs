@@ -2,7 +2,45 @@
 //!
 //! A reverse proxy that authenticates each request, maps it to an IAM principal, evaluates IAM JSON policies and
 //! forwards or refuses. With `--no-default-features` the library is the engine alone: [`policy`], [`route`],
-//! [`directory`] and [`arn`] are pure (no I/O, no async, no HTTP, no clock) and can be embedded.
+//! [`directory`] and [`arn`] are pure (no I/O, no async, no HTTP, no clock) and can be embedded:
+//!
+//! ```
+//! use std::sync::Arc;
+//! use sidegate::policy::{self, Kind, Layers, Policy, PolicySet, Principal, Request, context::Map};
+//!
+//! // Parse: what IAM would refuse is refused, with its place.
+//! let text = r#"{"Version": "2012-10-17", "Statement": {
+//!     "Effect": "Allow", "Action": "orders:Get*", "Resource": "arn:aws:orders::555566667777:order/*",
+//!     "Condition": {"IpAddress": {"aws:SourceIp": "203.0.113.0/24"}}}}"#;
+//! let document = policy::parse(text, Kind::Identity, "orders.json").map_err(|report| report.faults().to_vec()).unwrap();
+//!
+//! // Compile once, share between threads.
+//! let attached = PolicySet::new(vec![Arc::new(Policy::compile(&document, "orders"))]);
+//! let layers = Layers { identity: &[&attached], ..Layers::default() };
+//!
+//! // Ask.
+//! let principal = Principal::User {
+//!     account: "555566667777".into(),
+//!     arn: "arn:aws:iam::555566667777:user/ann".into(),
+//! };
+//! let mut context = Map::new();
+//! context.set("aws:SourceIp", "198.51.100.9");
+//! let request = Request {
+//!     principal: &principal,
+//!     action: "orders:GetOrder",
+//!     resource: "arn:aws:orders::555566667777:order/7",
+//!     resource_account: None,
+//!     context: &context,
+//! };
+//! assert!(!policy::evaluate(&request, &layers).is_allowed());
+//!
+//! // Ask why.
+//! let explanation = policy::explain(&request, &layers);
+//! let lacks = &explanation.nearest.as_ref().unwrap().lacks[0];
+//! assert_eq!(lacks.element, "Condition IpAddress aws:SourceIp");
+//! assert_eq!((&*lacks.expected, &*lacks.actual), ("203.0.113.0/24", "198.51.100.9"));
+//! println!("{}", explanation.table());
+//! ```
 //!
 //! # Layers
 //!

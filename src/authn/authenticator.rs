@@ -15,6 +15,7 @@ use crate::sts::seal::is_session_token;
 use super::cache::{Counts, IdentityCache, Key, TokenCache};
 use super::certificate::{Certificate, Distrust};
 use super::credential::{self, Credential, Token};
+use super::digest;
 use super::dpop::Replays;
 use super::identity::Identity;
 use super::jwks::KeySet;
@@ -24,7 +25,7 @@ use super::mapping::identify;
 use super::possession::{self, Shown};
 use super::signatures::Keys;
 use super::verified::{Authentication, KeyOwner, Method, Signature, Verified};
-use super::{Failure, Presented, ProviderStatus, Settings, sha256};
+use super::{Failure, Presented, ProviderStatus, Settings};
 
 /// Verifies credentials. One for the whole process; cheap to share.
 #[derive(Debug)]
@@ -284,7 +285,7 @@ impl Authenticator {
             return Err(Failure::of(&TokenError::TooLong, None));
         }
         let now = self.clock.now();
-        let digest = sha256(token.bytes());
+        let digest = digest::of_token(token.bytes());
         let remembered = self.remembered(presented.providers, digest, now);
         self.cache.looked(matches!(remembered, Ok(Some(_))));
         let remembered = remembered?;

@@ -4,16 +4,14 @@
 //! read is refused as well, and never taken for its absence: a client that sent something meant somebody. Looks at
 //! headers and the query only; verifies nothing.
 
-use http::header::{AUTHORIZATION, COOKIE};
+use http::header::COOKIE;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::outcome::Reason;
 
 use super::percent::decode;
 
-const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 const API_KEY_PREFIX: &[u8] = b"sgk_";
-const SECURITY_TOKEN: HeaderName = HeaderName::from_static("x-amz-security-token");
 const SIGNATURE: &[u8] = b"AWS4-HMAC-SHA256";
 const DPOP: HeaderName = HeaderName::from_static("dpop");
 
@@ -100,11 +98,18 @@ pub fn find<'a>(
     query: Option<&str>,
     places: &TokenPlaces,
 ) -> Result<Option<Credential<'a>>, CredentialError> {
-    let mut authorizations = headers.get_all(AUTHORIZATION).iter();
-    let authorization = authorizations.next();
-    if authorizations.next().is_some() {
-        return Err(CredentialError::Several);
+    // One look at each line: a look-up for each name would cost more than all of them together.
+    let mut lines = Lines::default();
+    for (name, value) in headers {
+        lines.read(name, value)?;
     }
+    let Lines {
+        authorization,
+        api_key,
+        api_keys,
+        security_token,
+        dpop,
+    } = lines;
     let header = match &places.header {
         Some(name) => only(headers, name)?,
         None => None,
@@ -113,11 +118,6 @@ pub fn find<'a>(
         Some(name) => cookie(headers, name)?,
         None => None,
     };
-    let mut api_keys = headers
-        .get_all(API_KEY)
-        .iter()
-        .filter_map(|value| value.as_bytes().strip_prefix(API_KEY_PREFIX));
-    let api_key = api_keys.next();
     let presigned = presigned(query);
     let found = [
         authorization.is_some(),
@@ -125,16 +125,14 @@ pub fn find<'a>(
         cookie.is_some(),
         presigned.signature,
         api_key.is_some(),
-        api_keys.next().is_some(),
+        api_keys > 1,
     ];
     if found.into_iter().filter(|found| *found).count() > 1 {
         return Err(CredentialError::Several);
     }
     let signed = authorization.is_some_and(is_signature);
     // A security token belongs to a signature and stands where that stands; elsewhere it is half a credential.
-    if headers.contains_key(SECURITY_TOKEN) && !signed
-        || presigned.security_token && !presigned.signature
-    {
+    if security_token && !signed || presigned.security_token && !presigned.signature {
         return Err(CredentialError::Malformed(
             "X-Amz-Security-Token without a signature",
         ));
@@ -160,10 +158,42 @@ pub fn find<'a>(
         (_, _, Some(text)) => Some(Token(text.as_bytes())),
         (None, None, None) => None,
     };
-    if token.is_none() && headers.contains_key(DPOP) {
+    if token.is_none() && dpop {
         return Err(CredentialError::Malformed("a DPoP proof without a token"));
     }
     Ok(token.map(Credential::Bearer))
+}
+
+/// What the header lines hold of credentials.
+#[derive(Default)]
+struct Lines<'a> {
+    authorization: Option<&'a HeaderValue>,
+    /// Behind its `sgk_`.
+    api_key: Option<&'a [u8]>,
+    api_keys: usize,
+    security_token: bool,
+    dpop: bool,
+}
+
+impl<'a> Lines<'a> {
+    fn read(&mut self, name: &HeaderName, value: &'a HeaderValue) -> Result<(), CredentialError> {
+        match name.as_str() {
+            "authorization" if self.authorization.is_some() => {
+                return Err(CredentialError::Several);
+            }
+            "authorization" => self.authorization = Some(value),
+            "x-api-key" => {
+                if let Some(key) = value.as_bytes().strip_prefix(API_KEY_PREFIX) {
+                    self.api_key = Some(key);
+                    self.api_keys = self.api_keys.saturating_add(1);
+                }
+            }
+            "x-amz-security-token" => self.security_token = true,
+            "dpop" => self.dpop = true,
+            _ => {}
+        }
+        Ok(())
+    }
 }
 
 fn is_signature(value: &HeaderValue) -> bool {

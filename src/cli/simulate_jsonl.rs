@@ -5,6 +5,7 @@
 
 mod case;
 mod known;
+mod strict;
 
 use std::io::{self, BufRead, Write};
 

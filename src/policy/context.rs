@@ -147,6 +147,16 @@ impl Map {
         Self::default()
     }
 
+    /// How many keys have a value.
+    pub fn len(&self) -> usize {
+        self.values.len()
+    }
+
+    /// Whether no key has one.
+    pub fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
+
     /// Sets a single-valued key.
     pub fn set(&mut self, key: &str, value: impl Into<Box<str>>) -> &mut Self {
         self.values

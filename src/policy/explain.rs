@@ -17,6 +17,7 @@ use super::document::Effect;
 use super::layers::{Acting, LayerKind, Layers, Request};
 use super::principal::element::Grants;
 use super::statement::Ask;
+use nearest::Refused;
 
 /// A decision and how it came about.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -34,9 +35,12 @@ pub struct Explanation {
     pub resource: String,
     /// Every layer that acts, in the order in which IAM's documentation tells them.
     pub layers: Vec<LayerReport>,
-    /// For an implicit deny: the allow that came nearest.
+    /// For an implicit deny: the allow that came nearest; the first of `missing` that has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub nearest: Option<Nearest>,
+    /// For an implicit deny: of all ways to an allow the one that lacks least, layer by layer.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<Missing>,
 }
 
 /// What decided.
@@ -131,6 +135,20 @@ pub struct Mismatch {
     pub actual: String,
 }
 
+/// A layer, or a level of one, whose allow is missing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Missing {
+    /// Which.
+    pub layer: LayerKind,
+    /// For SCPs: the level.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub level: Option<usize>,
+    /// Its allow that came nearest; `None`: nothing in it is about the action.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub nearest: Option<Nearest>,
+}
+
 /// The allow that came nearest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -208,9 +226,19 @@ pub fn explain(request: &Request<'_>, layers: &Layers<'_>) -> Explanation {
             Conclusion::Missing(layer) => (Verdict::ImplicitDeny, layer, Basis::Nothing),
         }
     };
-    let nearest = (decision == Verdict::ImplicitDeny)
-        .then(|| nearest::find(&reports, layer))
-        .flatten();
+    let missing = if decision == Verdict::ImplicitDeny {
+        let refused = Refused {
+            request,
+            kind: layers.resource_kind,
+            reports: &reports,
+            findings,
+            session_passed: acting.session.is_some(),
+            resource_layer: acting.resource_layer,
+        };
+        refused.missing()
+    } else {
+        Vec::new()
+    };
     Explanation {
         decision,
         reason: reason(request, decision, layer, basis, &reports),
@@ -218,7 +246,8 @@ pub fn explain(request: &Request<'_>, layers: &Layers<'_>) -> Explanation {
         action: request.action.to_owned(),
         resource: request.resource.to_owned(),
         layers: reports,
-        nearest,
+        nearest: missing.iter().find_map(|missing| missing.nearest.clone()),
+        missing,
     }
 }
 
@@ -334,3 +363,6 @@ fn reason(
         words,
     }
 }
+
+#[cfg(test)]
+mod tests;

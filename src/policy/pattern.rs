@@ -206,11 +206,20 @@ fn glob(pattern: &[u8], text: &str, any: bool) -> bool {
     true
 }
 
+/// Tells tests of each byte that is looked at; costs nothing elsewhere.
+#[inline]
+fn spend(steps: usize) {
+    #[cfg(test)]
+    tests::STEPS.set(tests::STEPS.get().saturating_add(steps));
+    let _ = steps;
+}
+
 /// How many bytes a segment takes at the very start of `text`, if it fits there.
 #[inline]
 fn fit(segment: &[u8], text: &[u8]) -> Option<usize> {
     let mut at = 0usize;
     for &byte in segment {
+        spend(1);
         let next = *text.get(at)?;
         if byte == ANY {
             at = at.saturating_add(width(next));
@@ -226,6 +235,7 @@ fn fit(segment: &[u8], text: &[u8]) -> Option<usize> {
 /// Where a segment begins that takes exactly the end of `text`.
 fn fit_end(segment: &[u8], text: &[u8], any: bool) -> Option<usize> {
     if !any {
+        spend(segment.len());
         return text
             .ends_with(segment)
             .then(|| text.len().saturating_sub(segment.len()));
@@ -233,6 +243,7 @@ fn fit_end(segment: &[u8], text: &[u8], any: bool) -> Option<usize> {
     let mut characters = segment.iter().filter(|byte| is_start(**byte)).count();
     let mut at = text.len();
     while characters > 0 {
+        spend(1);
         at = at.checked_sub(1)?;
         if is_start(*text.get(at)?) {
             characters = characters.saturating_sub(1);
@@ -248,14 +259,20 @@ fn find(segment: &[u8], text: &[u8], any: bool) -> Option<usize> {
     if segment.len() == 1 {
         // The next byte is often the one: a call into memchr costs more than looking.
         if text.first() == Some(&first) {
+            spend(1);
             return Some(1);
         }
-        return memchr(first, text).map(|at| at.saturating_add(1));
+        let found = memchr(first, text).map(|at| at.saturating_add(1));
+        spend(found.unwrap_or(text.len()));
+        return found;
     }
     let wild = any && memchr(ANY, segment).is_some();
     if segment.len() > SHORT {
         if !wild {
-            return memmem::find(text, segment).map(|at| at.saturating_add(segment.len()));
+            let found = memmem::find(text, segment).map(|at| at.saturating_add(segment.len()));
+            // The library promises linear time.
+            spend(found.unwrap_or(text.len()).saturating_add(segment.len()));
+            return found;
         }
         if text.is_ascii() {
             return find_block(segment, text).map(|at| at.saturating_add(segment.len()));
@@ -267,7 +284,9 @@ fn find(segment: &[u8], text: &[u8], any: bool) -> Option<usize> {
     let mut from = 0usize;
     loop {
         let rest = text.get(from..)?;
-        let at = from.saturating_add(memchr(first, rest)?);
+        let skipped = memchr(first, rest);
+        spend(skipped.unwrap_or(rest.len()));
+        let at = from.saturating_add(skipped?);
         if let Some(length) = fit(segment, text.get(at..)?) {
             return Some(at.saturating_add(length));
         }
@@ -288,6 +307,7 @@ fn find_block<T: Copy + PartialEq + From<u8>>(segment: &[T], text: &[T]) -> Opti
             if wanted == any {
                 continue;
             }
+            spend(count);
             let from = base.saturating_add(offset);
             let window = text.get(from..from.saturating_add(count))?;
             let mut left = 0u8;
@@ -309,6 +329,7 @@ fn find_block<T: Copy + PartialEq + From<u8>>(segment: &[T], text: &[T]) -> Opti
 
 /// The same for texts beyond ASCII, where characters differ in length: both sides become characters first.
 fn find_wide(segment: &[u8], text: &[u8]) -> Option<usize> {
+    spend(text.len().saturating_add(segment.len()));
     let characters: Vec<u32> = std::str::from_utf8(text)
         .ok()?
         .chars()

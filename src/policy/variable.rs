@@ -165,6 +165,30 @@ impl Template {
         }
     }
 
+    /// For people: the text with the request's values in, its wildcards as they are written. `None`: it has no variables.
+    ///
+    /// # Errors
+    /// The key of a variable that has no value.
+    pub(crate) fn told(&self, context: &dyn Context) -> Option<Result<String, &str>> {
+        let Form::Open(tokens) = &self.form else {
+            return None;
+        };
+        let mut text = String::new();
+        for token in tokens {
+            match token {
+                Token::Literal(literal) => text.push_str(literal),
+                Token::Any => text.push('?'),
+                Token::Run => text.push('*'),
+                Token::Variable { key, default } => match (context.get(key), default) {
+                    (Some(Value::List(_)) | None, Some(default)) => text.push_str(default),
+                    (Some(Value::List(_)) | None, None) => return Some(Err(key)),
+                    (Some(value), _) => value.with_text(|value| text.push_str(value)),
+                },
+            }
+        }
+        Some(Ok(text))
+    }
+
     /// What every matching text begins with.
     pub(crate) fn prefix(&self) -> &[u8] {
         match &self.form {

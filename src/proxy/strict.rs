@@ -1,7 +1,7 @@
 //! What is checked of a head before anything is asked about it: framing, method, and that it says one host.
 
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, COOKIE, HOST, HeaderMap, HeaderValue, TRANSFER_ENCODING};
+use http::header::{COOKIE, HOST, HeaderMap, HeaderValue};
 use http::request::Parts;
 use http::uri::PathAndQuery;
 use http::{Method, Version};
@@ -44,21 +44,26 @@ pub fn check(parts: &mut Parts, reading: Result<(), Fault>, fields: usize) -> Re
     if parts.method == Method::CONNECT || parts.method == Method::TRACE {
         return Err(Reason::MethodNotSupported);
     }
-    let mut codings = parts.headers.get_all(TRANSFER_ENCODING).iter();
-    match (codings.next(), codings.next()) {
-        (None, _) => {}
-        (Some(one), None) if one.as_bytes().eq_ignore_ascii_case(b"chunked") => {}
-        _ => return Err(Reason::MalformedRequest),
-    }
-    // HTTP/2 frames by itself and lets repeated lengths pass, but an HTTP/1 upstream would frame by them.
-    if parts
-        .headers
-        .get_all(CONTENT_LENGTH)
-        .iter()
-        .nth(1)
-        .is_some()
-    {
-        return Err(Reason::MalformedRequest);
+    // One look at each line: a look-up for each name would cost more than all of them together.
+    let (mut codings, mut lengths, mut hosts) = (0_u32, 0_u32, 0_u32);
+    for (name, value) in &parts.headers {
+        match name.as_str() {
+            "transfer-encoding" => {
+                codings = codings.saturating_add(1);
+                if codings > 1 || !value.as_bytes().eq_ignore_ascii_case(b"chunked") {
+                    return Err(Reason::MalformedRequest);
+                }
+            }
+            // HTTP/2 frames by itself and lets repeated lengths pass, but an HTTP/1 upstream would frame by them.
+            "content-length" => {
+                lengths = lengths.saturating_add(1);
+                if lengths > 1 {
+                    return Err(Reason::MalformedRequest);
+                }
+            }
+            "host" => hosts = hosts.saturating_add(1),
+            _ => {}
+        }
     }
     // A target that is only an authority belongs to CONNECT.
     if parts.uri.authority().is_some() && parts.uri.scheme().is_none() {
@@ -73,6 +78,9 @@ pub fn check(parts: &mut Parts, reading: Result<(), Fault>, fields: usize) -> Re
     if parts.version == Version::HTTP_2 {
         path(parts)?;
         join_cookies(&mut parts.headers)?;
+    }
+    if hosts > 1 {
+        return Err(Reason::InvalidHost);
     }
     host(parts)
 }
@@ -116,12 +124,9 @@ fn join_cookies(fields: &mut HeaderMap) -> Result<(), Reason> {
     Ok(())
 }
 
+/// `Host` is known not to be repeated.
 fn host(parts: &mut Parts) -> Result<(), Reason> {
-    let mut named = parts.headers.get_all(HOST).iter();
-    let (field, more) = (named.next(), named.next());
-    if more.is_some() {
-        return Err(Reason::InvalidHost);
-    }
+    let field = parts.headers.get(HOST);
     let target = parts.uri.authority();
     match (field, target) {
         (Some(field), None) => {

@@ -1,11 +1,12 @@
 //! One case: request and policies, as the exchange format writes them.
 //!
 //! Lenient where the format leaves room (nulls, one document or a list of them), strict about what would change a
-//! decision: a member of a wrong type is an error, never a default. Members that the format does not know are ignored.
+//! decision: a member of a wrong type is an error, never a default; [`strict`] refuses what no case can mean.
 
 use std::sync::Arc;
 
 use super::known::{Found, Known, Lookup};
+use super::strict;
 use crate::policy::context::Map;
 use crate::policy::{Document, Kind, Layers, Policy, PolicySet, Principal, Request, ResourceKind};
 use crate::source::{Node, Report, Severity, Value};
@@ -26,7 +27,8 @@ pub(super) struct Case {
     resource_kind: ResourceKind,
 }
 
-type Read<T> = Result<T, String>;
+/// What is read, or why it cannot be.
+pub(super) type Read<T> = Result<T, String>;
 
 /// What came before this case, and where it has the same.
 type Before<'b> = Option<(&'b mut Known, &'b Found<'b>)>;
@@ -90,16 +92,18 @@ impl Case {
         if node.as_map().is_none() {
             return Err(format!("a case is an object, and this is {}", node.kind()));
         }
+        strict::case(node)?;
         let request = required(node, "case", "request")?;
+        strict::members(request, "request", &strict::REQUEST)?;
         let principal = principal(required(request, "request", "principal")?)?;
-        let nothing = Node {
-            span: node.span,
-            value: Value::Map(Vec::new()),
-        };
-        let policies = member(node, "policies").unwrap_or(&nothing);
+        let policies = required(node, "case", "policies")?;
         if policies.as_map().is_none() {
-            return Err("policies is an object".to_owned());
+            return Err(format!(
+                "policies is an object, and this is {}",
+                policies.kind()
+            ));
         }
+        strict::members(policies, "policies", &strict::POLICIES)?;
         let resource_kind = match text(policies, "policies", "resourceKind")? {
             None | Some("resource") => ResourceKind::Resource,
             Some("trust") => ResourceKind::Trust,
@@ -113,12 +117,12 @@ impl Case {
         };
         Ok(Self {
             principal,
-            action: required_text(request, "request", "action")?.into(),
-            resource: required_text(request, "request", "resource")?.into(),
+            action: strict::action(required_text(request, "request", "action")?)?.into(),
+            resource: strict::resource(required_text(request, "request", "resource")?)?.into(),
             resource_account: text(request, "request", "resourceAccount")?.map(Into::into),
             context: context(member(request, "context"))?,
             identity: set(policies, "identity", Kind::Identity, &mut known)?.unwrap_or_default(),
-            boundary: set(policies, "boundary", Kind::Boundary, &mut known)?,
+            boundary: boundary(policies, &mut known)?,
             session: set(policies, "session", Kind::Session, &mut known)?,
             scps: levels(policies, "scps", Kind::Scp, &mut known)?,
             rcps: levels(policies, "rcps", Kind::Rcp, &mut known)?,
@@ -155,6 +159,7 @@ impl Case {
 
 fn principal(node: &Node) -> Read<Principal> {
     const PATH: &str = "request.principal";
+    strict::members(node, PATH, &strict::PRINCIPAL)?;
     let kind = required_text(node, PATH, "type")?;
     let arn = |key: &str| -> Read<Arc<str>> { Ok(required_text(node, PATH, key)?.into()) };
     let account = || -> Read<Arc<str>> {
@@ -195,7 +200,7 @@ fn principal(node: &Node) -> Read<Principal> {
         "federated-user" => Principal::FederatedUser {
             account: account()?,
             arn: arn("arn")?,
-            user_arn: text(node, PATH, "userArn")?.unwrap_or_default().into(),
+            user_arn: arn("userArn")?,
         },
         "federated" => Principal::Federated {
             provider: arn("arn")?,
@@ -234,8 +239,9 @@ fn context(node: Option<&Node>) -> Read<Map> {
         ));
     };
     for entry in entries {
+        let before = map.len();
         match &entry.value.value {
-            Value::Null => {}
+            Value::Null => continue,
             Value::List(items) => {
                 let values = items
                     .iter()
@@ -247,8 +253,28 @@ fn context(node: Option<&Node>) -> Read<Map> {
                 map.set(&entry.key, scalar(&entry.value, &entry.key)?);
             }
         }
+        if map.len() == before {
+            return Err(format!(
+                "request.context has `{}` twice, but for case: key names are compared without case",
+                entry.key
+            ));
+        }
     }
     Ok(map)
+}
+
+/// A permissions boundary is one policy: what two of them would mean, the format does not say.
+fn boundary(policies: &Node, known: &mut Before<'_>) -> Read<Option<PolicySet>> {
+    let found = member(policies, "boundary");
+    if let Some(items) = found.and_then(Node::as_list)
+        && items.len() != 1
+    {
+        return Err(format!(
+            "policies.boundary is one document, and this is a list of {}",
+            items.len()
+        ));
+    }
+    set(policies, "boundary", Kind::Boundary, known)
 }
 
 /// A document or a list of them, each bare or as `{"name": …, "document": …}`.
@@ -276,7 +302,10 @@ fn documents(
 
 fn document(node: &Node, path: &str, kind: Kind, known: &mut Before<'_>) -> Read<Arc<Policy>> {
     let (node, name) = match member(node, "document") {
-        Some(inner) => (inner, text(node, path, "name")?.unwrap_or(path)),
+        Some(inner) => {
+            strict::wrapper(node, path)?;
+            (inner, text(node, path, "name")?.unwrap_or(path))
+        }
         None => (node, path),
     };
     let start = node.span.start;
@@ -312,6 +341,12 @@ fn levels(policies: &Node, key: &str, kind: Kind, known: &mut Before<'_>) -> Rea
         .iter()
         .enumerate()
         .map(|(number, level)| {
+            if level.as_list().is_none() {
+                return Err(format!(
+                    "policies.{key}[{number}] is the list of the documents of one level, and this is {}",
+                    level.kind()
+                ));
+            }
             documents(level, &format!("{key}[{number}]"), kind, known).map(PolicySet::for_once)
         })
         .collect()

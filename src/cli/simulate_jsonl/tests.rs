@@ -178,3 +178,172 @@ fn documents_that_came_before_change_no_answer() {
     let allowed = output.matches("\"allowed\"").count();
     assert!(allowed > 10 && allowed < lines.len() - 10, "{allowed}");
 }
+
+#[test]
+fn what_no_case_can_mean_is_refused() {
+    let allow = r#"{"Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}"#;
+    let case = CASE.replace("ID", "\"c\"").replace("DOC", allow);
+    let told = |from: &str, to: &str| -> serde_json::Value {
+        assert!(case.contains(from), "{from}");
+        serde_json::from_str(&judge(&case.replacen(from, to, 1))).unwrap()
+    };
+    let action = |text: &str| format!(r#""action":"{text}""#);
+    let resource = |text: &str| format!(r#""resource":"{text}","resourceAccount""#);
+    let (asked, about) = (action("s3:GetObject"), resource("arn:aws:s3:::logs/a"));
+    for bad in [
+        "",
+        "s3",
+        "GetObject",
+        "s3:",
+        ":Get",
+        "*",
+        "s3:*",
+        "s3:Get?",
+        "s3:Get Object",
+        "a:b:c",
+    ] {
+        let answer = told(&asked, &action(bad));
+        let error = answer["error"]
+            .as_str()
+            .unwrap_or_else(|| panic!("{bad}: {answer}"));
+        assert!(error.starts_with("request.action `"), "{error}");
+        assert_eq!(answer["id"], "c");
+    }
+    for bad in [
+        "",
+        "foo",
+        "logs/a",
+        "arn:aws:s3",
+        "ARN:aws:s3:::logs/a",
+        "?",
+    ] {
+        let answer = told(&about, &resource(bad));
+        let error = answer["error"]
+            .as_str()
+            .unwrap_or_else(|| panic!("{bad}: {answer}"));
+        assert!(error.starts_with("request.resource `"), "{error}");
+    }
+}
+
+#[test]
+fn misspelt_and_misplaced_members_are_refused() {
+    let allow = r#"{"Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}"#;
+    let case = CASE.replace("ID", "\"c\"").replace("DOC", allow);
+    let told = |from: &str, to: &str| -> serde_json::Value {
+        assert!(case.contains(from), "{from}");
+        serde_json::from_str(&judge(&case.replacen(from, to, 1))).unwrap()
+    };
+    for (from, to, says) in [
+        (
+            r#""aws:SourceIp":"203.0.113.7""#,
+            r#""aws:SourceIp":"203.0.113.7","AWS:sourceip":"10.0.0.1""#,
+            "`AWS:sourceip` twice",
+        ),
+        (
+            r#""identity":"#,
+            r#""identities":"#,
+            "did you mean `identity`?",
+        ),
+        (
+            r#""identity":"#,
+            r#""Identity":"#,
+            "did you mean `identity`?",
+        ),
+        (
+            r#""boundary":null"#,
+            r#""permissionsBoundary":[]"#,
+            "policies has no member `permissionsBoundary`",
+        ),
+        (r#""scps":[]"#, r#""scp":[]"#, "did you mean `scps`?"),
+        (r#""roleArn":"#, r#""roleARN":"#, "did you mean `roleArn`?"),
+        (
+            r#""session":"s""#,
+            r#""tags":{"a":"b"}"#,
+            "request.principal has no member `tags`",
+        ),
+        (r#""context":"#, r#""contexts":"#, "did you mean `context`?"),
+        (
+            r#""policies":"#,
+            r#""polices":"#,
+            "did you mean `policies`?",
+        ),
+        (
+            r#""policies":"#,
+            r#""attached":"#,
+            "case.policies is missing",
+        ),
+        (
+            r#"{"id":"c""#,
+            r#"{"id":"c","context":{}"#,
+            "put it into request",
+        ),
+        (
+            r#"{"id":"c""#,
+            r#"{"id":"c","boundary":{}"#,
+            "put it into policies",
+        ),
+        (
+            r#""scps":[]"#,
+            &format!(r#""scps":[{allow}]"#),
+            "policies.scps[0] is the list",
+        ),
+        (
+            r#""boundary":null"#,
+            &format!(r#""boundary":[{allow},{allow}]"#),
+            "policies.boundary is one document",
+        ),
+        (
+            r#""boundary":null"#,
+            r#""boundary":[]"#,
+            "policies.boundary is one document",
+        ),
+        (r#""name":"p0""#, r#""nam":"p0""#, "did you mean `name`?"),
+        (
+            r#""name":"p0""#,
+            r#""Statement":[]"#,
+            "both document and Statement",
+        ),
+    ] {
+        let answer = told(from, to);
+        let error = answer["error"]
+            .as_str()
+            .unwrap_or_else(|| panic!("{to}: {answer}"));
+        assert!(error.contains(says), "{to}: {error}");
+        assert_eq!(answer["id"], "c");
+    }
+}
+
+#[test]
+fn what_a_case_says_of_itself_changes_nothing() {
+    let allow = r#"{"Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}"#;
+    let case = CASE.replace("ID", "\"c\"").replace("DOC", allow);
+    for (from, to) in [
+        (
+            r#"{"id":"c""#,
+            r#"{"id":"c","expect":"allowed","why":"a rule","source":{"page":1}"#,
+        ),
+        (r#""name":"p0""#, r#""name":"p0","attachedTo":"group""#),
+        (
+            r#""boundary":null"#,
+            r#""boundary":null,"permissionsBoundary":null"#,
+        ),
+        (
+            r#""resource":"arn:aws:s3:::logs/a""#,
+            r#""resource":"arn:aws:s3:::logs/*?""#,
+        ),
+        (r#""resource":"arn:aws:s3:::logs/a""#, r#""resource":"*""#),
+        (
+            r#""scps":[]"#,
+            &format!(r#""scps":[[{{"name":"x","document":{allow}}}]]"#),
+        ),
+        (
+            r#""session":null"#,
+            &format!(r#""session":[{allow},{allow}]"#),
+        ),
+    ] {
+        assert!(case.contains(from), "{from}");
+        let answer: serde_json::Value =
+            serde_json::from_str(&judge(&case.replacen(from, to, 1))).unwrap();
+        assert_eq!(answer["decision"], "allowed", "{to}: {answer}");
+    }
+}

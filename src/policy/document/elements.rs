@@ -86,6 +86,14 @@ pub(super) fn principal(
     let mut names = Vec::new();
     match &entry.value.value {
         Value::String(text) if &**text == "*" => names.push(Name::Everyone),
+        Value::Map(_) | Value::List(_) | Value::String(_) if kind == Kind::Rcp && !negated => {
+            report.error(
+                "rcp-principal",
+                entry.value.span,
+                "Principal in a resource control policy is \"*\", written so",
+                "write \"Principal\": \"*\", and narrow it with a condition",
+            );
+        }
         Value::Map(entries) => {
             if entries.is_empty() {
                 report.error(
@@ -274,18 +282,6 @@ pub(super) fn resources(
 
 /// What only resource control policies must hold.
 pub(super) fn rcp(statement: &Statement, report: &mut Report) {
-    let everyone = statement
-        .principal
-        .as_ref()
-        .is_some_and(|element| *element.names == [Name::Everyone]);
-    if statement.principal.is_some() && !everyone {
-        report.error(
-            "rcp-principal",
-            statement.span,
-            "Principal in a resource control policy is \"*\"",
-            "narrow it with a condition",
-        );
-    }
     let every_action = statement
         .actions
         .patterns

@@ -45,7 +45,7 @@ fn every_fault_is_reported_at_its_place() {
 #[test]
 fn what_iam_refuses() {
     let body = r#""Action":"s3:Get","Resource":"*""#;
-    let cases: [(&str, Kind, &str); 24] = [
+    let cases: [(&str, Kind, &str); 26] = [
         ("[]", Kind::Identity, "wrong-type"),
         ("{}", Kind::Identity, "missing-member"),
         (r#"{"Statement":[]}"#, Kind::Identity, "empty-list"),
@@ -137,6 +137,16 @@ fn what_iam_refuses() {
         ),
         (
             r#"{"Version":"2012-10-17","Statement":{"Effect":"Deny","Principal":{"AWS":"111111111111"},BODY}}"#,
+            Kind::Rcp,
+            "rcp-principal",
+        ),
+        (
+            r#"{"Version":"2012-10-17","Statement":{"Effect":"Deny","Principal":{"AWS":"*"},BODY}}"#,
+            Kind::Rcp,
+            "rcp-principal",
+        ),
+        (
+            r#"{"Version":"2012-10-17","Statement":{"Effect":"Deny","Principal":"111111111111",BODY}}"#,
             Kind::Rcp,
             "rcp-principal",
         ),

@@ -1,5 +1,7 @@
 //! One layer, policy and statement at a time, with every element that failed.
 
+use std::borrow::Cow;
+
 use super::{LayerReport, Mismatch, PolicyReport, Says, StatementReport};
 use crate::policy::compile::PolicySet;
 use crate::policy::condition::{Condition, Outcome};
@@ -8,7 +10,7 @@ use crate::policy::document::{Effect, Statement};
 use crate::policy::layers::{LayerKind, Request};
 use crate::policy::principal::element::{Grants, Name};
 use crate::policy::statement::Ask;
-use crate::policy::variable::Template;
+use crate::policy::variable::{Syntax, Template};
 
 const WAYS: [(&str, Grants); 4] = [
     ("self", Grants::SELF),
@@ -141,7 +143,8 @@ fn statement(
     if let Some(resources) = &statement.resources
         && !resources.cover(ask.resource, ask.context)
     {
-        let sources = resources.patterns.iter().map(Template::source);
+        let patterns = resources.patterns.iter();
+        let sources = patterns.map(|pattern| shown(pattern, ask.context));
         failed.push(Mismatch {
             element: if resources.negated {
                 "NotResource"
@@ -195,7 +198,18 @@ fn label(condition: &Condition) -> String {
 }
 
 fn condition_mismatch(condition: &Condition, context: &dyn Context) -> Mismatch {
-    let expected = listed(condition.texts.iter().map(|text| &**text), false);
+    let has_variables = condition.values.keys().next().is_some();
+    let texts = condition.texts.iter().map(|text| {
+        let open = Syntax {
+            variables: true,
+            wildcards: true,
+        };
+        match Template::read(text, open) {
+            Ok(template) if has_variables => shown(&template, context).into_owned(),
+            Ok(_) | Err(_) => text.to_string(),
+        }
+    });
+    let expected = listed(texts, false);
     let actual = match context.get(&condition.key) {
         None => "no such key".to_owned(),
         Some(Value::List(values)) => format!(
@@ -227,8 +241,18 @@ fn condition_mismatch(condition: &Condition, context: &dyn Context) -> Mismatch 
     }
 }
 
+/// A text of a policy, with what its variables stand for in this request.
+fn shown<'t>(template: &'t Template, context: &dyn Context) -> Cow<'t, str> {
+    let source = template.source();
+    match template.told(context) {
+        None => source.into(),
+        Some(Ok(here)) => format!("{source} (here {here})").into(),
+        Some(Err(key)) => format!("{source} ({key} has no value here)").into(),
+    }
+}
+
 /// Texts side by side; long lists are cut.
-fn listed<'t>(texts: impl Iterator<Item = &'t str>, negated: bool) -> String {
+fn listed<T: AsRef<str>>(texts: impl Iterator<Item = T>, negated: bool) -> String {
     let mut out = String::new();
     for (number, text) in texts.enumerate() {
         if number > 0 {
@@ -238,7 +262,7 @@ fn listed<'t>(texts: impl Iterator<Item = &'t str>, negated: bool) -> String {
             out.push('…');
             break;
         }
-        out.push_str(text);
+        out.push_str(text.as_ref());
     }
     if negated {
         format!("none of {out}")

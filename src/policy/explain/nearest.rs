@@ -1,44 +1,173 @@
-//! The Allow of the missing layer that lacks least.
+//! How a refused request could have been allowed: of all ways that the rule book's table knows, the one that lacks
+//! least, and of each layer whose allow is missing on that way the Allow that comes nearest.
+//!
+//! Follows the same rows as [`conclude`](crate::policy::decision::conclude). Which way is nearer is a judgement for
+//! people, and decides nothing.
 
-use super::{LayerReport, Nearest, Says, StatementReport};
+use super::{LayerReport, Missing, Nearest, Says, StatementReport, judge};
+use crate::policy::decision::Findings;
 use crate::policy::document::Effect;
-use crate::policy::layers::LayerKind;
+use crate::policy::layers::{LayerKind, Request, ResourceKind};
+use crate::policy::principal::Principal;
+use crate::policy::principal::element::Grants;
 
-/// Looks for it; `None` if no statement of that layer is about the action at all.
-pub(super) fn find(reports: &[LayerReport], layer: LayerKind) -> Option<Nearest> {
-    let statements = reports
-        .iter()
-        .filter(|report| report.layer == layer && report.says == Says::Silent)
-        .flat_map(|report| {
-            report.policies.iter().flat_map(move |policy| {
-                policy
-                    .statements
-                    .iter()
-                    .map(move |statement| (report, policy, statement))
+/// A refusal, taken apart.
+pub(super) struct Refused<'r> {
+    pub(super) request: &'r Request<'r>,
+    pub(super) kind: ResourceKind,
+    pub(super) reports: &'r [LayerReport],
+    pub(super) findings: Findings,
+    pub(super) session_passed: bool,
+    pub(super) resource_layer: LayerKind,
+}
+
+/// One way of being allowed: what it asks of the resource's policies, and of which other layers.
+struct Way {
+    /// A grant of one of these kinds.
+    grant: Option<Grants>,
+    identity: bool,
+    /// Boundary and session policies.
+    limits: bool,
+}
+
+/// Farther than any statement that is about the action.
+const FAR: usize = 100_000;
+
+impl Refused<'_> {
+    /// Every layer whose allow is missing on the nearest way.
+    pub(super) fn missing(&self) -> Vec<Missing> {
+        let scps = self.silent(LayerKind::Scp);
+        let ways = self.ways().into_iter();
+        let rest = ways
+            .map(|way| self.lacking(&way))
+            .min_by_key(|found| found.iter().map(|(far, _)| far).sum::<usize>());
+        scps.into_iter()
+            .chain(rest.unwrap_or_default())
+            .map(|(_, missing)| missing)
+            .collect()
+    }
+
+    /// In the order in which they are told where they are equally far.
+    fn ways(&self) -> Vec<Way> {
+        let any = Grants::SELF
+            .with(Grants::EVERYONE)
+            .with(Grants::PARENT)
+            .with(Grants::ACCOUNT);
+        let strong = Grants::SELF.with(Grants::EVERYONE);
+        let way = |grant, identity, limits| Way {
+            grant,
+            identity,
+            limits,
+        };
+        if self.request.principal.account().is_none() {
+            return vec![way(Some(strong), false, false)];
+        }
+        if !self.request.is_same_account() {
+            return vec![way(Some(any), true, true)];
+        }
+        let by_identity = match self.kind {
+            ResourceKind::Resource => way(None, true, true),
+            ResourceKind::Trust | ResourceKind::Mandatory => way(Some(any), true, true),
+        };
+        let mut ways = vec![by_identity];
+        // In one account the resource's own policy suffices; that one could be written for it is no news.
+        let about = |report: &LayerReport| statements(report).any(is_about);
+        let has_one = (self.reports.iter())
+            .any(|report| report.layer == self.resource_layer && about(report));
+        if has_one || self.kind != ResourceKind::Resource {
+            ways.push(way(Some(strong), false, false));
+            ways.push(way(Some(Grants::PARENT), false, true));
+        }
+        ways
+    }
+
+    fn lacking(&self, way: &Way) -> Vec<(usize, Missing)> {
+        let mut found = Vec::new();
+        let is_root = matches!(self.request.principal, Principal::Root { .. });
+        if let Some(grants) = way
+            .grant
+            .filter(|grants| !self.findings.grants.has(*grants))
+        {
+            found.push(self.nearest(self.resource_layer, None, Some(grants)));
+        }
+        if way.identity && !is_root && !self.findings.identity {
+            found.push(self.nearest(LayerKind::Identity, None, None));
+        }
+        if way.limits && !is_root && !self.findings.boundary {
+            found.push(self.nearest(LayerKind::Boundary, None, None));
+        }
+        let needs_session = matches!(self.request.principal, Principal::FederatedUser { .. });
+        let session = self.findings.session && (self.session_passed || !needs_session);
+        if way.limits && !session {
+            found.push(self.nearest(LayerKind::Session, None, None));
+        }
+        found
+    }
+
+    /// The levels of a layer that are silent.
+    fn silent(&self, layer: LayerKind) -> Vec<(usize, Missing)> {
+        let silent = self.reports.iter();
+        silent
+            .filter(|report| report.layer == layer && report.says == Says::Silent)
+            .map(|report| self.nearest(layer, report.level, None))
+            .collect()
+    }
+
+    /// The Allow of a layer that lacks least, and how far it is.
+    fn nearest(
+        &self,
+        layer: LayerKind,
+        level: Option<usize>,
+        grants: Option<Grants>,
+    ) -> (usize, Missing) {
+        let found = (self.reports.iter())
+            .filter(|report| report.layer == layer && report.level == level)
+            .flat_map(|report| &report.policies)
+            .flat_map(|policy| {
+                let statements = policy.statements.iter();
+                statements.map(move |statement| (&*policy.policy, statement))
             })
+            .filter(|(_, statement)| is_about(statement) && serves(statement, grants))
+            .min_by_key(|(_, statement)| distance(statement));
+        let nearest = found.map(|(policy, statement)| Nearest {
+            layer,
+            level,
+            policy: policy.to_owned(),
+            statement: statement.statement,
+            sid: statement.sid.clone(),
+            lacks: statement.failed.clone(),
         });
-    let (report, policy, statement) = statements
-        .filter(|(_, _, statement)| {
-            statement.effect == Effect::Allow && lacks(statement, "Action") == 0
-        })
-        .min_by_key(|(_, _, statement)| distance(statement))?;
-    Some(Nearest {
-        layer,
-        level: report.level,
-        policy: policy.policy.clone(),
-        statement: statement.statement,
-        sid: statement.sid.clone(),
-        lacks: statement.failed.clone(),
-    })
+        let missing = Missing {
+            layer,
+            level,
+            nearest,
+        };
+        let far = found.map_or(FAR, |(_, statement)| distance(statement));
+        (far, missing)
+    }
+}
+
+fn statements(report: &LayerReport) -> impl Iterator<Item = &StatementReport> {
+    report.policies.iter().flat_map(|policy| &policy.statements)
+}
+
+/// Whether it is an Allow about the action.
+fn is_about(statement: &StatementReport) -> bool {
+    statement.effect == Effect::Allow && lacks(statement, "Action") == 0
+}
+
+/// Whether it would grant in one of these ways, were it to apply. One that names others could name the requester.
+fn serves(statement: &StatementReport, grants: Option<Grants>) -> bool {
+    grants
+        .is_none_or(|grants| statement.grants.is_none() || judge::grants_of(statement).has(grants))
 }
 
 /// A statement about other resources or other people is farther away than one whose conditions fail.
-fn distance(statement: &StatementReport) -> (usize, usize, usize) {
-    (
-        lacks(statement, "Resource"),
-        lacks(statement, "Principal"),
-        statement.failed.len(),
-    )
+fn distance(statement: &StatementReport) -> usize {
+    lacks(statement, "Resource")
+        .saturating_mul(10_000)
+        .saturating_add(lacks(statement, "Principal").saturating_mul(5_000))
+        .saturating_add(statement.failed.len())
 }
 
 fn lacks(statement: &StatementReport, element: &str) -> usize {

@@ -2,15 +2,21 @@
 
 use std::fmt::Write;
 
-use super::{Explanation, LayerReport, Mismatch, Says, StatementReport};
+use super::{Explanation, LayerReport, Mismatch, Missing, PolicyReport, Says, StatementReport};
 use crate::policy::document::Effect;
+use crate::policy::layers::LayerKind;
 
-/// Statements shown of one policy; the rest is counted.
+/// Statements about the action that are shown of one policy; the rest is counted.
 const SHOWN: usize = 12;
+/// The same for statements about other actions.
+const OTHERS: usize = 4;
+/// Characters shown of a list of other actions.
+const OTHER_ACTIONS: usize = 60;
 
 impl Explanation {
     /// Draws the table: the decision, then layer by layer every statement, what matched and what failed first, and for
-    /// an implicit deny the nearest allow with what it lacks. Statements about other actions are counted, not shown.
+    /// an implicit deny the nearest allow with what it lacks, and what is missing besides. Of long policies some
+    /// statements are counted, not shown; the explanation as data has them all.
     pub fn table(&self) -> String {
         let mut rows: Vec<[String; 4]> = Vec::new();
         for report in &self.layers {
@@ -41,7 +47,66 @@ impl Explanation {
                 let _ = writeln!(out, "  {}", words(mismatch));
             }
         }
+        self.also(&mut out);
         out
+    }
+
+    /// What is missing besides the nearest allow.
+    fn also(&self, out: &mut String) {
+        let told = |missing: &&Missing| {
+            missing.nearest.is_some() && missing.nearest.as_ref() == self.nearest.as_ref()
+        };
+        let besides: Vec<&Missing> = self
+            .missing
+            .iter()
+            .filter(|missing| !told(missing))
+            .collect();
+        if besides.is_empty() {
+            return;
+        }
+        let also = if self.nearest.is_some() {
+            "Also missing"
+        } else {
+            "Missing"
+        };
+        let _ = writeln!(out, "\n{also}:");
+        for missing in besides {
+            let level = missing
+                .level
+                .map_or_else(String::new, |level| format!(", level {level}"));
+            let layer = missing.layer.noun();
+            match &missing.nearest {
+                None => {
+                    let _ = writeln!(out, "  {layer}{level}: {}", self.nothing(missing));
+                }
+                Some(nearest) => {
+                    let _ = writeln!(
+                        out,
+                        "  {layer}{level}: {}, statement {}{} lacks:",
+                        nearest.policy,
+                        nearest.statement,
+                        named(nearest.sid.as_deref())
+                    );
+                    for mismatch in &nearest.lacks {
+                        let _ = writeln!(out, "    {}", words(mismatch));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Why a layer has no allow that could come near.
+    fn nothing(&self, missing: &Missing) -> String {
+        let has_one = (self.layers.iter())
+            .filter(|report| report.layer == missing.layer && report.level == missing.level)
+            .any(|report| !report.policies.is_empty());
+        if has_one {
+            format!("no statement allows {}", self.action)
+        } else if missing.layer == LayerKind::Session {
+            "none was passed, and a federated session may only what one allows".to_owned()
+        } else {
+            "there is none".to_owned()
+        }
     }
 }
 
@@ -72,15 +137,20 @@ fn layer_rows(report: &LayerReport, rows: &mut Vec<[String; 4]>) {
         says.to_owned(),
     ]);
     for policy in &report.policies {
-        let about = |statement: &&StatementReport| {
-            statement
-                .failed
-                .iter()
-                .all(|mismatch| !matches!(&*mismatch.element, "Action" | "NotAction"))
+        policy_rows(policy, rows);
+    }
+}
+
+fn policy_rows(policy: &PolicyReport, rows: &mut Vec<[String; 4]>) {
+    let (mut related, mut others) = (0usize, 0usize);
+    for statement in &policy.statements {
+        let (count, most) = if other_action(statement).is_some() {
+            (&mut others, OTHERS)
+        } else {
+            (&mut related, SHOWN)
         };
-        let mut shown = 0usize;
-        for statement in policy.statements.iter().filter(about).take(SHOWN) {
-            shown = shown.saturating_add(1);
+        *count = count.saturating_add(1);
+        if *count <= most {
             rows.push([
                 String::new(),
                 policy.policy.clone(),
@@ -96,25 +166,39 @@ fn layer_rows(report: &LayerReport, rows: &mut Vec<[String; 4]>) {
                 result(statement),
             ]);
         }
-        let related = policy.statements.iter().filter(about).count();
-        let others = policy.statements.len().saturating_sub(related);
-        for (count, what) in [
-            (related.saturating_sub(shown), "not shown"),
-            (others, "about other actions"),
-        ] {
-            if count > 0 {
-                rows.push([
-                    String::new(),
-                    policy.policy.clone(),
-                    format!("{count} more"),
-                    what.to_owned(),
-                ]);
-            }
+    }
+    for (count, what) in [
+        (related.saturating_sub(SHOWN), "not shown"),
+        (
+            others.saturating_sub(OTHERS),
+            "not shown, about other actions",
+        ),
+    ] {
+        if count > 0 {
+            rows.push([
+                String::new(),
+                policy.policy.clone(),
+                format!("{count} more"),
+                what.to_owned(),
+            ]);
         }
     }
 }
 
+/// What a statement says of the action, if it is about others.
+fn other_action(statement: &StatementReport) -> Option<&Mismatch> {
+    let mut failed = statement.failed.iter();
+    failed.find(|mismatch| matches!(&*mismatch.element, "Action" | "NotAction"))
+}
+
 fn result(statement: &StatementReport) -> String {
+    if let Some(action) = other_action(statement) {
+        let mut listed: String = action.expected.chars().take(OTHER_ACTIONS).collect();
+        if listed.len() < action.expected.len() {
+            listed.push('…');
+        }
+        return format!("{} does not match: {listed}", action.element);
+    }
     let mut result = match statement.failed.first() {
         None => "matches".to_owned(),
         Some(first) => words(first),
@@ -195,7 +279,7 @@ service control policy, level 0                                allows
                                  FullAWSAccess  0 Allow        matches
 identity-based policy                                          is silent
                                  inline:orders  0 (Own) Allow  Condition Bool aws:MultiFactorAuthPresent: true is asked for, and the request has no such key
-                                 inline:orders  1 more         about other actions
+                                 inline:orders  1 Allow        Action does not match: s3:*
 
 Nearest allow: identity-based policy inline:orders, statement 0 (Own). It lacks:
   Condition Bool aws:MultiFactorAuthPresent: true is asked for, and the request has no such key

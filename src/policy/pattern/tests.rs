@@ -1,8 +1,33 @@
 #![expect(clippy::arithmetic_side_effects, reason = "tests count small things")]
 
+use std::cell::Cell;
+
 use proptest::prelude::*;
 
 use super::*;
+
+thread_local! {
+    /// Bytes that matching looked at, on this thread.
+    pub(super) static STEPS: Cell<usize> = const { Cell::new(0) };
+}
+
+/// What one match costs.
+fn steps(pattern: &Pattern, text: &str) -> usize {
+    STEPS.set(0);
+    let _ = pattern.matches(text);
+    STEPS.get()
+}
+
+/// What a match may cost: without `?` a small multiple of both lengths together; a long segment with `?` may be
+/// compared at each place, a block of places at a time.
+fn bound(glob: &str, text: &str) -> usize {
+    let linear = (SHORT + 2) * (glob.len() + text.len());
+    if glob.contains('?') {
+        linear + glob.len() * (text.len() + BLOCK)
+    } else {
+        linear
+    }
+}
 
 fn pattern(text: &str) -> Pattern {
     let mut builder = Builder::default();
@@ -81,6 +106,48 @@ fn long_segments_with_question_marks() {
     assert!(pattern(&glob).matches(&text));
     let far = format!("{}{text}", "abx".repeat(19)).replacen("abx", "aax", 1);
     assert_eq!(pattern(&glob).matches(&far), naive(&glob, &far));
+}
+
+#[test]
+fn hostile_patterns_take_few_steps() {
+    let text = "a".repeat(2_048);
+    let wide = format!("{}é", "a".repeat(2_046));
+    for (glob, text) in [
+        ("*a".repeat(3_072), &text),
+        (format!("{}b", "*a".repeat(3_071)), &text),
+        ("*a".repeat(1_000) + "b", &text),
+        (format!("*{}b*", "a".repeat(1_000)), &text),
+        (format!("*{}b*", "a".repeat(20)), &text),
+        (format!("*{}b*", "a".repeat(20)).repeat(200), &text),
+        (format!("*{}b*", "a?".repeat(500)), &text),
+        (format!("*{}b", "a?".repeat(1_020)), &text),
+        (format!("*{}b*", "a?".repeat(12)).repeat(200), &text),
+        (format!("*{}*", "a?".repeat(13)).repeat(100) + "b*", &text),
+        (format!("*{}é*", "a?".repeat(500)), &wide),
+        (format!("*{}é*", "?a".repeat(7)).repeat(100), &wide),
+    ] {
+        let spent = steps(&pattern(&glob), text);
+        let bound = bound(&glob, text);
+        assert!(spent <= bound, "{spent} steps and not {bound}: {glob:.60}");
+        assert!(spent > 0, "nothing is counted: {glob:.60}");
+    }
+    // The bound itself stays far from what trying again would take: the number of stars to the power of two, times
+    // the length of the text.
+    assert!(bound(&"*a".repeat(3_072), &text) < 250_000);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(512))]
+
+    #[test]
+    fn no_pattern_takes_more_steps_than_its_length_and_the_texts_allow(
+        pieces in prop::collection::vec(("[ab?é]{0,3}", 0usize..30), 1..20),
+        text in "[ab]{0,400}é?[ab]{0,200}",
+    ) {
+        let glob: String = pieces.iter().map(|(piece, count)| piece.repeat(*count) + "*").collect();
+        let (spent, bound) = (steps(&pattern(&glob), &text), bound(&glob, &text));
+        prop_assert!(spent <= bound, "{spent} steps and not {bound}");
+    }
 }
 
 proptest! {

@@ -1,0 +1,373 @@
+#![expect(clippy::arithmetic_side_effects, reason = "tests count small things")]
+
+use std::sync::Arc;
+
+use proptest::prelude::*;
+use proptest::sample::select;
+use serde_json::Value;
+
+use super::*;
+use crate::policy::context::Map;
+use crate::policy::{Kind, Policy, Principal, parse};
+
+const THING: &str = "arn:aws:x::111111111111:a/ann";
+
+fn set(kind: Kind, name: &str, statements: &str) -> PolicySet {
+    let text = format!(r#"{{"Version":"2012-10-17","Statement":[{statements}]}}"#);
+    let document = parse(&text, kind, "t").unwrap_or_else(|report| panic!("{:?}", report.faults()));
+    PolicySet::new(vec![Arc::new(Policy::compile(&document, name))])
+}
+
+fn ann(account: &str) -> Principal {
+    Principal::User {
+        account: account.into(),
+        arn: format!("arn:aws:iam::{account}:user/ann").into(),
+    }
+}
+
+fn told(principal: &Principal, context: &Map, layers: &Layers<'_>) -> Explanation {
+    let request = Request {
+        principal,
+        action: "x:Get",
+        resource: THING,
+        resource_account: None,
+        context,
+    };
+    explain(&request, layers)
+}
+
+fn elements(lacks: &[Mismatch]) -> Vec<&str> {
+    lacks.iter().map(|mismatch| &*mismatch.element).collect()
+}
+
+const MFA: &str = r#""Condition":{"Bool":{"aws:MultiFactorAuthPresent":"true"}}"#;
+
+#[test]
+fn the_nearest_allow_may_be_another_layers_than_the_reasons() {
+    let identity = set(
+        Kind::Identity,
+        "own",
+        r#"{"Effect":"Allow","Action":"y:*","Resource":"*"}"#,
+    );
+    let resource = set(
+        Kind::Resource,
+        "shared",
+        &format!(
+            r#"{{"Effect":"Allow","Principal":{{"AWS":"arn:aws:iam::111111111111:user/ann"}},"Action":"x:*","Resource":"*",{MFA}}}"#
+        ),
+    );
+    let layers = Layers {
+        identity: &[&identity],
+        resource: &[&resource],
+        ..Layers::default()
+    };
+    let found = told(&ann("111111111111"), &Map::new(), &layers);
+    assert_eq!(found.reason.layer, LayerKind::Identity);
+    let nearest = found.nearest.unwrap();
+    assert_eq!(
+        (nearest.layer, &*nearest.policy),
+        (LayerKind::Resource, "shared")
+    );
+    assert_eq!(
+        elements(&nearest.lacks),
+        ["Condition Bool aws:MultiFactorAuthPresent"]
+    );
+    // Where the identity policy is as near, it is told: it is the layer that the reason names.
+    let identity = set(
+        Kind::Identity,
+        "own",
+        &format!(r#"{{"Effect":"Allow","Action":"x:*","Resource":"*",{MFA}}}"#),
+    );
+    let layers = Layers {
+        identity: &[&identity],
+        ..layers
+    };
+    let found = told(&ann("111111111111"), &Map::new(), &layers);
+    assert_eq!(found.nearest.unwrap().layer, LayerKind::Identity);
+    assert_eq!(found.missing.len(), 1);
+}
+
+#[test]
+fn every_layer_whose_allow_is_missing_is_told() {
+    let identity = set(
+        Kind::Identity,
+        "own",
+        &format!(r#"{{"Effect":"Allow","Action":"x:*","Resource":"*",{MFA}}}"#),
+    );
+    let boundary = set(
+        Kind::Boundary,
+        "limit",
+        r#"{"Effect":"Allow","Action":"y:*","Resource":"*"}"#,
+    );
+    let session = set(
+        Kind::Session,
+        "session",
+        r#"{"Effect":"Allow","Action":"x:*","Resource":"arn:aws:x:::b"}"#,
+    );
+    let scps = set(
+        Kind::Scp,
+        "scp",
+        r#"{"Effect":"Allow","Action":"z:*","Resource":"*"}"#,
+    );
+    let layers = Layers {
+        identity: &[&identity],
+        boundary: Some(&boundary),
+        session: Some(&session),
+        scps: &[&scps],
+        ..Layers::default()
+    };
+    let found = told(&ann("222222222222"), &Map::new(), &layers);
+    let missing: Vec<(LayerKind, bool)> = found
+        .missing
+        .iter()
+        .map(|missing| (missing.layer, missing.nearest.is_some()))
+        .collect();
+    assert_eq!(
+        missing,
+        [
+            (LayerKind::Scp, false),
+            (LayerKind::Resource, false),
+            (LayerKind::Identity, true),
+            (LayerKind::Boundary, false),
+            (LayerKind::Session, true),
+        ]
+    );
+    assert_eq!(found.nearest.as_ref().unwrap().layer, LayerKind::Identity);
+    let table = found.table();
+    let also = "\
+Also missing:
+  service control policy, level 0: no statement allows x:Get
+  resource-based policy: there is none
+  permissions boundary: no statement allows x:Get
+  session policy: session, statement 0 lacks:
+    Resource: arn:aws:x:::b is asked for, and the request has arn:aws:x::111111111111:a/ann
+";
+    assert!(table.ends_with(also), "{table}");
+}
+
+#[test]
+fn variables_are_told_with_what_they_stand_for() {
+    let identity = set(
+        Kind::Identity,
+        "own",
+        r#"{"Effect":"Allow","Action":"x:*","Resource":"arn:aws:x::111111111111:a/${aws:username}*",
+            "Condition":{"StringEquals":{"x:team":"${aws:PrincipalTag/team}"},"StringLike":{"x:kind":"${aws:username, 'nobody'}-*"}}}"#,
+    );
+    let layers = Layers {
+        identity: &[&identity],
+        ..Layers::default()
+    };
+    let mut context = Map::new();
+    context.set("aws:username", "bob").set("x:kind", "ann-1");
+    let found = told(&ann("111111111111"), &context, &layers);
+    let expected: Vec<&str> = (found.nearest.as_ref().unwrap().lacks.iter())
+        .map(|mismatch| &*mismatch.expected)
+        .collect();
+    assert_eq!(
+        expected,
+        [
+            "arn:aws:x::111111111111:a/${aws:username}* (here arn:aws:x::111111111111:a/bob*)",
+            "${aws:PrincipalTag/team} (aws:principaltag/team has no value here)",
+            "${aws:username, 'nobody'}-* (here bob-*)",
+        ]
+    );
+}
+
+#[test]
+fn a_federated_session_without_session_policies_is_told_so() {
+    let identity = set(
+        Kind::Identity,
+        "own",
+        r#"{"Effect":"Allow","Action":"*","Resource":"*"}"#,
+    );
+    let principal = Principal::FederatedUser {
+        account: "111111111111".into(),
+        arn: "arn:aws:sts::111111111111:federated-user/f".into(),
+        user_arn: "arn:aws:iam::111111111111:user/ann".into(),
+    };
+    let layers = Layers {
+        identity: &[&identity],
+        ..Layers::default()
+    };
+    let found = told(&principal, &Map::new(), &layers);
+    assert_eq!(found.missing.len(), 1);
+    assert_eq!(found.missing[0].layer, LayerKind::Session);
+    let table = found.table();
+    assert!(
+        table.contains("Missing:\n  session policy: none was passed"),
+        "{table}"
+    );
+}
+
+/// The cells of a line, cut where the columns of the heading begin.
+fn cells(line: &str, starts: [usize; 4]) -> [String; 4] {
+    let characters: Vec<char> = line.chars().collect();
+    let cut = |from: usize, to: usize| {
+        let to = to.min(characters.len());
+        let cell: String = characters
+            .get(from.min(to)..to)
+            .unwrap_or_default()
+            .iter()
+            .collect();
+        cell.trim().to_owned()
+    };
+    [
+        cut(starts[0], starts[1]),
+        cut(starts[1], starts[2]),
+        cut(starts[2], starts[3]),
+        cut(starts[3], characters.len()),
+    ]
+}
+
+/// Holds a table against the same explanation as data.
+fn agree(explanation: &Explanation) {
+    let data = serde_json::to_value(explanation).unwrap();
+    let table = explanation.table();
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let words = format!(
+        "{}: {}",
+        text(&data["decision"]),
+        text(&data["reason"]["words"])
+    );
+    let mut lines = table.lines().filter(|line| !line.is_empty());
+    assert_eq!(lines.next(), Some(&*words));
+    let layers = data["layers"].as_array().unwrap();
+    if !layers.is_empty() {
+        let heading = lines.next().unwrap();
+        let starts =
+            ["LAYER", "POLICY", "STATEMENT", "RESULT"].map(|word| heading.find(word).unwrap());
+        let mut next = || cells(lines.next().unwrap(), starts);
+        for layer in layers {
+            let [name, _, _, says] = next();
+            let told = match &*text(&layer["says"]) {
+                "allow" => "allows",
+                "deny" => "DENIES",
+                _ => "is silent",
+            };
+            assert_eq!(says, told, "{table}");
+            assert_eq!(
+                name.ends_with(&format!(", level {}", layer["level"])),
+                layer["level"].is_u64()
+            );
+            for policy in layer["policies"].as_array().unwrap() {
+                let statements = policy["statements"].as_array().unwrap();
+                let mut shown = 0;
+                while shown < statements.len() {
+                    let [_, name, label, result] = next();
+                    assert_eq!(name, text(&policy["policy"]));
+                    if let Some(count) = label.strip_suffix(" more") {
+                        shown += count.parse::<usize>().unwrap();
+                        continue;
+                    }
+                    shown += 1;
+                    let number: usize = label.split(' ').next().unwrap().parse().unwrap();
+                    let statement = &statements[number];
+                    assert!(label.ends_with(&text(&statement["effect"])), "{table}");
+                    assert_eq!(result.starts_with("matches"), statement["applies"] == true);
+                    if statement["applies"] == false {
+                        let failed = statement["failed"].as_array().unwrap();
+                        let elements: Vec<String> =
+                            failed.iter().map(|one| text(&one["element"])).collect();
+                        let is_told = |one: &String| result.starts_with(&**one);
+                        assert!(elements.iter().any(is_told), "{result} of {elements:?}");
+                    }
+                }
+                assert_eq!(shown, statements.len(), "{table}");
+            }
+        }
+    }
+    let rest: Vec<&str> = lines.collect();
+    let nearest = &data["nearest"];
+    assert_eq!(
+        rest.first()
+            .is_some_and(|line| line.starts_with("Nearest allow: ")),
+        nearest.is_object(),
+        "{table}"
+    );
+    for missing in data["missing"].as_array().into_iter().flatten() {
+        let Some(lacks) = missing["nearest"]["lacks"].as_array() else {
+            assert!(rest.iter().any(|line| line.ends_with("there is none")
+                || line.contains("no statement allows")
+                || line.contains("none was passed")));
+            continue;
+        };
+        for lack in lacks {
+            let line = format!(
+                "{}: {} is asked for, and the request has {}",
+                text(&lack["element"]),
+                text(&lack["expected"]),
+                text(&lack["actual"])
+            );
+            assert!(
+                rest.iter().any(|found| found.trim() == line),
+                "{line}\n{table}"
+            );
+        }
+    }
+    assert_eq!(
+        data["missing"].is_array(),
+        data["decision"] == "implicitDeny",
+        "{table}"
+    );
+}
+
+/// Some statements of a policy of a kind.
+fn statements(kind: Kind, most: usize) -> impl Strategy<Value = String> {
+    let sided = matches!(kind, Kind::Resource);
+    let one = (
+        select(vec!["Allow", "Allow", "Allow", "Deny"]),
+        select(vec!["x:Get", "x:*", "y:*", "x:P*", "*"]),
+        select(vec!["*", THING, "arn:aws:x::111111111111:b", "arn:aws:x::111111111111:a/${aws:username}"]),
+        select(vec!["", MFA, r#""Condition":{"DateLessThan":{"x:when":"2026-01-01"}}"#]),
+        select(vec!["*", "arn:aws:iam::111111111111:user/ann", "111111111111", "222222222222"]),
+    )
+        .prop_map(move |(effect, action, resource, condition, principal)| {
+            let principal = if sided {
+                format!(r#""Principal":{{"AWS":"{principal}"}},"#)
+            } else {
+                String::new()
+            };
+            let comma = if condition.is_empty() { "" } else { "," };
+            format!(r#"{{"Effect":"{effect}",{principal}"Action":"{action}","Resource":"{resource}"{comma}{condition}}}"#)
+        });
+    prop::collection::vec(one, 1..most).prop_map(|all| all.join(","))
+}
+
+proptest! {
+    #[test]
+    fn table_and_data_agree(
+        identity in statements(Kind::Identity, 24),
+        boundary in prop::option::of(statements(Kind::Boundary, 4)),
+        resource in prop::option::of(statements(Kind::Resource, 4)),
+        scp in prop::option::of(statements(Kind::Scp, 4)),
+        account in select(vec!["111111111111", "222222222222"]),
+        when in prop::option::of(select(vec!["2025-01-01", "2027-01-01", "never"])),
+    ) {
+        let identity = set(Kind::Identity, "own", &identity);
+        let boundary = boundary.map(|text| set(Kind::Boundary, "limit", &text));
+        let resource = resource.map(|text| set(Kind::Resource, "shared", &text));
+        let scp = scp.map(|text| set(Kind::Scp, "scp", &text));
+        let (resource, scp): (Vec<_>, Vec<_>) = (resource.iter().collect(), scp.iter().collect());
+        let layers = Layers {
+            identity: &[&identity],
+            boundary: boundary.as_ref(),
+            resource: &resource,
+            scps: &scp,
+            ..Layers::default()
+        };
+        let mut context = Map::new();
+        context.set("aws:username", "ann");
+        if let Some(when) = when {
+            context.set("x:when", when);
+        }
+        let principal = ann(account);
+        let found = told(&principal, &context, &layers);
+        agree(&found);
+        // A layer that denies is not missing: it refuses.
+        for missing in &found.missing {
+            let says = found.layers.iter().find(|report| report.layer == missing.layer && report.level == missing.level);
+            prop_assert!(says.is_none_or(|report| report.says != Says::Deny));
+        }
+        prop_assert_eq!(found.missing.is_empty(), found.decision != Verdict::ImplicitDeny);
+    }
+}

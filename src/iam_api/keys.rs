@@ -31,7 +31,7 @@ pub(super) fn list(call: &mut Call<'_>) -> Answer {
     let (found, rest) = page.cut(all, |key| (*key.id).to_owned());
     let mut members = Members::default();
     members.list("AccessKeyMetadata", found, |member, key| {
-        let created = key.created.map(|time| time.rfc3339());
+        let created = key.created.map(crate::clock::Timestamp::rfc3339);
         member
             .maybe("UserName", name.as_deref())
             .text("AccessKeyId", &key.id)

@@ -143,7 +143,7 @@ pub(super) fn get_version(call: &mut Call<'_>) -> Answer {
     }
     let mut members = Members::default();
     members.inner("PolicyVersion", |member| {
-        view::version(member, policy, true)
+        view::version(member, policy, true);
     });
     Ok(members)
 }

@@ -90,7 +90,7 @@ fn keys(call: &Call<'_>, owner: &KeyOwner) -> Vec<String> {
         let key = found.get(at);
         let created = key.and_then(|key| key.created);
         columns.push(truth(key.is_some_and(|key| key.active)).to_owned());
-        columns.push(created.map_or_else(|| NONE.to_owned(), |time| time.rfc3339()));
+        columns.push(created.map_or_else(|| NONE.to_owned(), crate::clock::Timestamp::rfc3339));
         columns.extend([NONE, NONE, NONE].map(str::to_owned));
     }
     columns

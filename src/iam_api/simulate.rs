@@ -84,7 +84,7 @@ pub(super) async fn run(call: &mut Call<'_>, of: Of) -> Answer {
                 .text("EvalDecision", explanation.decision.as_str());
             simulation.details(member, resource, explanation);
             if !simulation.scps.is_empty() {
-                let allowed = simulation.organization_allows(explanation);
+                let allowed = organization_allows(explanation);
                 member.inner("OrganizationsDecisionDetail", |inner| {
                     inner.boolean("AllowedByOrganizations", allowed);
                 });
@@ -225,11 +225,6 @@ impl<'a> Simulation<'a> {
         arn.and_then(|arn| arn.account_id()).unwrap_or(self.owner)
     }
 
-    fn organization_allows(&self, explanation: &Explanation) -> bool {
-        let mut levels = of_layer(explanation, LayerKind::Scp);
-        levels.all(|level| level.says == Says::Allow)
-    }
-
     /// The statements that decided.
     fn matched(&self, explanation: &Explanation) -> Vec<Matched<'_>> {
         let mut found = Vec::new();
@@ -288,6 +283,12 @@ impl Context for Simulation<'_> {
             _ => self.identity.context_value(key),
         }
     }
+}
+
+/// Whether the service control policies of every level allow it.
+fn organization_allows(explanation: &Explanation) -> bool {
+    let mut levels = of_layer(explanation, LayerKind::Scp);
+    levels.all(|level| level.says == Says::Allow)
 }
 
 fn of_layer(explanation: &Explanation, layer: LayerKind) -> impl Iterator<Item = &LayerReport> {

@@ -79,17 +79,16 @@ fn target(call: &Call<'_>, subject: Subject) -> Result<(String, String), Error> 
             let arn = known.map_or(made, |role| (*role.arn).to_owned());
             (arn, format!("roles/{name}.yaml"))
         }
-        Subject::Policy => match POLICY_ARN.optional(form)? {
-            Some(arn) => (
-                arn.to_owned(),
-                format!("policies/{}.json", view::name_of(arn).escape_debug()),
-            ),
-            None => {
+        Subject::Policy => {
+            if let Some(arn) = POLICY_ARN.optional(form)? {
+                let name = view::name_of(arn).escape_debug();
+                (arn.to_owned(), format!("policies/{name}.json"))
+            } else {
                 let name = POLICY_NAME.optional(form)?.map_or_else(any, str::to_owned);
                 let arn = call.arn(&format!("policy{path}{name}"))?;
                 (arn, format!("policies/{name}.json"))
             }
-        },
+        }
         Subject::Account => ("*".to_owned(), "account.yaml".to_owned()),
         Subject::Credential => match USER_NAME.optional(form)? {
             Some(name) => {

@@ -18,6 +18,7 @@
 //! - [`stopping`]: SIGTERM under load
 //! - [`tokens`]: tokens of every kind, from the socket to the upstream
 //! - [`keyring`]: the command, and what its files look like to others
+//! - [`iam`]: the IAM reads, asked of an imported account
 //! - [`sts`]: sessions, from the call that makes one to the request that uses it
 //! - [`unread`]: heads that never became a request, refused and recorded like any other
 //! - [`readme`]: every command that the README shows
@@ -39,6 +40,7 @@ mod certificates;
 mod checking;
 mod demo;
 mod findings;
+mod iam;
 mod identity;
 mod keyring;
 mod kubernetes;

@@ -65,7 +65,12 @@ fn block(node: &Node, depth: usize, out: &mut String) {
                 out.push_str(inner.trim_start_matches(' '));
             }
         }
-        _ => {
+        Value::Null
+        | Value::Bool(_)
+        | Value::Number(_)
+        | Value::String(_)
+        | Value::List(_)
+        | Value::Map(_) => {
             out.push_str(&written(node));
             out.push('\n');
         }

@@ -79,7 +79,7 @@ impl Sources {
 
     /// All of them as one set.
     pub(super) fn joined(&self) -> PolicySet {
-        let all = self.sets.iter().flat_map(|set| set.policies());
+        let all = self.sets.iter().flat_map(PolicySet::policies);
         PolicySet::for_once(all.cloned().collect())
     }
 

@@ -3,6 +3,9 @@ use serde_json::{Value, json};
 use super::*;
 use crate::bundle::{self, Files, Options};
 
+/// What is done to an input.
+type Edit<'e> = &'e dyn Fn(&mut Value);
+
 const FIXTURE: &str = include_str!("../../../../tests/interop/iam_api/account.json");
 
 fn fixture() -> Value {
@@ -62,11 +65,10 @@ fn an_account_becomes_a_valid_bundle() {
 fn documents_may_be_percent_encoded_text() {
     let mut input = fixture();
     let trust = &mut input["RoleDetailList"][1]["AssumeRolePolicyDocument"];
-    let text: String = trust
-        .to_string()
-        .bytes()
-        .map(|byte| format!("%{byte:02X}"))
-        .collect();
+    let mut text = String::new();
+    for byte in trust.to_string().bytes() {
+        text.push_str(&format!("%{byte:02X}"));
+    }
     *trust = json!(text);
     let written = made(&input).unwrap();
     assert_eq!(written.files, made(&fixture()).unwrap().files);
@@ -79,7 +81,7 @@ fn what_would_lose_something_is_refused() {
         edit(&mut input);
         made(&input).unwrap_err()
     };
-    let cases: [(&dyn Fn(&mut Value), &str); 11] = [
+    let cases: [(Edit<'_>, &str); 11] = [
         (
             &|all| all["IsTruncated"] = json!(true),
             "one page of several",
@@ -112,7 +114,7 @@ fn what_would_lose_something_is_refused() {
                 all["Policies"]
                     .as_array_mut()
                     .unwrap()
-                    .retain(|policy| policy["PolicyName"] != "AdministratorAccess")
+                    .retain(|policy| policy["PolicyName"] != "AdministratorAccess");
             },
             "--filter",
         ),
@@ -136,7 +138,7 @@ proptest::proptest! {
     #[test]
     fn reading_is_total(at in 0usize..40_000, by in "[{}\\[\\]\",:a-z0-9]{0,3}") {
         let mut input = FIXTURE.to_owned();
-        let at = (at..).find(|at| input.is_char_boundary(*at)).unwrap().min(input.len());
+        let at = (at..input.len()).find(|at| input.is_char_boundary(*at)).unwrap_or(input.len());
         input.insert_str(at, &by);
         if let Ok(written) = bundle(&input, "x", "app") {
             for path in written.files.keys() {

@@ -255,6 +255,8 @@ pub struct Report {
     file: Arc<str>,
     faults: Vec<Fault>,
     broken: bool,
+    /// Where values stand that were not read, which is reported.
+    unread: Vec<Position>,
 }
 
 impl Report {
@@ -264,6 +266,7 @@ impl Report {
             file: file.into(),
             faults: Vec::new(),
             broken: false,
+            unread: Vec::new(),
         }
     }
 
@@ -283,6 +286,14 @@ impl Report {
         self.add(Severity::Error, id, span, message, help);
     }
 
+    /// Reports a value that is not read: what it then seems to be is no second fault.
+    fn unread(&mut self, id: &'static str, span: Span, message: String, help: &str) {
+        self.error(id, span, message, help);
+        if self.unread.len() < MAX_FAULTS {
+            self.unread.push(span.start);
+        }
+    }
+
     /// Adds a fault of any severity. Of very many only the first are kept, an error always among them.
     pub fn add(
         &mut self,
@@ -295,6 +306,9 @@ impl Report {
         let help = help.into();
         #[cfg(test)]
         is_helpful(id, &help);
+        if self.unread.contains(&span.start) {
+            return;
+        }
         let is_error = severity == Severity::Error;
         if self.faults.len() >= MAX_FAULTS && (self.broken || !is_error) {
             return;

@@ -4,7 +4,7 @@ use std::io::Read;
 
 use flate2::read::MultiGzDecoder;
 
-use super::files::{Files, MAX_FILE, MAX_FILES, MAX_TOTAL};
+use super::files::{self, Files, MAX_FILE, MAX_FILES, MAX_TOTAL};
 use crate::source::mapping::{Mapping, string};
 use crate::source::{Report, yaml as yaml_reader};
 
@@ -126,10 +126,10 @@ fn member(
     Ok(())
 }
 
-/// As in a folder, names that begin with a dot are passed over; `..` is not, it is a fault.
+/// As in a folder, some names are passed over; `..` is not, it is a fault.
 fn passed_over(path: &str) -> bool {
     path.is_empty()
         || path
             .split('/')
-            .any(|part| part.starts_with('.') && part != "." && part != "..")
+            .any(|part| part != "." && part != ".." && files::passed_over(part))
 }

@@ -278,6 +278,14 @@ fn one_character(before: &str) -> Span {
     }
 }
 
+/// Whether a file or folder of that name is no part of a bundle: what begins with a dot, and what editors leave beside
+/// the file that is edited (`x.yaml~`, `#x.yaml#`).
+pub(super) fn passed_over(name: &str) -> bool {
+    name.starts_with('.')
+        || name.ends_with('~')
+        || (name.len() > 1 && name.starts_with('#') && name.ends_with('#'))
+}
+
 /// A path that cannot leave the bundle.
 pub(super) fn acceptable(path: &str) -> bool {
     path.len() <= 1024

@@ -1,7 +1,8 @@
 //! Reads a bundle from a folder, as a person or a ConfigMap lays it out, or from an archive.
 //!
 //! A mounted ConfigMap shows each key as a link through `..data` to a folder that is swapped as a whole; names that
-//! begin with a dot are passed over, so the keys are read once, through the links. Links that lead out of the folder
+//! begin with a dot are passed over, so the keys are read once, through the links. So are the names that editors give
+//! to backups: what ends with `~`, and what stands between `#`s. Links that lead out of the folder
 //! are faults: what is judged must be what was delivered.
 
 use std::fs;
@@ -9,7 +10,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use super::archive;
-use super::files::{Files, MAX_FILE, MAX_FILES};
+use super::files::{Files, MAX_FILE, MAX_FILES, passed_over};
 use super::origin::Origin;
 
 /// How deep folders may be nested: an honest bundle needs four.
@@ -158,7 +159,7 @@ fn beside(path: &Path, files: &mut Files) {
     for entry in entries.flatten() {
         let name = entry.file_name();
         let name = name.to_string_lossy();
-        if !name.starts_with('.')
+        if !passed_over(&name)
             && name != YAML
             && name != TAR
             && super::layout::extension(&name) != Some("md")
@@ -210,7 +211,7 @@ impl Walk<'_> {
                 );
                 continue;
             };
-            if name.starts_with('.') {
+            if passed_over(name) {
                 continue;
             }
             self.seen = self.seen.saturating_add(1);

@@ -24,6 +24,8 @@ use crate::source::Fault;
 const REST: Duration = Duration::from_millis(200);
 /// And are not waited for longer than this: a change shall count within a second.
 const PATIENCE: Duration = Duration::from_millis(500);
+/// What was loaded so lately, and did not change since, is not loaded again on request: many requests are one or two.
+const LATELY: Duration = Duration::from_secs(1);
 /// Looks whether the path leads to where it led: no event tells of a link or folder on the way that was exchanged.
 const GLANCE: Duration = Duration::from_millis(500);
 /// Looks without being told.
@@ -59,6 +61,8 @@ pub struct Watcher {
     loader: Loader,
     store: Arc<Store>,
     seen: Seen,
+    /// When it was last loaded on request.
+    requested: Option<Instant>,
 }
 
 /// What was found at the last look, to tell a change.
@@ -79,8 +83,10 @@ pub struct Reloader {
 enum Order {
     /// Something happened in the folder.
     Look,
+    /// Load now; many such orders are one.
+    Request,
     /// Load now, and say how it went.
-    Reload(Option<oneshot::Sender<Status>>),
+    Reload(oneshot::Sender<Status>),
     /// The end.
     Stop,
 }
@@ -99,6 +105,7 @@ impl Watcher {
                 seen: Seen::of(&files),
                 settings,
                 loader,
+                requested: None,
             }),
             Err(faults) => {
                 let drawn: Vec<String> = faults.iter().map(|fault| files.render(fault)).collect();
@@ -136,24 +143,38 @@ impl Watcher {
     ) {
         let mut events = events::Events::new(&self.settings.path, told.clone());
         let mut looked = monotonic();
+        let mut carried = None;
         loop {
             events.renew();
             let calm = events.watching() && self.seen.faults.is_empty();
             let poll = if calm { POLL } else { ANXIOUS_POLL };
-            match inbox.recv_timeout(GLANCE) {
+            let order = carried
+                .take()
+                .map_or_else(|| inbox.recv_timeout(GLANCE), Ok);
+            match order {
                 Err(RecvTimeoutError::Timeout) if since(looked) < poll => continue,
                 Ok(Order::Look) => {
                     let mut waiting = Vec::new();
-                    let going_on = rest(inbox, &mut waiting);
+                    let going_on = rest(inbox, told, &mut waiting);
                     self.look(!waiting.is_empty(), prepare);
                     self.answer(waiting);
                     if !going_on {
                         return;
                     }
                 }
+                Ok(Order::Request) => {
+                    // What else was said by now is done with this, too, but for what wants an answer.
+                    let mut rest = inbox.try_iter();
+                    carried = rest.find(|order| !matches!(order, Order::Request | Order::Look));
+                    let lately = self.requested.is_some_and(|at| since(at) < LATELY);
+                    if !lately {
+                        self.requested = Some(monotonic());
+                    }
+                    self.look(!lately, prepare);
+                }
                 Ok(Order::Reload(answer)) => {
                     self.look(true, prepare);
-                    self.answer(answer);
+                    self.answer([answer]);
                 }
                 Err(RecvTimeoutError::Timeout) => self.look(false, prepare),
                 Ok(Order::Stop) | Err(RecvTimeoutError::Disconnected) => return,
@@ -195,15 +216,24 @@ impl Watcher {
 }
 
 /// Waits until no more events come; false when the end came.
-fn rest(inbox: &Receiver<Order>, waiting: &mut Vec<oneshot::Sender<Status>>) -> bool {
+fn rest(
+    inbox: &Receiver<Order>,
+    told: &Sender<Order>,
+    waiting: &mut Vec<oneshot::Sender<Status>>,
+) -> bool {
     let began = monotonic();
     loop {
         let left = PATIENCE.saturating_sub(since(began));
         match inbox.recv_timeout(REST.min(left)) {
             Ok(Order::Look) if left.is_zero() => return true,
             Ok(Order::Look) => {}
+            // Whoever asks does not wait until it rests.
+            Ok(Order::Request) => {
+                let _ = told.send(Order::Request);
+                return true;
+            }
             Ok(Order::Reload(answer)) => {
-                waiting.extend(answer);
+                waiting.push(answer);
                 return true;
             }
             Err(RecvTimeoutError::Timeout) => return true,
@@ -229,14 +259,14 @@ impl Reloader {
     /// Loads the bundle now, changed or not, and tells how it went; `None` when the following has ended.
     pub async fn reload(&self) -> Option<Status> {
         let (answer, told) = oneshot::channel();
-        self.orders.send(Order::Reload(Some(answer))).ok()?;
+        self.orders.send(Order::Reload(answer)).ok()?;
         told.await.ok()
     }
 
-    /// Loads the bundle soon, changed or not.
+    /// Loads the bundle soon, changed or not; of many requests in a row, one or two do.
     pub fn request(&self) {
         // With nobody following there is nothing to load for.
-        let _ = self.orders.send(Order::Reload(None));
+        let _ = self.orders.send(Order::Request);
     }
 }
 

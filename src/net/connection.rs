@@ -45,7 +45,7 @@ pub trait Handler: 'static {
     type Body: Body<Data = Bytes, Error: Into<Box<dyn StdError + Send + Sync>>> + 'static;
 
     /// Answers `request`. `reading` says whether its head has a fault that the parser does not show: such a request
-    /// must be refused with 400 and the connection closed.
+    /// must be refused, and an HTTP/1 connection closed.
     fn handle(
         self: Rc<Self>,
         connection: Rc<Connection>,
@@ -275,7 +275,9 @@ fn http2(limits: &Limits, line: &Rc<Line>) -> hyper::server::conn::http2::Builde
         .timer(TokioTimer::new())
         .enable_connect_protocol()
         .max_concurrent_streams(limits.streams)
-        .max_header_list_size(u32::try_from(limits.head_size).unwrap_or(u32::MAX))
+        // Twice what is taken: between the two, the refusal is ours and not the library's, which has no body and no
+        // record.
+        .max_header_list_size(u32::try_from(limits.head_size.saturating_mul(2)).unwrap_or(u32::MAX))
         .max_send_buf_size(64 * 1024)
         .initial_stream_window_size(64 * 1024)
         .initial_connection_window_size(1024 * 1024)
@@ -400,9 +402,13 @@ fn answer<H: Handler>(
     connection: Rc<Connection>,
     request: Request<Incoming>,
 ) -> impl Future<Output = Result<Response<Counted<H::Body>>, Infallible>> {
-    let reading = connection.line.begin();
+    let mut reading = connection.line.begin();
+    let is_http2 = connection.protocol == Protocol::Http2;
+    if is_http2 && list_size(&request) > connection.line.head_size() {
+        reading = Err(Fault::TooLarge);
+    }
     let under_way = UnderWay(Rc::clone(&connection.line));
-    let pace = (connection.protocol == Protocol::Http2).then(|| connection.line.paces().begin());
+    let pace = is_http2.then(|| connection.line.paces().begin());
     async move {
         // On the heap while it lasts: it is some kilobytes, which a connection would else keep while it is idle.
         let handling = handler.handle(Rc::clone(&connection), request, reading);
@@ -414,6 +420,26 @@ fn answer<H: Handler>(
         }
         Ok(response.map(|body| Counted::new(body, pace, under_way)))
     }
+}
+
+/// The size of an HTTP/2 head as RFC 9113, 6.5.2 counts it.
+fn list_size(request: &Request<Incoming>) -> usize {
+    let uri = request.uri();
+    let authority = uri.authority().map_or("", |authority| authority.as_str());
+    let path = uri.path_and_query().map_or("", |path| path.as_str());
+    let pseudo = [
+        (":method", request.method().as_str()),
+        (":scheme", uri.scheme_str().unwrap_or_default()),
+        (":authority", authority),
+        (":path", path),
+    ];
+    let pseudo = pseudo.iter().map(|(name, value)| (name.len(), value.len()));
+    let fields = request.headers().iter();
+    let fields = fields.map(|(name, value)| (name.as_str().len(), value.len()));
+    pseudo
+        .chain(fields)
+        .map(|(name, value)| name.saturating_add(value).saturating_add(32))
+        .fold(0, usize::saturating_add)
 }
 
 /// Runs the tasks of one client's HTTP/2 connection.

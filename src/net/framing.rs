@@ -28,6 +28,8 @@ pub enum Fault {
     ChunkFraming,
     /// This reading and the parser's differ about where the request begins.
     Disagreement,
+    /// An HTTP/2 head that is over the limit by its decoded size (RFC 9113, 6.5.2).
+    TooLarge,
 }
 
 /// The state of one connection's reading.
@@ -86,6 +88,11 @@ impl Scanner {
             request_line_seen: false,
             faulty_head: None,
         }
+    }
+
+    /// How many bytes a head may have.
+    pub fn limit(&self) -> usize {
+        self.limit
     }
 
     /// Reads no more: the connection now speaks another protocol.

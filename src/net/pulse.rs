@@ -91,6 +91,11 @@ impl Line {
         outcome
     }
 
+    /// How large a head may be.
+    pub(super) fn head_size(&self) -> usize {
+        self.scanner.borrow().limit()
+    }
+
     /// From here on the bytes are no HTTP/1 messages.
     pub fn stop_reading_messages(&self) {
         self.messages.set(false);

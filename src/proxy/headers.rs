@@ -36,14 +36,16 @@ pub const STRIPPED: [&str; 18] = [
 /// written with `_`; and `Proxy`, which CGI turns into an outgoing proxy.
 const ALWAYS: [&str; 2] = ["X-Sidegate-*", "Proxy"];
 /// Names that would be another header's to an upstream that reads `_` and `.` as `-`; only such spellings are removed.
-const SPELLINGS: [&str; 8] = [
+const SPELLINGS: [&str; 10] = [
     "authorization",
     "connection",
     "content-length",
     "content-type",
     "cookie",
+    "dpop",
     "host",
     "transfer-encoding",
+    "x-amz-security-token",
     "x-api-key",
 ];
 

@@ -28,6 +28,7 @@ pub fn check(parts: &mut Parts, reading: Result<(), Fault>, fields: usize) -> Re
     match reading {
         Ok(()) => {}
         Err(Fault::Fragment) => return Err(Reason::MalformedPath),
+        Err(Fault::TooLarge) => return Err(Reason::HeadTooLarge),
         Err(
             Fault::BareLineFeed
             | Fault::FoldedLine
@@ -77,6 +78,7 @@ pub fn check(parts: &mut Parts, reading: Result<(), Fault>, fields: usize) -> Re
     }
     if parts.version == Version::HTTP_2 {
         path(parts)?;
+        without_outer_blanks(&parts.headers)?;
         join_cookies(&mut parts.headers)?;
     }
     if hosts > 1 {
@@ -104,6 +106,16 @@ fn path(parts: &Parts) -> Result<(), Reason> {
     } else {
         Err(Reason::MalformedPath)
     }
+}
+
+/// Refuses values with blanks around them (RFC 9113, 8.2.1): an HTTP/1 upstream would read others than were judged.
+fn without_outer_blanks(fields: &HeaderMap) -> Result<(), Reason> {
+    let blank = |byte: Option<&u8>| matches!(byte, Some(b' ' | b'\t'));
+    let around = |value: &[u8]| blank(value.first()) || blank(value.last());
+    if fields.values().any(|value| around(value.as_bytes())) {
+        return Err(Reason::MalformedRequest);
+    }
+    Ok(())
 }
 
 /// Makes one field of the crumbs in which HTTP/2 may send cookies (RFC 9113, 8.2.3), before anybody reads them: what is
@@ -148,7 +160,7 @@ fn host(parts: &mut Parts) -> Result<(), Reason> {
             parts.headers.insert(HOST, value);
             Ok(())
         }
-        (None, None) if parts.version == Version::HTTP_10 => Ok(()),
+        // HTTP/1.0 allows that, but the upstream would be told a host then that nobody judged.
         (None, _) => Err(Reason::InvalidHost),
     }
 }
@@ -206,7 +218,8 @@ mod tests {
             (one, "/", &[("host", "a.b:80")][..], true),
             (one, "/", &[("host", "[::1]:80")], true),
             (one, "/", &[], false),
-            (Version::HTTP_10, "/", &[], true),
+            (Version::HTTP_10, "/", &[], false),
+            (Version::HTTP_10, "/", &[("host", "a")], true),
             (one, "/", &[("host", "a"), ("host", "a")], false),
             (one, "/", &[("host", "")], false),
             (one, "/", &[("host", "a b")], false),
@@ -234,6 +247,15 @@ mod tests {
         }
         let parts = checked(Version::HTTP_2, "https://a:1/", &[]).unwrap();
         assert_eq!(parts.headers[HOST], "a:1");
+    }
+
+    #[test]
+    fn values_of_http2_have_no_blanks_around_them() {
+        for (value, good) in [("a b", true), ("", true), (" a", false), ("a\t", false)] {
+            let found = checked(Version::HTTP_2, "http://a/", &[("x", value)]);
+            assert_eq!(found.is_ok(), good, "{value:?}");
+        }
+        assert!(checked(Version::HTTP_11, "/", &[("host", "a"), ("x", " a")]).is_ok());
     }
 
     #[test]

@@ -84,6 +84,9 @@ pub enum Refused<'t> {
     /// The path has no canonical form that its route allows.
     #[error("{0}")]
     Path(#[from] PathError),
+    /// A raw byte outside 0x21 to 0x7E in the query.
+    #[error("the query holds a byte that is no visible ASCII character")]
+    Query,
     /// What stands in Host is no name.
     #[error("the host is no host name")]
     Host,
@@ -106,6 +109,7 @@ impl Refused<'_> {
     pub fn reason(&self) -> Reason {
         match self {
             Self::Path(_) => Reason::MalformedPath,
+            Self::Query => Reason::MalformedRequest,
             Self::Host => Reason::InvalidHost,
             Self::UnknownHost => Reason::UnknownHost,
             Self::NoRoute => Reason::NoRoute,
@@ -122,6 +126,10 @@ impl Table {
     /// See [`Refused`].
     pub fn resolve<'t>(&'t self, asked: &Asked<'_>) -> Result<Match<'t>, Refused<'t>> {
         let path = CanonicalPath::relaxed(asked.path)?;
+        let query = asked.query.unwrap_or_default();
+        if !query.bytes().all(|byte| matches!(byte, 0x21..=0x7e)) {
+            return Err(Refused::Query);
+        }
         let name = match asked.host {
             Some(given) => Some(host::normalise(given).ok_or(Refused::Host)?),
             None => None,

@@ -59,6 +59,13 @@ pub fn read(text: &str, report: &mut Report) -> Option<Node> {
     }))
 }
 
+const FEATURE: &str = "yaml-feature";
+const WRITE_OUT: &str = "write the value out";
+
+fn not_read(what: &str) -> String {
+    format!("{what}: tags, anchors and aliases are not read here")
+}
+
 /// How to mend what the scanner refuses, by its words.
 fn scan_help(problem: &str) -> &'static str {
     let about = |words: &[&str]| words.iter().any(|word| problem.contains(word));
@@ -189,7 +196,8 @@ impl Builder<'_> {
                 }
             }
             Event::Alias(_) => {
-                self.plain_only(span, "an alias");
+                self.report
+                    .unread(FEATURE, span, not_read("an alias"), WRITE_OUT);
                 self.value(Node {
                     span,
                     value: Value::Null,
@@ -228,12 +236,7 @@ impl Builder<'_> {
 
     /// Reports what is YAML and is not wanted here; the reading goes on.
     fn plain_only(&mut self, span: Span, what: &str) {
-        self.report.error(
-            "yaml-feature",
-            span,
-            format!("{what}: tags, anchors and aliases are not read here"),
-            "write the value out",
-        );
+        self.report.error(FEATURE, span, not_read(what), WRITE_OUT);
     }
 
     fn begin(&mut self, span: Span, anchor: usize, tagged: bool) -> Option<()> {

@@ -46,7 +46,10 @@ fn a_folder_is_its_files_less_those_with_dots() {
     fs::write(folder.path().join(".git/config.yaml"), "x").unwrap();
     fs::write(folder.path().join("organization.yaml"), "partition: aws\n").unwrap();
     fs::write(folder.path().join("accounts/1-a/users/b.yaml"), "path: /\n").unwrap();
-    fs::write(folder.path().join("accounts/1-a/users/.b.yaml.swp"), "x").unwrap();
+    for backup in [".b.yaml.swp", "b.yaml~", "#b.yaml#"] {
+        let path = folder.path().join("accounts/1-a/users").join(backup);
+        fs::write(path, "x").unwrap();
+    }
     let files = Files::read(folder.path());
     assert_eq!(ids(&files), []);
     assert_eq!(
@@ -130,6 +133,8 @@ fn a_folder_and_its_archives_are_the_same_bundle() {
         ("./organization.yaml", b"partition: aws\n"),
         ("./scps/a.json", b"{}"),
         ("./.hidden", b"x"),
+        ("scps/a.json~", b"x"),
+        ("scps/#a.json#", b"x"),
     ]);
     let path = one.path().join("b.tar.gz");
     fs::write(&path, &archive).unwrap();

@@ -391,6 +391,24 @@ fn a_reload_on_demand_says_how_it_went() {
 }
 
 #[test]
+fn requests_in_a_row_are_one_or_two_loads() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), "red");
+    let watcher = open(folder.path());
+    let store = Arc::clone(watcher.store());
+    let before = store.status().succeeded;
+    let reloader = started(watcher);
+    for _ in 0..50 {
+        reloader.request();
+        thread::sleep(Duration::from_millis(2));
+    }
+    until("a load", || store.status().succeeded > before);
+    thread::sleep(PATIENCE + REST + REST);
+    let loads = store.status().succeeded - before;
+    assert!((1..=2).contains(&loads), "{loads} loads");
+}
+
+#[test]
 fn a_broken_bundle_is_no_start() {
     let folder = tempfile::tempdir().unwrap();
     write(folder.path(), "red");

@@ -31,6 +31,8 @@ fn claimed_names_are_removed_in_every_spelling() {
         "x-accel-redirect",
         "transfer_encoding",
         "content.length",
+        "X_Amz_Security_Token",
+        "x.api-key",
         "authoriz_ation",
         "proxy",
     ] {

@@ -35,6 +35,7 @@ fn malformed_heads_get_400_and_reach_no_upstream() {
         "CONNECT /a HTTP/1.1\r\nHost: a\r\n\r\n",
         // hosts
         "GET /a HTTP/1.1\r\n\r\n",
+        "GET /a HTTP/1.0\r\n\r\n",
         "GET /a HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n",
         "GET /a HTTP/1.1\r\nHost: a\r\nhost: b\r\n\r\n",
         "GET /a HTTP/1.1\r\nHost:\r\n\r\n",
@@ -92,6 +93,7 @@ fn malformed_heads_get_400_and_reach_no_upstream() {
         "GET /a HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n",
     ] {
         let answer = until_closed(proxy.address, head.as_bytes());
+        let answer = answer.replacen("HTTP/1.0 ", "HTTP/1.1 ", 1);
         assert!(answer.starts_with("HTTP/1.1 400 "), "{head:?}: {answer}");
         assert_eq!(answer.matches("HTTP/1.1 ").count(), 1, "{head:?}: {answer}");
         let (_, id) = answer.split_once("x-sidegate-request-id: ").unwrap();
@@ -128,7 +130,7 @@ fn odd_but_clear_requests_are_written_anew() {
             "GET HTTPS://a/a?b HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
             "GET /a?b HTTP/1.1\r\n",
         ),
-        ("GET /a HTTP/1.0\r\n\r\n", "GET /a HTTP/1.1\r\n"),
+        ("GET /a HTTP/1.0\r\nHost: a\r\n\r\n", "GET /a HTTP/1.1\r\n"),
         (
             "GET /a HTTP/1.1\r\nHost:a\r\nA:\t b \t\r\nConnection: close\r\n\r\n",
             "\r\na: b\r\n",
@@ -375,6 +377,8 @@ fn what_http2_forbids_is_refused() {
         (":path", "/b"),
         (":protocol", "websocket"),
         ("a", "b\r\nc: d"),
+        ("a", " b"),
+        ("a", "b\t"),
     ] {
         let fields: Vec<_> = head.iter().copied().chain([odd]).collect();
         let answer = ask_http2(&proxy, &fields);

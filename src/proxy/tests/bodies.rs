@@ -151,6 +151,54 @@ async fn bodies_and_trailers_pass_between_all_versions() {
     }
 }
 
+/// HTTP/1 upstreams get the trailers that were announced, as the library that writes to them has it; HTTP/2 ones get all.
+#[tokio::test]
+async fn an_http1_upstream_gets_announced_trailers_only() {
+    for (upstream, announced, arrives) in [
+        (false, "", "{}"),
+        (false, "Trailer: digest\r\n", "{\"digest\": \"x\"}"),
+        (true, "", "{\"digest\": \"x\"}"),
+    ] {
+        let url = hyper_upstream(upstream).await;
+        let proxy = proxy(to(&url, upstream), |_| {}, Limits::default());
+        let head = format!(
+            "POST /p HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n{announced}\r\n"
+        );
+        let text = format!("{head}5\r\nhello\r\n0\r\nDigest: x\r\n\r\n");
+        let address = proxy.address;
+        let asking = tokio::task::spawn_blocking(move || until_closed(address, text.as_bytes()));
+        let answer = asking.await.unwrap();
+        let expected = format!(" /p 5 {}", arrives.replace("{}", ""));
+        let case = format!("upstream h2 {upstream}, {announced:?}: {answer}");
+        assert!(answer.contains(expected.trim_end()), "{case}");
+        assert_eq!(answer.contains("digest\": \"x"), arrives != "{}", "{case}");
+    }
+}
+
+/// What the HTTP/2 library reads and is too large all the same is refused as every request is; beyond that, by the
+/// library.
+#[tokio::test]
+async fn http2_heads_over_the_limit_get_431_and_go_no_further() {
+    let url = hyper_upstream(false).await;
+    let proxy = proxy(to(&url, false), |_| {}, Limits::default());
+    for (size, status) in [(60, 200), (65, 431), (120, 431), (200, 431)] {
+        let request = Request::get("/p")
+            .header("x-large", "a".repeat(size * 1024))
+            .body(frames([]))
+            .unwrap();
+        let response = send(proxy.address, true, request).await;
+        assert_eq!(response.status(), status, "{size} KiB");
+        let ours = response.headers().contains_key("x-sidegate-request-id");
+        assert_eq!(ours, size < 128, "{size} KiB");
+        let on_record = std::mem::take(&mut *proxy.refused.lock().unwrap());
+        assert_eq!(on_record.len() == 1, status == 431 && ours, "{on_record:?}");
+        if ours && status == 431 {
+            let body = response.into_body().collect().await.unwrap().to_bytes();
+            assert!(body.starts_with(b"{\"code\":"), "{body:?}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn requests_of_one_http2_connection_run_side_by_side() {
     let url = hyper_upstream(true).await;

@@ -85,6 +85,34 @@ fn a_way_that_leads_nowhere_is_left_again() {
     }
 }
 
+/// A query goes upstream as it came, so it holds nothing that servers read differently.
+#[test]
+fn a_query_is_visible_ascii() {
+    let table = table("", &routes(&["GET /a"]));
+    for (query, good) in [
+        ("", true),
+        ("a=%C3%A4&b=\"{}|^`\\", true),
+        ("a=\u{e4}", false),
+        ("a=\u{7f}", false),
+        ("a b", false),
+        ("a\u{0}", false),
+    ] {
+        let found = table.resolve(&Asked {
+            method: "GET",
+            host: None,
+            path: "/a",
+            query: Some(query),
+            headers: &&[][..],
+            grpc: false,
+        });
+        assert_eq!(found.is_ok(), good, "{query:?}");
+        if !good {
+            let reason = found.map(|_| ()).unwrap_err().reason();
+            assert_eq!(reason.status(), 400, "{query:?}");
+        }
+    }
+}
+
 #[test]
 fn what_a_left_way_had_taken_is_not_kept() {
     let text = "

@@ -215,3 +215,35 @@ fn strip(node: &Node) -> serde_json::Value {
             .collect(),
     }
 }
+
+/// What an alias stands for is not read, so nothing more is said about it.
+#[test]
+fn an_alias_is_one_fault() {
+    let mut report = Report::on("x.yaml");
+    let node = read("a: &n [x]\nb: *n\n*n : c\n", &mut report).unwrap();
+    let at = |report: &Report| -> Vec<_> {
+        let faults = report.faults().iter();
+        faults
+            .map(|fault| (fault.id, fault.span.start.line, fault.span.start.column))
+            .collect()
+    };
+    let expected = [
+        ("yaml-feature", 1, 4),
+        ("yaml-feature", 2, 4),
+        ("yaml-feature", 3, 1),
+    ];
+    assert_eq!(at(&report), expected);
+    let Value::Map(entries) = &node.value else {
+        panic!("{node:?}");
+    };
+    let [_, alias, _] = &entries[..] else {
+        panic!("{entries:?}");
+    };
+    report.error(
+        "wrong-type",
+        alias.value.span,
+        "a list is expected",
+        "write a list",
+    );
+    assert_eq!(at(&report), expected);
+}

@@ -187,14 +187,8 @@ def plain_headers(world, suite):
             )
         else:
             refused(world, suite, f"h2 {name!r}: {value[:24]!r}", fields(path=mark, extra=[(name, value)]))
-    for name, value in ((b"x-a", b" a"), (b"x-a", b"a "), (b"x-a", b"\ta")):
-        either(
-            world,
-            suite,
-            f"h2 {name!r}: {value!r}",
-            fields(extra=[(name, value)]),
-            lambda got: got.value(b"x-a") == b"a",
-        )
+    for value in (b" a", b"a ", b"\ta"):
+        refused(world, suite, f"h2 x-a: {value!r}", fields(path=mark, extra=[(b"x-a", value)]))
     refused(
         world,
         suite,

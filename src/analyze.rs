@@ -7,11 +7,13 @@
 
 mod candidates;
 
+use std::collections::HashMap;
+
 use serde::Serialize;
 
 use crate::arn::AccountId;
 use crate::directory::Directory;
-use crate::policy::possible::{self, Clause, possible};
+use crate::policy::possible::{self, Clause, Way, possible};
 use crate::policy::{
     Kind, LayerKind, Layers, Policy, PolicySet, Request, ResourceKind, Verdict, parse,
 };
@@ -27,18 +29,35 @@ pub struct Who {
     pub answer: Answer,
     /// The statement that decides, in a sentence.
     pub words: String,
-    /// What a request must bring: of each layer one of these.
+    /// What a request must bring: one of these ways is enough.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub needs: Vec<Clause>,
+    pub needs: Vec<Way>,
     /// The Denies that refuse it should their conditions hold.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub unless: Vec<Clause>,
-    /// The one layer that refuses.
+    /// The one layer that refuses. `None` beside that answer: what refuses is no policy.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refused_by: Option<LayerKind>,
     /// Its account is not in the bundle: what that account's own policies say is not known, and taken for yes.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub is_outside: bool,
+    /// Of sessions that GetFederationToken makes: the user behind them. What their session policies say is not known, and
+    /// taken for yes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub made_by: Option<Box<str>>,
+    /// The group that its token must name, though the user is none of its members.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub claimed: Option<Claimed>,
+}
+
+/// A group that a token adds to a user's own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Claimed {
+    /// The group.
+    pub group: Box<str>,
+    /// The identity provider whose tokens may name groups.
+    pub provider: Box<str>,
 }
 
 /// How far someone may.
@@ -106,17 +125,21 @@ pub fn who_can(directory: &Directory, asked: &Asked<'_>) -> Vec<Who> {
         scene.policies = vec![&role.trust];
         scene.kind = ResourceKind::Trust;
     }
-    // IAM lets no root user assume a role, whatever policies say.
-    let asks_role = asked.action.eq_ignore_ascii_case("sts:AssumeRole");
     let everything = everything();
     let named = possible::named(&scene.policies, directory.partition()).into_iter();
-    let named = named.filter_map(|name| candidates::of_name(directory, name, &everything));
+    let named = named.flat_map(|name| candidates::of_name(directory, name, &everything));
     let mut found: Vec<Who> = candidates::of_directory(directory)
         .chain(named)
-        .filter(|candidate| !(asks_role && candidate.is_own_root()))
         .filter_map(|candidate| scene.judge(asked, candidate))
         .collect();
-    found.sort_by(|a, b| a.principal.cmp(&b.principal));
+    found.extend(scene.by_claims(asked, &found));
+    found.extend(scene.federated(asked, &everything));
+    // Whom nothing at all keeps out need not be told of again as somebody of another account.
+    let open = |who: &Who| who.principal == "anonymous" && who.answer == Answer::Allowed;
+    if found.iter().any(open) {
+        found.retain(|who| who.principal != candidates::ANYONE);
+    }
+    found.sort_by(|a, b| (&a.principal, &a.made_by).cmp(&(&b.principal, &b.made_by)));
     found
 }
 
@@ -142,7 +165,7 @@ impl Scene<'_> {
         let layers = Layers {
             identity: &candidate.identity,
             boundary: candidate.boundary,
-            session: None,
+            session: candidate.session,
             scps: &scps,
             rcps: &self.rcps,
             resource: &self.policies,
@@ -152,14 +175,36 @@ impl Scene<'_> {
             principal: &candidate.principal,
             action: asked.action,
             resource: asked.resource,
-            resource_account: account.as_ref().map(AccountId::as_str),
+            // Whoever owns it, somebody of another account does not.
+            resource_account: match self.owner {
+                None if candidate.is_outside => Some(""),
+                _ => account.as_ref().map(AccountId::as_str),
+            },
             context: &candidate.context,
         };
-        let is_open = |key: &str| candidate.is_open(key);
+        let own = self.directory.organization_id().unwrap_or_default();
+        let is_own = |text: &str| {
+            text.strip_prefix(own)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        let keys = ["aws:principalorgid", "aws:principalorgpaths"];
+        let all: Vec<&PolicySet> = self.policies.iter().chain(&self.rcps).copied().collect();
+        let other_org = candidate.is_outside && possible::compares(&all, &keys, &is_own);
+        let is_open = |key: &str| candidate.is_open(key) || (other_org && keys.contains(&key));
         let found = possible(&request, &layers, &is_open);
         let mut refused_by = None;
+        let mut words = found.words;
         let answer = if found.verdict != Verdict::Allowed {
-            refused_by = Some(possible::refused_by(&request, &layers, &is_open)?);
+            let layer = possible::refused_by(&request, &layers, &is_open)?;
+            let is_resource = matches!(layer, LayerKind::Resource | LayerKind::Trust);
+            // That a resource says nothing of somebody whose own policies are not known is no news.
+            if candidate.is_outside && is_resource && found.verdict == Verdict::ImplicitDeny {
+                return None;
+            }
+            refused_by = Some(layer);
+            Answer::RefusedByOneLayer
+        } else if candidate.is_own_root() && asked.action.eq_ignore_ascii_case("sts:AssumeRole") {
+            words = possible::root_assumes_no_role(request.principal.name(), asked.resource);
             Answer::RefusedByOneLayer
         } else if found.needs.is_empty() {
             Answer::Allowed
@@ -169,12 +214,75 @@ impl Scene<'_> {
         Some(Who {
             principal: candidate.principal.name().to_owned(),
             answer,
-            words: found.words,
-            needs: found.needs,
-            unless: found.unless,
+            words,
+            // Of who may not there is nothing to tell on.
+            needs: if answer == Answer::UnderConditions {
+                found.needs
+            } else {
+                Vec::new()
+            },
+            unless: if answer == Answer::RefusedByOneLayer {
+                Vec::new()
+            } else {
+                found.unless
+            },
             refused_by,
             is_outside: candidate.is_outside,
+            made_by: candidate.made_by,
+            claimed: candidate.claimed,
         })
+    }
+
+    /// Users who may more when a token names a group that they are no members of.
+    fn by_claims(&self, asked: &Asked<'_>, known: &[Who]) -> Vec<Who> {
+        let answers: HashMap<&str, Answer> = (known.iter())
+            .map(|who| (&*who.principal, who.answer))
+            .collect();
+        candidates::by_claims(self.directory, asked.action)
+            .filter(|candidate| answers.get(candidate.principal.name()) != Some(&Answer::Allowed))
+            .filter_map(|candidate| self.judge(asked, candidate))
+            .filter(|who| match who.answer {
+                Answer::Allowed => true,
+                Answer::UnderConditions => {
+                    answers.get(&*who.principal) != Some(&Answer::UnderConditions)
+                }
+                Answer::RefusedByOneLayer => false,
+            })
+            .map(|who| Who {
+                answer: Answer::UnderConditions,
+                ..who
+            })
+            .collect()
+    }
+
+    /// The sessions that users may make by GetFederationToken, of whatever name.
+    fn federated(&self, asked: &Asked<'_>, everything: &PolicySet) -> Vec<Who> {
+        let mut found = Vec::new();
+        for user in self.directory.users() {
+            let Some(candidate) = candidates::federated(self.directory, user, everything) else {
+                continue;
+            };
+            let resource = candidate.principal.name().to_owned();
+            let made = Scene {
+                policies: Vec::new(),
+                tags: Vec::new(),
+                owner: Some(user.account),
+                rcps: Vec::new(),
+                kind: ResourceKind::Resource,
+                ..*self
+            };
+            let making = Asked {
+                action: "sts:GetFederationToken",
+                resource: &resource,
+                region: asked.region,
+            };
+            let may = made.judge(&making, candidates::of_user(self.directory, user));
+            if may.is_some_and(|who| who.answer != Answer::RefusedByOneLayer) {
+                let judged = self.judge(asked, candidate);
+                found.extend(judged.filter(|who| who.answer != Answer::RefusedByOneLayer));
+            }
+        }
+        found
     }
 
     /// Adds the keys that follow from the resource.

@@ -23,6 +23,7 @@ pub mod tunnel;
 pub mod unread;
 pub mod upgrade;
 pub mod upstream;
+pub mod written;
 
 use std::future::Future;
 use std::net::IpAddr;

@@ -3,11 +3,13 @@
 
 use std::sync::Arc;
 
+use super::Claimed;
 use crate::arn::AccountId;
 use crate::directory::Directory;
 use crate::directory::principal::{Role, User};
+use crate::directory::provider::Target;
 use crate::policy::context::{Context, Map};
-use crate::policy::{PolicySet, Principal};
+use crate::policy::{PolicySet, Principal, possible};
 
 /// A principal with its policies.
 pub(super) struct Candidate<'d> {
@@ -19,9 +21,18 @@ pub(super) struct Candidate<'d> {
     pub(super) boundary: Option<&'d PolicySet>,
     /// Its own account, with its policies, is not in the bundle.
     pub(super) is_outside: bool,
+    /// Its session policies.
+    pub(super) session: Option<&'d PolicySet>,
+    /// Of a session that GetFederationToken makes: the user behind it.
+    pub(super) made_by: Option<Box<str>>,
+    /// A group that a token adds.
+    pub(super) claimed: Option<Claimed>,
     /// A session brings tags and a name of its own.
     is_session: bool,
 }
+
+/// What stands for everyone of accounts that are not in the bundle.
+pub(super) const ANYONE: &str = "*";
 
 impl Candidate<'_> {
     /// A root user of the bundle. Another account's root stands for whom that account lets.
@@ -49,11 +60,18 @@ impl Candidate<'_> {
         if key == "aws:userid" || key.starts_with("aws:principaltag/") {
             return self.is_session || self.is_outside;
         }
-        let unknown_here = self.is_outside
+        let is_federated = self.made_by.is_some();
+        // A session of GetFederationToken says nothing of a second factor.
+        if is_federated && key.starts_with("aws:multifactorauth") {
+            return false;
+        }
+        let unknown_here = (self.is_outside
             && matches!(
                 key,
                 "aws:username" | "aws:principalarn" | "aws:principaltype"
-            );
+            ))
+            || (self.principal.name() == ANYONE && key == "aws:principalaccount")
+            || (self.principal.name().ends_with(FEDERATED) && key == "aws:principalarn");
         let settled = SETTLED.contains(&key) || key == "aws:resourceorgpaths";
         unknown_here || !(settled || self.context.get(key).is_some())
     }
@@ -83,15 +101,55 @@ pub(super) fn of_directory(directory: &Directory) -> impl Iterator<Item = Candid
             identity: Vec::new(),
             boundary: None,
             is_outside: false,
+            session: None,
+            made_by: None,
+            claimed: None,
             is_session: false,
         }
     });
     users.chain(roles).chain(roots)
 }
 
-/// Someone whom a policy of a resource names, unless the directory's own candidates cover it. `everything`: a set that
-/// allows all, for those whose policies are not in the bundle.
+/// Those whom a policy of a resource names, unless the directory's own candidates cover them; everyone is nobody known
+/// and anyone of another account. `everything`: a set that allows all, for those whose policies are not in the bundle.
 pub(super) fn of_name<'d>(
+    directory: &'d Directory,
+    principal: Principal,
+    everything: &'d PolicySet,
+) -> Vec<Candidate<'d>> {
+    let mut found = Vec::new();
+    if principal == Principal::Anonymous {
+        found.push(Candidate {
+            principal: Principal::User {
+                account: ANYONE.into(),
+                arn: ANYONE.into(),
+            },
+            account: None,
+            context: outside(None),
+            identity: vec![everything],
+            boundary: None,
+            is_outside: true,
+            session: None,
+            made_by: None,
+            claimed: None,
+            is_session: false,
+        });
+    }
+    found.extend(one_of_name(directory, principal, everything));
+    found
+}
+
+/// What is known of those who are not in the bundle.
+fn outside(account: Option<AccountId>) -> Map {
+    let mut context = Map::new();
+    context.set("aws:PrincipalIsAWSService", "false");
+    if let Some(account) = account {
+        context.set("aws:PrincipalAccount", account.as_str());
+    }
+    context
+}
+
+fn one_of_name<'d>(
     directory: &'d Directory,
     principal: Principal,
     everything: &'d PolicySet,
@@ -100,6 +158,21 @@ pub(super) fn of_name<'d>(
     let is_own = account.is_some_and(|account| directory.account(account).is_some());
     if let (Some(account), true) = (account, is_own) {
         // Users, roles and roots are candidates already; a session that is named by itself is not.
+        if let Principal::FederatedUser { arn, .. } = &principal {
+            let context = known(directory, account, arn, "FederatedUser", &[]);
+            return Some(Candidate {
+                account: Some(account),
+                made_by: Some("an IAM user of its account".into()),
+                context,
+                principal,
+                identity: Vec::new(),
+                boundary: None,
+                is_outside: false,
+                session: None,
+                claimed: None,
+                is_session: true,
+            });
+        }
         let Principal::RoleSession { role_arn, .. } = &principal else {
             return None;
         };
@@ -107,8 +180,7 @@ pub(super) fn of_name<'d>(
         let role = directory.role_named(account, name)?;
         return Some(of_role(directory, role, with_role(&principal, role)));
     }
-    let mut context = Map::new();
-    context.set("aws:PrincipalIsAWSService", "false");
+    let mut context = outside(account);
     match &principal {
         Principal::Service { name } => {
             context
@@ -125,9 +197,6 @@ pub(super) fn of_name<'d>(
         | Principal::FederatedUser { .. }
         | Principal::Federated { .. } => {}
     }
-    if let Some(account) = account {
-        context.set("aws:PrincipalAccount", account.as_str());
-    }
     Some(Candidate {
         is_outside: account.is_some(),
         principal,
@@ -135,6 +204,9 @@ pub(super) fn of_name<'d>(
         context,
         identity: vec![everything],
         boundary: None,
+        session: None,
+        made_by: None,
+        claimed: None,
         is_session: false,
     })
 }
@@ -147,7 +219,7 @@ fn with_role(principal: &Principal, role: &Role) -> Principal {
     }
 }
 
-fn of_user<'d>(directory: &'d Directory, user: &'d User) -> Candidate<'d> {
+pub(super) fn of_user<'d>(directory: &'d Directory, user: &'d User) -> Candidate<'d> {
     let mut context = known(directory, user.account, &user.arn, "User", &user.tags);
     context
         .set("aws:username", &*user.name)
@@ -164,8 +236,69 @@ fn of_user<'d>(directory: &'d Directory, user: &'d User) -> Candidate<'d> {
             .collect(),
         boundary: user.boundary.as_ref(),
         is_outside: false,
+        session: None,
+        made_by: None,
+        claimed: None,
         is_session: false,
     }
+}
+
+/// Users as tokens may present them: with one group more, of those that allow the action, where a provider maps tokens
+/// to users and says their groups.
+pub(super) fn by_claims<'d>(
+    directory: &'d Directory,
+    action: &str,
+) -> impl Iterator<Item = Candidate<'d>> {
+    let providers = directory.providers().iter().filter(|provider| {
+        provider.map.groups.is_some() && matches!(provider.map.target, Target::User(_))
+    });
+    let groups = providers.flat_map(move |provider| {
+        directory.groups().filter_map(move |group| {
+            let is_about = group.account == provider.account
+                && possible::allows_action(&group.policies, action);
+            is_about.then_some((provider, group))
+        })
+    });
+    groups.flat_map(move |(provider, group)| {
+        let others = directory.users().filter(move |user| {
+            user.account == group.account && !user.groups.iter().any(|own| own.arn == group.arn)
+        });
+        others.map(move |user| {
+            let mut candidate = of_user(directory, user);
+            candidate.identity.push(&group.policies);
+            candidate.claimed = Some(Claimed {
+                group: group.name.clone(),
+                provider: (*provider.name).into(),
+            });
+            candidate
+        })
+    })
+}
+
+/// How the ARNs end that stand for a user's federated sessions of any name.
+const FEDERATED: &str = ":federated-user/*";
+
+/// The sessions that a user makes by GetFederationToken; `None`: its ARN has no partition.
+pub(super) fn federated<'d>(
+    directory: &'d Directory,
+    user: &'d User,
+    everything: &'d PolicySet,
+) -> Option<Candidate<'d>> {
+    let partition = user.arn.split(':').nth(1)?;
+    let arn = format!("arn:{partition}:sts::{}{FEDERATED}", user.account);
+    let own = of_user(directory, user);
+    Some(Candidate {
+        context: known(directory, user.account, &arn, "FederatedUser", &user.tags),
+        principal: Principal::FederatedUser {
+            account: user.account.as_str().into(),
+            arn: arn.into(),
+            user_arn: Arc::clone(&user.arn),
+        },
+        session: Some(everything),
+        made_by: Some((*user.arn).into()),
+        is_session: true,
+        ..own
+    })
 }
 
 fn of_role<'d>(directory: &'d Directory, role: &'d Role, principal: Principal) -> Candidate<'d> {
@@ -182,6 +315,9 @@ fn of_role<'d>(directory: &'d Directory, role: &'d Role, principal: Principal) -
         identity: vec![&role.policies],
         boundary: role.boundary.as_ref(),
         is_outside: false,
+        session: None,
+        made_by: None,
+        claimed: None,
         is_session: true,
     }
 }

@@ -14,19 +14,74 @@ use crate::source::nearest;
 pub enum NameError {
     /// The text is no form of a principal.
     #[error(
-        "`{0}` is no principal: give the ARN of a user, a role, a role session (arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION), an account's root or an identity provider, a service's name, or `anonymous`"
+        "`{0}` is no principal: give the ARN of a user, a role, a role session (arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION), a federated user (arn:aws:sts::ACCOUNT:federated-user/NAME), an account's root or an identity provider, a service's name, or `anonymous`"
     )]
     Form(String),
     /// The bundle has none of this name.
     #[error("{0} is not in the bundle{hint}", hint = .1.as_ref().map(|near| format!("; did you mean {near}?")).unwrap_or_default())]
     Unknown(String, Option<String>),
+    /// A federated user's ARN does not say who made its session.
+    #[error(
+        "{0} does not say which IAM user made the session, whose policies limit it: give that user's ARN with --session-of"
+    )]
+    Maker(String),
+    /// Who is said to have made the session cannot have.
+    #[error(
+        "{0} makes no session for {1}: an IAM user of the same account does, and only for a federated user"
+    )]
+    NoMaker(String, String),
 }
 
-/// Who goes by `name` in the directory.
+/// Who goes by `name` in the directory. `maker`: of a federated user, the ARN of the IAM user who made its session.
 ///
 /// # Errors
 /// See [`NameError`].
-pub fn named(name: &str, directory: &Directory) -> Result<Identity, NameError> {
+pub fn named(
+    name: &str,
+    maker: Option<&str>,
+    directory: &Directory,
+) -> Result<Identity, NameError> {
+    let federated = Arn::parse(name).ok().filter(|arn| {
+        let named = arn.resource().strip_prefix("federated-user/");
+        arn.service() == "sts" && named.is_some_and(|name| !name.is_empty() && !name.contains('/'))
+    });
+    match (federated, maker) {
+        (Some(arn), Some(maker)) => federated_user(&arn, name, maker, directory),
+        (Some(_), None) => Err(NameError::Maker(name.to_owned())),
+        (None, Some(maker)) => Err(NameError::NoMaker(maker.to_owned(), name.to_owned())),
+        (None, None) => plain(name, directory),
+    }
+}
+
+/// A session without session policies: it may what resource policies grant it by its own name.
+fn federated_user(
+    arn: &Arn,
+    name: &str,
+    maker: &str,
+    directory: &Directory,
+) -> Result<Identity, NameError> {
+    let made = user(maker, directory)?;
+    let by = made.user.as_ref().map(|user| (user.account, &user.arn));
+    let Some((account, user_arn)) = by.filter(|(account, _)| arn.account_id() == Some(*account))
+    else {
+        return Err(NameError::NoMaker(maker.to_owned(), name.to_owned()));
+    };
+    let session = arn.resource().rsplit('/').next().unwrap_or_default();
+    let identity = Identity {
+        principal: Principal::FederatedUser {
+            account: account.as_str().into(),
+            arn: name.into(),
+            user_arn: Arc::clone(user_arn),
+        },
+        user_id: format!("{account}:{session}").into(),
+        user_name: None,
+        session_name: Some(session.into()),
+        ..made
+    };
+    Ok(placed(identity, account, directory))
+}
+
+fn plain(name: &str, directory: &Directory) -> Result<Identity, NameError> {
     if name == "anonymous" || name == "*" {
         return Ok(Identity::anonymous());
     }

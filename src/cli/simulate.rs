@@ -3,18 +3,19 @@
 use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Args;
 
 use crate::arn::AccountId;
-use crate::authn::named;
+use crate::authn::{Identity, named};
 use crate::cli::asked;
 use crate::cli::output::{self, Failed, Format, Outcome};
 use crate::cli::simulate_jsonl;
 use crate::clock::Clock;
 use crate::gate::simulation::{Question, explain};
-use crate::policy::Verdict;
 use crate::policy::context::Map;
+use crate::policy::{self, Kind, Policy, PolicySet, Principal, Verdict};
 
 /// As much as a pipe holds: each time that the input runs dry the answers are sent.
 const JSONL_BUFFER: usize = 64 * 1024;
@@ -22,9 +23,16 @@ const JSONL_BUFFER: usize = 64 * 1024;
 /// Arguments of `simulate`.
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// Who: the ARN of a user, role or role session, an account's root, a service's name, or `anonymous`.
+    /// Who: the ARN of a user, a role, a role session or a federated user, an account's root, a service's name, or
+    /// `anonymous`.
     #[arg(long, value_name = "ARN", required_unless_present = "jsonl")]
     principal: Option<String>,
+    /// Of a federated user: the ARN of the IAM user who made its session.
+    #[arg(long, value_name = "ARN")]
+    session_of: Option<String>,
+    /// Of a session: the file of the session policy that was passed when it was made. Several add up.
+    #[arg(long, value_name = "FILE")]
+    session_policy: Vec<PathBuf>,
     /// What: an action like orders:GetOrder.
     #[arg(long, required_unless_present = "jsonl")]
     action: Option<String>,
@@ -44,7 +52,7 @@ pub struct Arguments {
     #[arg(long, value_enum, default_value_t)]
     format: Format,
     /// Judge self-contained cases: one JSON object a line on stdin, one decision a line on stdout; reads no bundle.
-    #[arg(long, conflicts_with_all = ["principal", "action", "resource", "context", "resource_account", "bundle", "format"])]
+    #[arg(long, conflicts_with_all = ["principal", "session_of", "session_policy", "action", "resource", "context", "resource_account", "bundle", "format"])]
     jsonl: bool,
 }
 
@@ -80,8 +88,12 @@ pub fn run(arguments: &Arguments) -> Outcome {
     };
     asked::check(action, resource)?;
     let snapshot = output::load(&arguments.bundle)?;
-    let identity =
-        named(principal, &snapshot.directory).map_err(|error| Failed(error.to_string()))?;
+    let maker = arguments.session_of.as_deref();
+    let mut identity =
+        named(principal, maker, &snapshot.directory).map_err(|error| Failed(error.to_string()))?;
+    if !arguments.session_policy.is_empty() {
+        identity.session_policies = Some(session_policies(&identity, &arguments.session_policy)?);
+    }
     let question = Question {
         identity: &identity,
         action,
@@ -102,6 +114,33 @@ pub fn run(arguments: &Arguments) -> Outcome {
         Verdict::Allowed => ExitCode::SUCCESS,
         Verdict::ExplicitDeny | Verdict::ImplicitDeny => ExitCode::from(1),
     })
+}
+
+/// Reads the policies that a session is limited by.
+fn session_policies(identity: &Identity, files: &[PathBuf]) -> Result<Arc<PolicySet>, Failed> {
+    let is_session = matches!(
+        identity.principal,
+        Principal::RoleSession { .. } | Principal::Role { .. } | Principal::FederatedUser { .. }
+    );
+    if !is_session {
+        return Err(Failed(format!(
+            "{} is no session, and only sessions have session policies",
+            identity.principal.name()
+        )));
+    }
+    let mut policies = Vec::new();
+    for file in files {
+        let name = file.display().to_string();
+        let text = std::fs::read_to_string(file).map_err(|error| {
+            Failed(format!("the session policy {name} cannot be read: {error}"))
+        })?;
+        let document = policy::parse(&text, Kind::Session, &name).map_err(|report| {
+            let lines: Vec<String> = report.faults().iter().map(ToString::to_string).collect();
+            Failed(lines.join("\n"))
+        })?;
+        policies.push(Arc::new(Policy::compile(&document, &name)));
+    }
+    Ok(Arc::new(PolicySet::new(policies)))
 }
 
 fn context(given: &[String]) -> Result<Map, Failed> {

@@ -11,7 +11,7 @@ use crate::analyze::{self, Answer, Asked, Who};
 use crate::bundle::Snapshot;
 use crate::cli::asked;
 use crate::cli::output::{self, Format, Outcome};
-use crate::policy::possible::Clause;
+use crate::policy::possible::{Clause, Way};
 
 /// Arguments of `who-can`.
 #[derive(Debug, Args)]
@@ -71,10 +71,25 @@ fn table(found: &[Who]) -> String {
             if who.is_outside {
                 out.push_str("    as far as the policies of its own account allow\n");
             }
-            for (word, clauses) in [("if", &who.needs), ("unless", &who.unless)] {
-                for clause in clauses {
-                    let _ = writeln!(out, "    {word} {}", words(clause));
-                }
+            if who.principal == "*" {
+                out.push_str("    that is anyone of an account that is not in the bundle\n");
+            }
+            if let Some(user) = &who.made_by {
+                let _ = writeln!(
+                    out,
+                    "    as a session that {user} makes by GetFederationToken, as far as its session policies allow"
+                );
+            }
+            if let Some(claimed) = &who.claimed {
+                let _ = writeln!(
+                    out,
+                    "    if a token of {} names the group {}",
+                    claimed.provider, claimed.group
+                );
+            }
+            ways(&who.needs, &mut out);
+            for clause in &who.unless {
+                let _ = writeln!(out, "    unless {}", words(clause));
             }
         }
     }
@@ -82,6 +97,24 @@ fn table(found: &[Who]) -> String {
         out.push_str("nobody may\n");
     }
     out
+}
+
+/// Ways are alternatives, and so are the statements of one layer; what stands behind an `and` is needed besides.
+fn ways(ways: &[Way], out: &mut String) {
+    for (number, way) in ways.iter().enumerate() {
+        for (at, need) in way.all.iter().enumerate() {
+            for (other, clause) in need.any.iter().enumerate() {
+                let word = match (number, at, other) {
+                    (0, 0, 0) => "if",
+                    (_, 0, 0) => "or if",
+                    (_, _, 0) => "  and",
+                    (_, 0, _) => "  or",
+                    (_, _, _) => "    or",
+                };
+                let _ = writeln!(out, "    {word} {}", words(clause));
+            }
+        }
+    }
 }
 
 fn words(clause: &Clause) -> String {

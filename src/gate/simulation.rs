@@ -7,7 +7,10 @@ use crate::bundle::Snapshot;
 use crate::clock::Timestamp;
 use crate::directory::Directory;
 use crate::policy::context::{Context, Map, Value};
-use crate::policy::{self, Explanation, Layers, PolicySet, ResourceKind};
+use crate::policy::explain::Reason;
+use crate::policy::{
+    self, Explanation, LayerKind, Layers, PolicySet, Principal, ResourceKind, Verdict,
+};
 use smallvec::SmallVec;
 
 use super::attached::{Attached, Sets};
@@ -29,7 +32,8 @@ pub struct Question<'a> {
     pub now: Timestamp,
 }
 
-/// Answers the question. Calls of `sts:AssumeRole…` on a role of the bundle are judged by its trust policy.
+/// Answers the question. Calls of `sts:AssumeRole…` on a role of the bundle are judged by its trust policy; that root
+/// users assume no role, whatever policies say, is told too.
 pub fn explain(snapshot: &Snapshot, question: &Question<'_>) -> Explanation {
     let directory = &snapshot.directory;
     let account = question.resource_account.or_else(|| owner(question));
@@ -60,7 +64,7 @@ pub fn explain(snapshot: &Snapshot, question: &Question<'_>) -> Explanation {
     let layers = Layers {
         identity: &attached.identity,
         boundary: attached.boundary,
-        session: None,
+        session: question.identity.session_policies.as_deref(),
         scps: &attached.scps,
         rcps: &rcps,
         resource: &policies,
@@ -70,7 +74,26 @@ pub fn explain(snapshot: &Snapshot, question: &Question<'_>) -> Explanation {
             ResourceKind::Resource
         },
     };
-    policy::explain(&request, &layers)
+    let mut explanation = policy::explain(&request, &layers);
+    let is_root = matches!(request.principal, Principal::Root { .. });
+    if is_root
+        && question.action.eq_ignore_ascii_case("sts:AssumeRole")
+        && explanation.decision == Verdict::Allowed
+    {
+        // Policies would let it; the STS refuses root users before it asks them.
+        explanation.decision = Verdict::ImplicitDeny;
+        explanation.reason = Reason {
+            layer: LayerKind::Trust,
+            policy: None,
+            statement: None,
+            sid: None,
+            words: policy::possible::root_assumes_no_role(
+                request.principal.name(),
+                question.resource,
+            ),
+        };
+    }
+    explanation
 }
 
 fn owner(question: &Question<'_>) -> Option<AccountId> {

@@ -113,6 +113,50 @@ pub(crate) struct Findings {
     pub(crate) grants: Grants,
 }
 
+/// One row of the table: what, SCPs apart, is enough for an allow.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Way {
+    /// An Allow in the resource's policies that names the requester in one of these ways.
+    pub(crate) grant: Option<Grants>,
+    pub(crate) identity: bool,
+    pub(crate) boundary: bool,
+    pub(crate) session: bool,
+}
+
+/// The rows that are open to a request, as alternatives; [`conclude`] decides by the same, and a test holds the two
+/// together. First comes what is told first where two rows lack as much.
+pub(crate) fn ways(request: &Request<'_>, kind: ResourceKind) -> Vec<Way> {
+    let strong = Grants::SELF.with(Grants::EVERYONE);
+    let any = strong.with(Grants::PARENT).with(Grants::ACCOUNT);
+    let by_resource = Way {
+        grant: Some(strong),
+        identity: false,
+        boundary: false,
+        session: false,
+    };
+    if request.principal.account().is_none() {
+        return vec![by_resource];
+    }
+    let is_root = matches!(request.principal, Principal::Root { .. });
+    let same = request.is_same_account();
+    let by_identity = Way {
+        grant: (!same || kind != ResourceKind::Resource).then_some(any),
+        identity: !is_root,
+        boundary: !is_root,
+        session: true,
+    };
+    if !same {
+        return vec![by_identity];
+    }
+    let by_parent = Way {
+        grant: Some(Grants::PARENT),
+        identity: false,
+        boundary: !is_root,
+        session: true,
+    };
+    vec![by_identity, by_resource, by_parent]
+}
+
 /// What they add up to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Conclusion {
@@ -182,5 +226,90 @@ pub(crate) fn conclude(
         Conclusion::Missing(LayerKind::Session)
     } else {
         Conclusion::ByIdentity
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::context::Map;
+
+    fn requesters() -> Vec<Principal> {
+        let (account, arn) = ("111111111111", "arn:aws:x::111111111111:y");
+        vec![
+            Principal::Root {
+                account: account.into(),
+                arn: arn.into(),
+            },
+            Principal::User {
+                account: account.into(),
+                arn: arn.into(),
+            },
+            Principal::RoleSession {
+                account: account.into(),
+                arn: arn.into(),
+                role_arn: arn.into(),
+            },
+            Principal::FederatedUser {
+                account: account.into(),
+                arn: arn.into(),
+                user_arn: arn.into(),
+            },
+            Principal::Service { name: "s".into() },
+            Principal::Anonymous,
+        ]
+    }
+
+    #[test]
+    fn the_ways_are_the_rows_that_decide() {
+        use ResourceKind::{Mandatory, Resource, Trust};
+        let kinds = [Resource, Trust, Mandatory];
+        let ways_of = [
+            Grants::SELF,
+            Grants::PARENT,
+            Grants::EVERYONE,
+            Grants::ACCOUNT,
+        ];
+        let mut allowed = 0;
+        for (principal, bits) in requesters()
+            .iter()
+            .flat_map(|principal| (0u16..1024).map(move |bits| (principal, bits)))
+        {
+            let bit = |at: u16| bits & (1 << at) != 0;
+            let given = ways_of.iter().zip(0u16..).filter(|(_, at)| bit(*at));
+            let found = Findings {
+                grants: given.fold(Grants::NONE, |all, (one, _)| all.with(*one)),
+                identity: bit(4),
+                boundary: bit(5),
+                session: bit(6),
+                scps: bit(7),
+            };
+            let (session_passed, same) = (bit(8), bit(9));
+            let account = if same { "111111111111" } else { "222222222222" };
+            let request = Request {
+                principal,
+                action: "x:Y",
+                resource: "*",
+                resource_account: Some(account),
+                context: &Map::new(),
+            };
+            for kind in kinds {
+                let enough = |way: &Way| {
+                    let needs_one = matches!(principal, Principal::FederatedUser { .. });
+                    let session = found.session && (session_passed || !needs_one);
+                    way.grant.is_none_or(|grant| found.grants.has(grant))
+                        && (!way.identity || found.identity)
+                        && (!way.boundary || found.boundary)
+                        && (!way.session || session)
+                };
+                let has_scps = principal.account().is_none() || found.scps;
+                let by_ways = has_scps && ways(&request, kind).iter().any(enough);
+                let decided = conclude(&request, kind, found, session_passed);
+                let by_rows = !matches!(decided, Conclusion::Missing(_));
+                assert_eq!(by_ways, by_rows, "{principal:?} {kind:?} {found:?} {same}");
+                allowed += usize::from(by_rows);
+            }
+        }
+        assert!(allowed > 1_000);
     }
 }

@@ -123,6 +123,13 @@ pub struct StatementReport {
     pub unreadable: Vec<String>,
 }
 
+impl StatementReport {
+    /// The grants of a resource-side Allow.
+    pub(crate) fn ways(&self) -> Grants {
+        judge::grants_of(self)
+    }
+}
+
 /// An element that did not match.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]

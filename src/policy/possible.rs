@@ -6,20 +6,28 @@
 //! conditions taken out or their statements emptied, judged by the ordinary engine: nothing is decided here. Conditions
 //! are looked at one by one, so a permission may be called possible though its conditions contradict each other.
 
+mod refused;
+mod ways;
+
 use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::action::Actions;
+use super::action::{Actions, Folded};
 use super::compile::{Policy, PolicySet};
 use super::condition::Condition;
-use super::decision::{Decision, Verdict};
+use super::decision::Verdict;
 use super::document::{Document, Effect, Statement};
 use super::evaluate;
-use super::explain::{Explanation, LayerReport, explain};
+use super::explain::{Explanation, LayerReport, StatementReport, explain};
 use super::layers::{LayerKind, Layers, Request};
+use super::principal::Principal;
 use super::resource::Resources;
 use super::variable::Template;
+
+pub use refused::refused_by;
+use ways::Both;
+pub use ways::{Need, Way};
 
 /// Whether a key, in lower case, is one that only the request brings.
 pub type IsOpen<'o> = &'o dyn Fn(&str) -> bool;
@@ -33,9 +41,8 @@ pub struct Possible {
     pub layer: Option<LayerKind>,
     /// The decision in the best case, in a sentence.
     pub words: String,
-    /// If it can be allowed: what Allows ask of the request where no other Allow of their layer is free of conditions.
-    /// Those of one layer are alternatives.
-    pub needs: Vec<Clause>,
+    /// If it can be allowed, and not whatever the request brings: the ways to it. One of them is enough.
+    pub needs: Vec<Way>,
     /// If it can be allowed: the Denies that apply to it should their conditions hold.
     pub unless: Vec<Clause>,
 }
@@ -97,68 +104,16 @@ pub fn possible(request: &Request<'_>, layers: &Layers<'_>, is_open: IsOpen<'_>)
         let explained = |case| assuming(layers, is_open, case, |layers| explain(request, layers));
         let (best, plain, feared) = (explained(BEST), explained(PLAIN), explained(FEARED));
         if plain.decision != Verdict::Allowed {
-            found.needs = needs(layers, &best, &plain, is_open);
+            let both = Both {
+                layers,
+                best: &best,
+                plain: &plain,
+            };
+            found.needs = both.needs(request, is_open);
         }
         found.unless = unless(layers, &feared, is_open);
     }
     found
-}
-
-/// The one layer without which it could be allowed, though it cannot be with it. An identity-based, resource-based or
-/// trust policy is asked for less its Denies: its Allows are what others rest on.
-pub fn refused_by(
-    request: &Request<'_>,
-    layers: &Layers<'_>,
-    is_open: IsOpen<'_>,
-) -> Option<LayerKind> {
-    let allowed = |layers: &Layers<'_>| {
-        assuming(layers, is_open, BEST, |layers| {
-            evaluate(request, layers).is_allowed()
-        })
-    };
-    let layer = assuming(layers, is_open, BEST, |layers| {
-        let Decision { verdict, layer, .. } = evaluate(request, layers);
-        layer.filter(|_| verdict != Verdict::Allowed)
-    })?;
-    let mut less = *layers;
-    let found = match layer {
-        LayerKind::Scp => {
-            less.scps = &[];
-            allowed(&less)
-        }
-        LayerKind::Rcp => {
-            less.rcps = &[];
-            allowed(&less)
-        }
-        LayerKind::Boundary => {
-            less.boundary = None;
-            allowed(&less)
-        }
-        LayerKind::Session => {
-            less.session = None;
-            allowed(&less)
-        }
-        LayerKind::Identity => {
-            let mild: Vec<PolicySet> = layers.identity.iter().map(|set| allows_of(set)).collect();
-            let mild: Vec<&PolicySet> = mild.iter().collect();
-            less.identity = &mild;
-            allowed(&less)
-        }
-        LayerKind::Resource | LayerKind::Trust => {
-            let mild: Vec<PolicySet> = layers.resource.iter().map(|set| allows_of(set)).collect();
-            let mild: Vec<&PolicySet> = mild.iter().collect();
-            less.resource = &mild;
-            allowed(&less)
-        }
-    };
-    found.then_some(layer)
-}
-
-/// The Allows of a set.
-fn allows_of(set: &PolicySet) -> PolicySet {
-    changed(set, |statement| {
-        (statement.effect == Effect::Deny).then(|| emptied(statement))
-    })
 }
 
 /// Hands over the layers as they are in a case.
@@ -325,18 +280,18 @@ fn policies<'l>(layers: &Layers<'l>, report: &LayerReport) -> Vec<&'l Arc<Policy
     sets.into_iter().flat_map(PolicySet::policies).collect()
 }
 
-/// The statements of a layer that apply with an effect and ask for something.
+/// The statements of a layer that apply, are `wanted` and ask for something.
 fn clauses(
     layers: &Layers<'_>,
     report: &LayerReport,
-    effect: Effect,
+    wanted: &dyn Fn(&StatementReport) -> bool,
     is_open: IsOpen<'_>,
     found: &mut Vec<Clause>,
 ) {
     for (policy, told) in policies(layers, report).into_iter().zip(&report.policies) {
         for (statement, told) in policy.statements().iter().zip(&told.statements) {
             let conditions = asked(statement, is_open);
-            if told.applies && told.effect == effect && !conditions.is_empty() {
+            if told.applies && wanted(told) && !conditions.is_empty() {
                 found.push(Clause {
                     layer: report.layer,
                     policy: policy.name().to_owned(),
@@ -349,36 +304,18 @@ fn clauses(
     }
 }
 
-fn needs(
-    layers: &Layers<'_>,
-    best: &Explanation,
-    plain: &Explanation,
-    is_open: IsOpen<'_>,
-) -> Vec<Clause> {
-    let allows = |report: &LayerReport| {
-        let mut statements = report.policies.iter().flat_map(|policy| &policy.statements);
-        statements.any(|statement| statement.applies && statement.effect == Effect::Allow)
-    };
-    let mut found = Vec::new();
-    for (best, plain) in best.layers.iter().zip(&plain.layers) {
-        if !allows(plain) {
-            clauses(layers, best, Effect::Allow, is_open, &mut found);
-        }
-    }
-    found
-}
-
 fn unless(layers: &Layers<'_>, feared: &Explanation, is_open: IsOpen<'_>) -> Vec<Clause> {
     let mut found = Vec::new();
     for report in &feared.layers {
-        clauses(layers, report, Effect::Deny, is_open, &mut found);
+        let denies = |statement: &StatementReport| statement.effect == Effect::Deny;
+        clauses(layers, report, &denies, is_open, &mut found);
     }
     found
 }
 
 /// The principals that Allows of a resource's policies name, each once, in the order of the policies; everyone stands
 /// for the anonymous requester.
-pub fn named(sets: &[&PolicySet], partition: &str) -> Vec<super::Principal> {
+pub fn named(sets: &[&PolicySet], partition: &str) -> Vec<Principal> {
     let mut found = Vec::new();
     let statements = sets
         .iter()
@@ -397,4 +334,34 @@ pub fn named(sets: &[&PolicySet], partition: &str) -> Vec<super::Principal> {
         }
     }
     found
+}
+
+/// Whether an Allow of a set is about the action.
+pub fn allows_action(set: &PolicySet, action: &str) -> bool {
+    let action = Folded::new(action);
+    let mut statements = set.policies().iter().flat_map(|policy| policy.statements());
+    statements.any(|statement| {
+        statement.effect == Effect::Allow && statement.actions.cover(action.as_str())
+    })
+}
+
+/// Whether a condition on one of the keys, in lower case, compares it with a text that is not `known`.
+pub fn compares(sets: &[&PolicySet], keys: &[&str], known: &dyn Fn(&str) -> bool) -> bool {
+    let statements =
+        (sets.iter().flat_map(|set| set.policies())).flat_map(|policy| policy.statements());
+    let mut conditions = statements.flat_map(|statement| &statement.conditions);
+    conditions.any(|condition| {
+        keys.contains(&&*condition.key) && !condition.texts.iter().all(|text| known(text))
+    })
+}
+
+/// Why a root user does not assume a role that the policies would let it assume.
+///
+/// The engine adds up policies, and by the rule book's table a trust policy that names the account lets its root user in.
+/// That root users assume no role all the same is no policy's word: the STS refuses them before it asks (AWS STS API
+/// reference, AssumeRole).
+pub fn root_assumes_no_role(root: &str, resource: &str) -> String {
+    format!(
+        "{root} may not sts:AssumeRole on {resource}: no root user assumes a role, whatever policies say"
+    )
 }

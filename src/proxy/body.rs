@@ -20,7 +20,8 @@ use crate::proxy::headers::Strip;
 use crate::proxy::inbound::Share;
 use crate::proxy::reply;
 use crate::proxy::streams::Watch;
-use crate::proxy::upstream::Lease;
+use crate::proxy::upstream::answer::Framing;
+use crate::proxy::upstream::{ExchangeError, Lease};
 
 /// Why a body ended before its end.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +38,9 @@ pub enum BodyError {
     /// The upstream's body has a fault, or the upstream is gone.
     #[error("the upstream's answer broke off")]
     Upstream(#[source] hyper::Error),
+    /// The same.
+    #[error("the upstream's answer broke off")]
+    Answer(#[source] ExchangeError),
     /// The stream is no longer allowed.
     #[error("the stream is no longer allowed")]
     Ended,
@@ -299,10 +303,50 @@ pub struct Relay(Answer);
 enum Answer {
     Whole(Bytes),
     Upstream {
-        incoming: Incoming,
+        source: Source,
         lease: Lease,
         obeys: Option<Box<Obeys>>,
     },
+}
+
+/// Who reads an answer's body.
+#[derive(Debug)]
+enum Source {
+    Hyper(Incoming),
+    Ourselves(Framing),
+}
+
+impl Source {
+    fn poll_frame(
+        &mut self,
+        lease: &mut Lease,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        match self {
+            Self::Hyper(incoming) => lease
+                .drive(context, |context| {
+                    Pin::new(&mut *incoming).poll_frame(context)
+                })
+                .map(|frame| frame.map(|frame| frame.map_err(BodyError::Upstream))),
+            Self::Ourselves(body) => lease
+                .poll_piece(context, body)
+                .map(|frame| frame.map(|frame| frame.map_err(BodyError::Answer))),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Hyper(incoming) => incoming.is_end_stream(),
+            Self::Ourselves(body) => body.is_done(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Hyper(incoming) => incoming.size_hint(),
+            Self::Ourselves(body) => body.size_hint(),
+        }
+    }
 }
 
 /// What an answer that lasts is ended by, and how.
@@ -338,7 +382,24 @@ impl Relay {
             return Self::empty();
         }
         Self(Answer::Upstream {
-            incoming,
+            source: Source::Hyper(incoming),
+            lease,
+            obeys: None,
+        })
+    }
+
+    /// The same, of an exchange without hyper.
+    pub fn direct(mut body: Framing, mut lease: Lease) -> Self {
+        if body.is_done() {
+            lease.give_back();
+            return Self::empty();
+        }
+        if let Some(whole) = lease.whole(&mut body) {
+            lease.give_back();
+            return Self::full(whole);
+        }
+        Self(Answer::Upstream {
+            source: Source::Ourselves(body),
             lease,
             obeys: None,
         })
@@ -378,7 +439,7 @@ impl Body for Relay {
                 Poll::Ready(Some(Ok(Frame::data(bytes))))
             }
             Answer::Upstream {
-                incoming,
+                source,
                 lease,
                 obeys,
             } => {
@@ -388,11 +449,7 @@ impl Body for Relay {
                     let trailers = obeys.trailers;
                     return Poll::Ready(Some(self.ended(trailers, reason)));
                 }
-                lease
-                    .drive(context, |context| {
-                        Pin::new(&mut *incoming).poll_frame(context)
-                    })
-                    .map(|frame| frame.map(|frame| frame.map_err(BodyError::Upstream)))
+                source.poll_frame(lease, context)
             }
         };
         let ended = match &polled {
@@ -412,7 +469,7 @@ impl Body for Relay {
     fn is_end_stream(&self) -> bool {
         match &self.0 {
             Answer::Whole(bytes) => bytes.is_empty(),
-            Answer::Upstream { incoming, .. } => incoming.is_end_stream(),
+            Answer::Upstream { source, .. } => source.is_end_stream(),
         }
     }
 
@@ -421,7 +478,7 @@ impl Body for Relay {
             Answer::Whole(bytes) => {
                 SizeHint::with_exact(u64::try_from(bytes.len()).unwrap_or(u64::MAX))
             }
-            Answer::Upstream { incoming, .. } => incoming.size_hint(),
+            Answer::Upstream { source, .. } => source.size_hint(),
         }
     }
 }

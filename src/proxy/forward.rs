@@ -22,7 +22,8 @@ use crate::proxy::body::{Progress, Relay, RequestBody};
 use crate::proxy::headers;
 use crate::proxy::load::Places;
 use crate::proxy::reply::REQUEST_ID;
-use crate::proxy::upstream::{Lease, Upstream};
+use crate::proxy::upstream::{ExchangeError, Lease, Upstream};
+use crate::proxy::written::Written;
 
 /// Why a permitted request got no answer.
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +37,9 @@ pub enum ForwardError {
     /// The connection broke, or what came was no HTTP.
     #[error("the exchange with the upstream failed")]
     Exchange(#[source] hyper::Error),
+    /// The same, without hyper.
+    #[error("the exchange with the upstream failed")]
+    Direct(#[source] ExchangeError),
     /// The upstream switched protocols though nobody asked.
     #[error("the upstream switched protocols unasked")]
     Unasked,
@@ -60,9 +64,11 @@ impl ForwardError {
     /// What the client is told.
     pub fn reason(&self) -> Reason {
         match self {
-            Self::Connect(_) | Self::Exchange(_) | Self::Unasked | Self::Handshake => {
-                Reason::UpstreamUnavailable
-            }
+            Self::Connect(_)
+            | Self::Exchange(_)
+            | Self::Direct(_)
+            | Self::Unasked
+            | Self::Handshake => Reason::UpstreamUnavailable,
             Self::ConnectTimeout | Self::ResponseTimeout => Reason::UpstreamTimeout,
             Self::Client(reason) | Self::Ended(reason) => *reason,
             Self::Target => Reason::Internal,
@@ -127,7 +133,7 @@ impl Outgoing {
 }
 
 /// The permit's target, byte for byte. The client's own bytes serve when they are the same.
-fn target(uri: &Uri, permit: &Permit) -> Result<PathAndQuery, ForwardError> {
+pub(super) fn target(uri: &Uri, permit: &Permit) -> Result<PathAndQuery, ForwardError> {
     let permitted = permit.target();
     if let Some(target) = uri.path_and_query()
         && target.as_str() == permitted
@@ -189,6 +195,54 @@ pub async fn send(
                 retries = retries.saturating_sub(1);
                 request = copy.clone().map(|()| RequestBody::empty());
                 fresh = true;
+            }
+        }
+    }
+}
+
+/// Sends a request that has no body; yields the answer, whose body streams.
+pub async fn send_written(
+    upstream: &Rc<Upstream>,
+    request: Written,
+    places: Places,
+) -> Result<Response<Relay>, ForwardError> {
+    let mut fresh = false;
+    let mut retries = if request.repeatable {
+        upstream.retries()
+    } else {
+        0
+    };
+    let progress = Progress::default();
+    loop {
+        let mut lease = upstream.direct(fresh).await?;
+        let exchange = in_time(upstream, &progress, |context| {
+            lease.poll_exchange(context, &request)
+        });
+        match exchange.await {
+            Ok(Ok(head)) => {
+                lease.did_well();
+                if head.parts.status == StatusCode::SWITCHING_PROTOCOLS {
+                    return Err(ForwardError::Unasked);
+                }
+                lease.hold(places);
+                let body = Relay::direct(head.body, lease);
+                return Ok(Response::from_parts(head.parts, body));
+            }
+            Ok(Err(ExchangeError::Unsent)) if fresh => {
+                return Err(ForwardError::Connect(io::ErrorKind::ConnectionReset.into()));
+            }
+            Ok(Err(ExchangeError::Unsent)) => fresh = true,
+            Ok(Err(error)) => {
+                lease.failed();
+                if retries == 0 {
+                    return Err(ForwardError::Direct(error));
+                }
+                retries = retries.saturating_sub(1);
+                fresh = true;
+            }
+            Err(late) => {
+                lease.failed();
+                return Err(late);
             }
         }
     }

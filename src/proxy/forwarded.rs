@@ -9,8 +9,8 @@ use http::header::{FORWARDED, HeaderMap, HeaderName, HeaderValue};
 
 use crate::net::cidr::Cidr;
 
-const FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-const PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+pub(super) const FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+pub(super) const PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
 /// Where a request came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,9 +74,13 @@ fn address(entry: &[u8]) -> Option<IpAddr> {
 pub fn write(fields: &mut HeaderMap, origin: &Origin, peer: &HeaderValue, secure: bool) {
     fields.append(FOR, peer.clone());
     if !origin.believed || !fields.contains_key(PROTO) {
-        let proto = HeaderValue::from_static(if secure { "https" } else { "http" });
-        fields.insert(PROTO, proto);
+        fields.insert(PROTO, proto(secure));
     }
+}
+
+/// What `X-Forwarded-Proto` says.
+pub(super) fn proto(secure: bool) -> HeaderValue {
+    HeaderValue::from_static(if secure { "https" } else { "http" })
 }
 
 /// Whether a field of that name, in whatever spelling, says where a request came from.

@@ -260,7 +260,8 @@ impl Cleaning<'_> {
         }
     }
 
-    fn concerns(&self, name: &HeaderName, value: &HeaderValue) -> bool {
+    /// Whether a field may not go on.
+    pub(super) fn concerns(&self, name: &HeaderName, value: &HeaderValue) -> bool {
         match name.as_str() {
             // Expect is answered here: the body is asked for as soon as the upstream takes it.
             "expect" | "upgrade" => true,
@@ -281,12 +282,16 @@ pub fn add_hop(fields: &mut HeaderMap, hop: &Hop, version: Version) {
     if hop.trailers {
         fields.insert(TE, HeaderValue::from_static("trailers"));
     }
-    let via = match version {
+    fields.append(VIA, via(version));
+}
+
+/// What `Via` says of a client that spoke this version.
+pub(super) fn via(version: Version) -> HeaderValue {
+    HeaderValue::from_static(match version {
         Version::HTTP_2 => "2.0 sidegate",
         Version::HTTP_10 => "1.0 sidegate",
         _ => "1.1 sidegate",
-    };
-    fields.append(VIA, HeaderValue::from_static(via));
+    })
 }
 
 /// Removes names from a Trailer announcement that will not be among the trailers.

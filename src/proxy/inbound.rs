@@ -109,6 +109,11 @@ impl<'p> Inbound<'p> {
         matches!(&*self.state.borrow(), State::Whole(_))
     }
 
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        matches!(&*self.state.borrow(), State::Unread(incoming) if incoming.is_end_stream())
+    }
+
     /// As it goes upstream, and how far it has got.
     ///
     /// # Errors

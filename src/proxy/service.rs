@@ -9,21 +9,20 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use http::header::{RETRY_AFTER, TRAILER, UPGRADE};
+use http::header::{RETRY_AFTER, UPGRADE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Request, Response};
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 
 use crate::clock::{Timestamp, monotonic};
-use crate::gate::{Facts, Head, Judgement, only_http2};
+use crate::gate::{Facts, Head, Judgement, Permit, only_http2};
 use crate::net::cidr::Cidr;
 use crate::net::tls::ClientCertificate;
-use crate::net::{Connection, Fault, Handler, Protocol, Unread};
+use crate::net::{Connection, Fault, Handler, Unread};
 use crate::outcome::Reason;
-use crate::proxy::aws_chunked::Coding;
-use crate::proxy::body::{Progress, Relay, RequestBody};
-use crate::proxy::forward::{self, ForwardError, Outgoing};
+use crate::proxy::body::Relay;
+use crate::proxy::forward::{self, ForwardError};
 use crate::proxy::forwarded::{self, Origin};
 use crate::proxy::headers::{self, Cleaning, Hop, Strip};
 use crate::proxy::identifier::Identifiers;
@@ -31,9 +30,13 @@ use crate::proxy::inbound::{Budget, Inbound};
 use crate::proxy::load::{self, Load, Places};
 use crate::proxy::reply::{self, Form};
 use crate::proxy::streams::{self, Kept, Streams, Watch};
-use crate::proxy::upgrade::{Tunnel, Wanted};
 use crate::proxy::upstream::{SettingsError, Target, Upstream};
-use crate::proxy::{Control, Outcome, Settings, Unjudged, strict, unread, upgrade};
+use crate::proxy::written::{Sources, Written};
+use crate::proxy::{Control, Outcome, Settings, Unjudged, strict, unread};
+
+use whole::{Whole, watched};
+
+mod whole;
 
 /// What every worker's proxy is made from.
 #[derive(Debug, Clone)]
@@ -169,54 +172,59 @@ impl<C: Control> Proxy<C> {
             upstream: upstream.admit()?,
         };
 
-        let version = parts.version;
-        let fields = &mut parts.headers;
         let chunks = permit.take_chunks();
-        let coding = chunks.map(|decoder| Coding::new(*decoder, fields, self.forward_credential));
-        let coding = coding.transpose()?;
-        if inbound.was_read() {
-            // Trailers are not signed.
-            fields.remove(TRAILER);
-        }
-        self.clean(fields, connection, &origin, permit.preflight());
-        headers::add_hop(fields, &hop, version);
-        let outgoing = Outgoing::new(parts, &permit, &record.id, upstream)?;
-
-        let asked = monotonic();
-        let (body, progress) = if permit.preflight() {
-            (RequestBody::empty(), Progress::default())
+        let plain = wanted.is_none()
+            && chunks.is_none()
+            && !hop.trailers
+            && !upstream.http2()
+            && inbound.is_empty();
+        let written = if plain {
+            Written::of(&Sources {
+                parts: &parts,
+                cleaning: self.cleaning(&origin, &permit),
+                origin: &origin,
+                connection,
+                permit: &permit,
+                id: &record.id,
+                upstream,
+            })?
         } else {
-            inbound.into_body(&self.strip, coding)?
+            None
         };
-        let forwarded = match (wanted, &watch) {
-            (None, None) => forward::send(upstream, outgoing, body, &progress, places).await,
-            // Rare and large: kept out of every request's own memory.
-            (None, Some(watch)) => {
-                let sending = forward::send(upstream, outgoing, body, &progress, places);
-                let watched = Box::pin(watch.unless_ended(sending)).await;
-                watched.unwrap_or_else(|reason| Err(ForwardError::Ended(reason)))
+        let asked = monotonic();
+        let forwarded = if let Some(request) = written {
+            let sending = forward::send_written(upstream, request, places);
+            match &watch {
+                None => sending.await,
+                Some(watch) => watched(watch, sending).await,
             }
-            (Some(protocol), watch) => {
-                let http2 = connection.protocol == Protocol::Http2;
-                let wanted = Wanted {
-                    protocol,
-                    stream: stream.filter(|_| http2),
-                };
-                let tunnel = Tunnel {
-                    places,
-                    watch: watch.clone().ok_or(Reason::Internal)?,
-                    idle: self.upgrade_idle,
-                };
-                Box::pin(upgrade::send(
-                    upstream, connection, outgoing, wanted, tunnel,
-                ))
-                .await
-            }
+        } else {
+            // Larger, and not the rule: kept out of every request's own memory.
+            let whole = Whole {
+                parts,
+                permit,
+                hop,
+                inbound,
+                chunks,
+                origin,
+                wanted,
+                stream,
+            };
+            Box::pin(self.forward(connection, upstream, whole, (&watch, places), &record.id)).await
         };
         record.upstream = Some(asked.elapsed());
         let mut response = forwarded?;
         self.keep_watch(&mut response, watch, expires_at, form, record);
         Ok(response)
+    }
+
+    fn cleaning(&self, origin: &Origin, permit: &Permit) -> Cleaning<'_> {
+        Cleaning {
+            strip: &self.strip,
+            believed: origin.believed,
+            credential: self.forward_credential,
+            preflight: permit.preflight(),
+        }
     }
 
     /// Leaves of a head's fields those that may go on, and says where the request came from.
@@ -225,15 +233,9 @@ impl<C: Control> Proxy<C> {
         fields: &mut HeaderMap,
         connection: &Connection,
         origin: &Origin,
-        preflight: bool,
+        permit: &Permit,
     ) {
-        let cleaning = Cleaning {
-            strip: &self.strip,
-            believed: origin.believed,
-            credential: self.forward_credential,
-            preflight,
-        };
-        cleaning.remove(fields);
+        self.cleaning(origin, permit).remove(fields);
         forwarded::write(fields, origin, connection.peer_text(), connection.secure);
         headers::announce_trailers(fields, &self.strip);
     }

@@ -4,6 +4,7 @@
 //! with its own work, which saves a wake-up and a switch for every message. HTTP/2 connections are shared by many
 //! exchanges and have a task each.
 
+use std::cell::RefCell;
 use std::fmt;
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -11,8 +12,10 @@ use std::rc::{Rc, Weak};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use http::HeaderValue;
 use http::uri::Authority;
+use http_body::Frame;
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioIo, TokioTimer};
 
@@ -23,12 +26,18 @@ use crate::outcome::Reason;
 use crate::proxy::body::RequestBody;
 use crate::proxy::forward::ForwardError;
 use crate::proxy::load::{Load, Place, Places};
+use crate::proxy::written::Written;
+use answer::{Framing, Head};
+use direct::Direct;
 use endpoint::Endpoint;
 use endpoints::Endpoints;
 use patience::{Patience, TICK};
 
+pub use direct::ExchangeError;
 pub use target::{Settings, SettingsError, Target};
 
+pub mod answer;
+mod direct;
 mod endpoint;
 mod endpoints;
 pub mod patience;
@@ -58,8 +67,8 @@ impl fmt::Debug for Upstream {
     }
 }
 
-struct Idle {
-    wired: Box<Wired>,
+struct Idle<C> {
+    connection: Box<C>,
     since: Instant,
 }
 
@@ -146,19 +155,40 @@ impl Upstream {
         self.target.retries
     }
 
+    async fn endpoint(&self) -> Result<Rc<Endpoint>, ForwardError> {
+        match self.endpoints.known() {
+            Some(endpoint) => Ok(endpoint),
+            None => Box::pin(self.endpoints.choose(self.target.connect_timeout)).await,
+        }
+    }
+
     /// An HTTP/1 connection: an idle one, unless `fresh` is asked for.
     pub async fn lease(self: &Rc<Self>, fresh: bool) -> Result<Lease, ForwardError> {
-        let timeout = self.target.connect_timeout;
-        let endpoint = match self.endpoints.known() {
-            Some(endpoint) => endpoint,
-            None => Box::pin(self.endpoints.choose(timeout)).await?,
-        };
+        let endpoint = self.endpoint().await?;
         let idle = if fresh { None } else { endpoint.take_idle() };
         match idle {
             Some(wired) => Ok(Lease::of(self, endpoint, Some(wired), true)),
             // Takes much memory and is rare.
-            None => Box::pin(self.wire(endpoint, timeout)).await,
+            None => Box::pin(self.wire(endpoint, self.target.connect_timeout)).await,
         }
+    }
+
+    /// The same, for a request without a body.
+    pub async fn direct(self: &Rc<Self>, fresh: bool) -> Result<Lease, ForwardError> {
+        let endpoint = self.endpoint().await?;
+        let idle = if fresh { None } else { endpoint.take_direct() };
+        let reused = idle.is_some();
+        let (direct, endpoint) = if let Some(direct) = idle {
+            (direct, endpoint)
+        } else {
+            let timeout = self.target.connect_timeout;
+            let connecting = Box::pin(self.endpoints.connect(endpoint, timeout));
+            let (stream, endpoint) = connecting.await?;
+            (Box::new(Direct::new(stream)), endpoint)
+        };
+        let mut lease = Lease::of(self, endpoint, None, reused);
+        lease.direct = Some(direct);
+        Ok(lease)
     }
 
     async fn wire(
@@ -227,20 +257,26 @@ impl Endpoint {
     fn take_idle(&self) -> Option<Box<Wired>> {
         loop {
             let mut idle = self.idle.borrow_mut().pop()?;
-            if idle.wired.usable() {
-                return Some(idle.wired);
+            if idle.connection.usable() {
+                return Some(idle.connection);
             }
         }
     }
 
-    fn keep(&self, wired: Box<Wired>) {
-        let mut idle = self.idle.borrow_mut();
-        if idle.len() < IDLE_MOST {
-            idle.push(Idle {
-                wired,
-                since: monotonic(),
-            });
+    fn take_direct(&self) -> Option<Box<Direct>> {
+        loop {
+            let mut idle = self.direct.borrow_mut().pop()?;
+            if idle.connection.usable() {
+                return Some(idle.connection);
+            }
         }
+    }
+}
+
+fn keep<C>(idle: &RefCell<Vec<Idle<C>>>, connection: Box<C>, since: Instant) {
+    let mut idle = idle.borrow_mut();
+    if idle.len() < IDLE_MOST {
+        idle.push(Idle { connection, since });
     }
 }
 
@@ -262,9 +298,15 @@ async fn reap(upstream: Weak<Upstream>) {
         looked = now;
         let keep = upstream.target.pool_idle;
         for endpoint in &*upstream.endpoints.all() {
-            endpoint.idle.borrow_mut().retain_mut(|idle| {
-                now.saturating_duration_since(idle.since) < keep && idle.wired.usable()
-            });
+            let fresh = |since| now.saturating_duration_since(since) < keep;
+            endpoint
+                .idle
+                .borrow_mut()
+                .retain_mut(|idle| fresh(idle.since) && idle.connection.usable());
+            endpoint
+                .direct
+                .borrow_mut()
+                .retain_mut(|idle| fresh(idle.since) && idle.connection.usable());
         }
         if upstream.endpoints.are_due(now) {
             tokio::task::spawn_local(async move {
@@ -278,6 +320,7 @@ async fn reap(upstream: Weak<Upstream>) {
 /// A connection lent for one exchange. Dropping it closes the connection; HTTP/2 exchanges hold an empty one.
 pub struct Lease {
     wired: Option<Box<Wired>>,
+    direct: Option<Box<Direct>>,
     upstream: Rc<Upstream>,
     endpoint: Rc<Endpoint>,
     reused: bool,
@@ -310,6 +353,7 @@ impl Lease {
         endpoint.begin();
         Self {
             wired,
+            direct: None,
             upstream: Rc::clone(upstream),
             endpoint,
             reused,
@@ -385,7 +429,41 @@ impl Lease {
         if let Some(mut wired) = self.wired.take()
             && ((!wired.over && wired.sender.is_ready()) || wired.usable())
         {
-            self.endpoint.keep(wired);
+            keep(&self.endpoint.idle, wired, self.upstream.patience.now());
+        }
+        if let Some(mut direct) = self.direct.take()
+            && direct.rest()
+        {
+            keep(&self.endpoint.direct, direct, self.upstream.patience.now());
+        }
+    }
+
+    /// Sends a request without a body, as it was written, and reads the head of its answer.
+    pub(super) fn poll_exchange(
+        &mut self,
+        context: &mut Context<'_>,
+        request: &Written,
+    ) -> Poll<Result<Head, ExchangeError>> {
+        match &mut self.direct {
+            Some(direct) => direct.poll_exchange(context, &request.head, request.bodiless),
+            None => Poll::Ready(Err(ExchangeError::Unsent)),
+        }
+    }
+
+    /// The whole of an answer's body, if it is short and has come already.
+    pub(super) fn whole(&mut self, body: &mut Framing) -> Option<Bytes> {
+        self.direct.as_mut()?.whole(body)
+    }
+
+    /// The next piece of an answer's body.
+    pub(super) fn poll_piece(
+        &mut self,
+        context: &mut Context<'_>,
+        body: &mut Framing,
+    ) -> Poll<Option<Result<Frame<Bytes>, ExchangeError>>> {
+        match &mut self.direct {
+            Some(direct) => direct.poll_piece(context, body),
+            None => Poll::Ready(Some(Err(ExchangeError::Unsent))),
         }
     }
 }

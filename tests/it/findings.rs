@@ -137,6 +137,155 @@ fn who_can_answers_no_nonsense() {
     }
 }
 
+#[test]
+fn simulate_knows_federated_users_and_that_root_assumes_no_role() {
+    let site = tempfile::tempdir().unwrap();
+    copy(&root().join("policies"), &site.path().join("policies"));
+    let session = site.path().join("session.json");
+    std::fs::write(&session, r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"databases:*","Resource":"*"}}"#).unwrap();
+    let ana = "arn:aws:iam::555566667777:user/break-glass/break-glass-ana";
+    let simulate = |principal: &str, more: &[&str]| {
+        let action = ["--action", "databases:DescribeDatabase", "--resource"];
+        let about = "arn:aws:databases::555566667777:database/orders";
+        let all = [
+            &["simulate", "--principal", principal][..],
+            &action,
+            &[about],
+            more,
+        ]
+        .concat();
+        support::run(&all, site.path())
+    };
+    let federated = "arn:aws:sts::555566667777:federated-user/guest";
+    let (code, _, err) = simulate(federated, &[]);
+    assert_eq!(code, 2);
+    assert!(err.contains("--session-of"), "{err}");
+    let (code, out, err) = simulate(federated, &["--session-of", ana]);
+    assert_eq!(code, 1, "{err}");
+    assert!(
+        out.starts_with("implicitDeny: ") && out.contains("session policy: none was passed"),
+        "{out}"
+    );
+    let mfa = [
+        "--context",
+        "aws:MultiFactorAuthPresent=true",
+        "--context",
+        "aws:MultiFactorAuthAge=60",
+    ];
+    let own = [
+        "--session-of",
+        ana,
+        "--session-policy",
+        session.to_str().unwrap(),
+    ];
+    let (code, out, err) = simulate(federated, &[&own[..], &mfa].concat());
+    assert_eq!(code, 0, "{out}{err}");
+    for (principal, more) in [
+        (ana, &["--session-of", ana][..]),
+        (ana, &["--session-policy", session.to_str().unwrap()]),
+        (
+            federated,
+            &["--session-of", "arn:aws:iam::555566667777:user/nobody"],
+        ),
+        (
+            "arn:aws:sts::111111111111:federated-user/guest",
+            &["--session-of", ana],
+        ),
+    ] {
+        assert_eq!(simulate(principal, more).0, 2, "{principal} {more:?}");
+    }
+
+    let role = "arn:aws:iam::555566667777:role/deploy";
+    let root = "arn:aws:iam::555566667777:root";
+    let assumes = [
+        "simulate",
+        "--action",
+        "sts:AssumeRole",
+        "--resource",
+        role,
+        "--principal",
+        root,
+    ];
+    let (code, out, _) = support::run(&assumes, site.path());
+    assert_eq!(code, 1, "{out}");
+    let (_, told, _) = support::run(&["who-can", "sts:AssumeRole", role], site.path());
+    assert!(
+        !told
+            .lines()
+            .any(|line| line.contains(&format!("{root} may sts"))),
+        "{told}"
+    );
+}
+
+/// The same decision as a table and as data: the exhaustive comparison is a test of the engine.
+#[test]
+fn simulate_says_the_same_as_table_and_as_data() {
+    for (principal, action, resource) in [
+        (
+            "arn:aws:iam::555566667777:user/break-glass/break-glass-ana",
+            "databases:DescribeDatabase",
+            "arn:aws:databases::555566667777:database/orders",
+        ),
+        (
+            "arn:aws:iam::555566667777:user/break-glass/break-glass-ana",
+            "databases:DeleteDatabase",
+            "arn:aws:databases::555566667777:database/orders",
+        ),
+        (
+            "arn:aws:iam::555566667777:root",
+            "orders:GetOrder",
+            "arn:aws:orders::555566667777:order/7",
+        ),
+        (
+            "anonymous",
+            "orders:GetOrder",
+            "arn:aws:orders::555566667777:order/7",
+        ),
+    ] {
+        let asked = [
+            "simulate",
+            "--principal",
+            principal,
+            "--action",
+            action,
+            "--resource",
+            resource,
+        ];
+        let (code, table, err) = support::run(&asked, root());
+        let (same, data, _) = support::run(&[&asked[..], &["--format", "json"]].concat(), root());
+        assert_eq!(code, same, "{err}");
+        let data: Value = serde_json::from_str(&data).unwrap();
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let words = format!(
+            "{}: {}",
+            text(&data["decision"]),
+            text(&data["reason"]["words"])
+        );
+        assert_eq!(table.lines().next(), Some(&*words));
+        for layer in data["layers"].as_array().unwrap() {
+            for policy in layer["policies"].as_array().unwrap() {
+                assert!(
+                    table.contains(&text(&policy["policy"])),
+                    "{policy}\n{table}"
+                );
+                for statement in policy["statements"].as_array().unwrap() {
+                    let applies = statement["applies"] == true;
+                    assert_eq!(
+                        applies,
+                        statement["failed"].as_array().is_none(),
+                        "{statement}"
+                    );
+                }
+            }
+        }
+        for missing in data["missing"].as_array().into_iter().flatten() {
+            for lack in missing["nearest"]["lacks"].as_array().into_iter().flatten() {
+                assert!(table.contains(&text(&lack["element"])), "{lack}\n{table}");
+            }
+        }
+    }
+}
+
 pub(crate) fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap() {

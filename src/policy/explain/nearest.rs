@@ -5,7 +5,7 @@
 //! people, and decides nothing.
 
 use super::{LayerReport, Missing, Nearest, Says, StatementReport, judge};
-use crate::policy::decision::Findings;
+use crate::policy::decision::{Findings, Way, ways};
 use crate::policy::document::Effect;
 use crate::policy::layers::{LayerKind, Request, ResourceKind};
 use crate::policy::principal::Principal;
@@ -21,15 +21,6 @@ pub(super) struct Refused<'r> {
     pub(super) resource_layer: LayerKind,
 }
 
-/// One way of being allowed: what it asks of the resource's policies, and of which other layers.
-struct Way {
-    /// A grant of one of these kinds.
-    grant: Option<Grants>,
-    identity: bool,
-    /// Boundary and session policies.
-    limits: bool,
-}
-
 /// Farther than any statement that is about the action.
 const FAR: usize = 100_000;
 
@@ -39,7 +30,7 @@ impl Refused<'_> {
         let scps = self.silent(LayerKind::Scp);
         let ways = self.ways().into_iter();
         let rest = ways
-            .map(|way| self.lacking(&way))
+            .map(|way| self.lacking(way))
             .min_by_key(|found| found.iter().map(|(far, _)| far).sum::<usize>());
         scps.into_iter()
             .chain(rest.unwrap_or_default())
@@ -47,58 +38,36 @@ impl Refused<'_> {
             .collect()
     }
 
-    /// In the order in which they are told where they are equally far.
+    /// The ways that are worth telling: in one account the resource's own policy suffices, but that one could be
+    /// written for it is no news.
     fn ways(&self) -> Vec<Way> {
-        let any = Grants::SELF
-            .with(Grants::EVERYONE)
-            .with(Grants::PARENT)
-            .with(Grants::ACCOUNT);
-        let strong = Grants::SELF.with(Grants::EVERYONE);
-        let way = |grant, identity, limits| Way {
-            grant,
-            identity,
-            limits,
-        };
-        if self.request.principal.account().is_none() {
-            return vec![way(Some(strong), false, false)];
-        }
-        if !self.request.is_same_account() {
-            return vec![way(Some(any), true, true)];
-        }
-        let by_identity = match self.kind {
-            ResourceKind::Resource => way(None, true, true),
-            ResourceKind::Trust | ResourceKind::Mandatory => way(Some(any), true, true),
-        };
-        let mut ways = vec![by_identity];
-        // In one account the resource's own policy suffices; that one could be written for it is no news.
         let about = |report: &LayerReport| statements(report).any(is_about);
         let has_one = (self.reports.iter())
             .any(|report| report.layer == self.resource_layer && about(report));
-        if has_one || self.kind != ResourceKind::Resource {
-            ways.push(way(Some(strong), false, false));
-            ways.push(way(Some(Grants::PARENT), false, true));
+        let mut ways = ways(self.request, self.kind);
+        if !has_one && self.kind == ResourceKind::Resource && self.request.is_same_account() {
+            ways.truncate(1);
         }
         ways
     }
 
-    fn lacking(&self, way: &Way) -> Vec<(usize, Missing)> {
+    fn lacking(&self, way: Way) -> Vec<(usize, Missing)> {
         let mut found = Vec::new();
-        let is_root = matches!(self.request.principal, Principal::Root { .. });
         if let Some(grants) = way
             .grant
             .filter(|grants| !self.findings.grants.has(*grants))
         {
             found.push(self.nearest(self.resource_layer, None, Some(grants)));
         }
-        if way.identity && !is_root && !self.findings.identity {
+        if way.identity && !self.findings.identity {
             found.push(self.nearest(LayerKind::Identity, None, None));
         }
-        if way.limits && !is_root && !self.findings.boundary {
+        if way.boundary && !self.findings.boundary {
             found.push(self.nearest(LayerKind::Boundary, None, None));
         }
         let needs_session = matches!(self.request.principal, Principal::FederatedUser { .. });
         let session = self.findings.session && (self.session_passed || !needs_session);
-        if way.limits && !session {
+        if way.session && !session {
             found.push(self.nearest(LayerKind::Session, None, None));
         }
         found

@@ -54,6 +54,11 @@ impl Patience {
         }
     }
 
+    /// The time, up to a tick old.
+    pub(super) fn now(&self) -> Instant {
+        self.now.get()
+    }
+
     /// Waits for that long.
     pub fn wait(&self, limit: Duration) -> Wait<'_> {
         let mut places = self.places.borrow_mut();

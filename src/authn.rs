@@ -24,6 +24,7 @@ pub mod keys;
 pub mod mapping;
 mod named;
 pub mod opener;
+pub mod password;
 mod percent;
 mod possession;
 pub mod session;

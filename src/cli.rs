@@ -5,6 +5,7 @@
 
 pub mod asked;
 pub mod check;
+pub mod credentials;
 pub mod decode;
 pub mod demo;
 pub mod findings;
@@ -58,6 +59,8 @@ enum Command {
     Keyring(keyring::Arguments),
     /// Make a bundle from what `aws iam get-account-authorization-details` prints.
     Import(import::Arguments),
+    /// Make, switch, delete and list access keys, API keys, second factors and passwords.
+    Credentials(credentials::Arguments),
     /// Open the encodedAuthorizationMessage of a refusal: which statements matched, and what was missing.
     Decode(decode::Arguments),
     /// Mint a test JWT of the demo's issuer.
@@ -87,6 +90,7 @@ pub fn main() -> ExitCode {
         Command::WhoCan(arguments) => who_can::run(&arguments),
         Command::Keyring(arguments) => keyring::run(&arguments),
         Command::Import(arguments) => import::run(&arguments),
+        Command::Credentials(arguments) => credentials::run(&arguments),
         Command::Decode(arguments) => decode::run(&arguments),
         Command::Token(arguments) => token::run(&arguments),
     };

@@ -6,6 +6,7 @@
 //! whether its role still exists for `authn`. Time and keys are handed in; knows no HTTP, directory or policy.
 
 pub mod access_key;
+pub mod enrolment;
 pub mod keyring;
 pub mod keys;
 pub mod message;

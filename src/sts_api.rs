@@ -13,6 +13,7 @@ mod context;
 mod fields;
 mod info;
 mod own;
+mod saml;
 mod server;
 mod web_identity;
 
@@ -27,6 +28,7 @@ use crate::clock::{Clock, Timestamp};
 use crate::gate::facts::DecidedBy;
 use crate::outcome::Reason;
 use crate::query_api::{error, form, xml};
+use crate::saml::Replays;
 use crate::sts::Keys;
 
 pub use crate::query_api::{AboutKey, AccessKeys};
@@ -49,6 +51,8 @@ pub struct Parts {
     pub keys: Arc<Keys>,
     /// Checks second factors.
     pub factors: Arc<dyn Factors>,
+    /// The SAML assertions that were used.
+    pub assertions: Arc<Replays>,
     /// What time it is.
     pub clock: Clock,
     /// The only region that a signature may be for.

@@ -18,13 +18,14 @@ use crate::secret::Secret;
 use super::sha256;
 use super::verified::{ApiKey, KeyOwner};
 
-pub use store::{OpenError, Status, Store};
+pub use read::read as parse;
+pub use store::{MAX_SIZE, OpenError, Status, Store, files};
 
 /// All credentials that are known.
 #[derive(Debug, Default)]
 pub struct Credentials {
     access_keys: HashMap<Box<str>, AccessKey>,
-    api_keys: HashMap<Box<str>, HashedKey>,
+    api_keys: HashMap<Box<str>, ApiKeyEntry>,
     sts: StsSecrets,
 }
 
@@ -43,11 +44,27 @@ pub struct AccessKey {
 
 /// An API key, of which only the hash is kept.
 #[derive(Debug, Clone)]
-struct HashedKey {
+pub struct ApiKeyEntry {
     hash: [u8; 32],
-    user: Arc<str>,
-    active: bool,
-    expires: Timestamp,
+    /// The ARN of the user whose it is.
+    pub user: Arc<str>,
+    /// An inactive one is refused.
+    pub active: bool,
+    /// When it was made.
+    pub created: Option<Timestamp>,
+    /// When it ends.
+    pub expires: Timestamp,
+}
+
+/// A password, of which only hashes are kept: argon2id in PHC form.
+#[derive(Debug, Clone)]
+pub struct PasswordEntry {
+    /// The password's.
+    pub hash: Secret<Box<str>>,
+    /// When it was set.
+    pub changed: Option<Timestamp>,
+    /// Those of the passwords before it, the latest first.
+    pub former: Vec<Secret<Box<str>>>,
 }
 
 /// What the STS and the console check.
@@ -55,8 +72,8 @@ struct HashedKey {
 pub struct StsSecrets {
     /// The seeds of TOTP devices (base32), by the device's ARN.
     pub totp: HashMap<Box<str>, Secret<Box<str>>>,
-    /// argon2id hashes in PHC form, by the user's ARN.
-    pub passwords: HashMap<Box<str>, Secret<Box<str>>>,
+    /// Passwords, by the user's ARN.
+    pub passwords: HashMap<Box<str>, PasswordEntry>,
 }
 
 /// Why an API key is refused.
@@ -78,9 +95,14 @@ impl Credentials {
         self.access_keys.get(id)
     }
 
-    /// All long-lived access keys with their ids, in no order.
+    /// All long-lived access keys, by their ids.
     pub fn access_keys(&self) -> impl Iterator<Item = (&str, &AccessKey)> {
         self.access_keys.iter().map(|(id, key)| (&**id, key))
+    }
+
+    /// All API keys, by their ids.
+    pub fn api_keys(&self) -> impl Iterator<Item = (&str, &ApiKeyEntry)> {
+        self.api_keys.iter().map(|(id, key)| (&**id, key))
     }
 
     /// What the STS and the console check.

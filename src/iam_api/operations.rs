@@ -90,7 +90,7 @@ const fn write(text: &'static str, subject: Subject) -> Operation {
     }
 }
 
-static READS: [Operation; 48] = [
+static READS: [Operation; 49] = [
     read("iam:GenerateCredentialReport", report::generate),
     read("iam:GenerateServiceLastAccessedDetails", accessed::generate),
     read("iam:GetAccessKeyLastUsed", keys::last_used),
@@ -115,6 +115,7 @@ static READS: [Operation; 48] = [
     read("iam:GetRolePolicy", |call| {
         entity::inline_policy(call, Kind::Role)
     }),
+    read("iam:GetSAMLProvider", providers::get_saml),
     read("iam:GetServiceLastAccessedDetails", accessed::get),
     read("iam:GetUser", users::get),
     read("iam:GetUserPolicy", |call| {

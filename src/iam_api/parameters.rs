@@ -16,6 +16,8 @@ pub(super) const PROVIDER_ARN: Model = model(
     (20, 2048),
     printable,
 );
+pub(super) const SAML_PROVIDER_ARN: Model =
+    model("SAMLProviderArn", "sAMLProviderArn", (20, 2048), printable);
 pub(super) const POLICY_SOURCE_ARN: Model =
     model("PolicySourceArn", "policySourceArn", (20, 2048), printable);
 pub(super) const CALLER_ARN: Model = model("CallerArn", "callerArn", (1, 2048), printable);

@@ -4,6 +4,7 @@
 //! characters, and what is nested too deep or has too many values. Plain scalars are read by the core schema: `true`,
 //! `null`, `~` and numbers are what they look like, and `yes`, `on` and dates are strings.
 
+pub mod edit;
 mod scalar;
 #[cfg(test)]
 mod tests;

@@ -13,7 +13,7 @@ use aws_lc_rs::hmac;
 use crate::clock::Timestamp;
 use crate::secret::Secret;
 
-const STEP: i64 = 30;
+pub(super) const STEP: i64 = 30;
 const DIGITS: u32 = 1_000_000;
 /// Wrong codes before a device rests.
 const ATTEMPTS: u32 = 5;
@@ -77,7 +77,7 @@ impl Totp {
 }
 
 /// The code of a step (RFC 4226, section 5.3).
-fn code_of(key: &hmac::Key, step: i64) -> String {
+pub(super) fn code_of(key: &hmac::Key, step: i64) -> String {
     let tag = hmac::sign(key, &step.to_be_bytes());
     let bytes = tag.as_ref();
     let offset = usize::from(bytes.last().copied().unwrap_or_default() & 0xf);
@@ -91,7 +91,7 @@ fn code_of(key: &hmac::Key, step: i64) -> String {
 }
 
 /// The seed's bytes: base32, in any case, spaces and padding left out.
-fn key(seed: &Secret<Box<str>>) -> Option<hmac::Key> {
+pub(super) fn key(seed: &Secret<Box<str>>) -> Option<hmac::Key> {
     let mut bytes = Vec::new();
     let (mut bits, mut held) = (0_u32, 0_u32);
     for letter in seed.expose().bytes() {

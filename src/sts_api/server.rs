@@ -23,7 +23,7 @@ use super::call::Call;
 use super::error::Error;
 use super::form::Form;
 use super::xml::{self, Members};
-use super::{Log, Parts, Recorded, assume_role, caller, info, own, web_identity};
+use super::{Log, Parts, Recorded, assume_role, caller, info, own, saml, web_identity};
 
 /// The largest call: some policies to simulate, or a web identity token, each letter escaped.
 const MAX_BODY: usize = 256 * 1024;
@@ -45,6 +45,7 @@ pub struct Service<L> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Action {
     AssumeRole,
+    AssumeRoleWithSaml,
     AssumeRoleWithWebIdentity,
     DecodeAuthorizationMessage,
     GetAccessKeyInfo,
@@ -54,8 +55,9 @@ enum Action {
 }
 
 impl Action {
-    const ALL: [(Self, &'static str); 7] = [
+    const ALL: [(Self, &'static str); 8] = [
         (Self::AssumeRole, "sts:AssumeRole"),
+        (Self::AssumeRoleWithSaml, "sts:AssumeRoleWithSAML"),
         (
             Self::AssumeRoleWithWebIdentity,
             "sts:AssumeRoleWithWebIdentity",
@@ -257,6 +259,7 @@ async fn perform(
 ) -> Result<Members, Error> {
     let service = match asked {
         Asked::Sts(Action::AssumeRoleWithWebIdentity) => return web_identity::run(call).await,
+        Asked::Sts(Action::AssumeRoleWithSaml) => return saml::run(call),
         Asked::Sts(_) => "sts",
         Asked::Iam(_) => "iam",
     };
@@ -287,7 +290,9 @@ async fn perform(
     };
     caller::may_call(&caller, action.name())?;
     match action {
-        Action::AssumeRole | Action::AssumeRoleWithWebIdentity => assume_role::run(call, &caller),
+        Action::AssumeRole | Action::AssumeRoleWithSaml | Action::AssumeRoleWithWebIdentity => {
+            assume_role::run(call, &caller)
+        }
         Action::DecodeAuthorizationMessage => info::decode(call, &caller),
         Action::GetAccessKeyInfo => info::access_key_info(call, &caller),
         Action::GetCallerIdentity => info::caller_identity(call, &caller),

@@ -17,6 +17,7 @@
 //! - [`startup`]: what stops a start, and what its exit code and words are
 //! - [`stopping`]: SIGTERM under load
 //! - [`tokens`]: tokens of every kind, from the socket to the upstream
+//! - [`credentials`]: the command, its files, and what a running sidecar makes of them
 //! - [`keyring`]: the command, and what its files look like to others
 //! - [`iam`]: the IAM reads, asked of an imported account
 //! - [`sts`]: sessions, from the call that makes one to the request that uses it
@@ -38,6 +39,7 @@ mod authorities;
 mod bound;
 mod certificates;
 mod checking;
+mod credentials;
 mod demo;
 mod findings;
 mod iam;

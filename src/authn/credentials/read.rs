@@ -9,7 +9,9 @@ use crate::secret::Secret;
 use crate::source::mapping::Mapping;
 use crate::source::{Fault, Node, Report, Span, yaml};
 
-use super::{AccessKey, Credentials, HashedKey, KeyOwner, is_api_key_id};
+use super::{
+    AccessKey, ApiKeyEntry, Credentials, KeyOwner, PasswordEntry, StsSecrets, is_api_key_id,
+};
 use crate::authn::sigv4;
 
 /// Fault codes whose texts hold names of the format only. Texts of all others may quote what stands in the file.
@@ -28,7 +30,7 @@ const PLAIN: [&str; 8] = [
 ///
 /// # Errors
 /// Every fault; none shows a value.
-pub(super) fn read(files: &[(String, String)]) -> Result<Credentials, Vec<Fault>> {
+pub fn read(files: &[(String, String)]) -> Result<Credentials, Vec<Fault>> {
     let mut credentials = Credentials::default();
     let mut faults = Vec::new();
     for (name, text) in files {
@@ -80,16 +82,10 @@ fn file(node: &Node, credentials: &mut Credentials, report: &mut Report) {
     {
         let sts = &mut credentials.sts;
         for entry in keys.list("totp", report) {
-            named(entry, ["device", "seed"], is_seed, &mut sts.totp, report);
+            totp(entry, sts, report);
         }
         for entry in keys.list("passwords", report) {
-            named(
-                entry,
-                ["user", "hash"],
-                is_argon2id,
-                &mut sts.passwords,
-                report,
-            );
+            password(entry, sts, report);
         }
         keys.finish(report);
     }
@@ -169,7 +165,7 @@ fn api_key(node: &Node, credentials: &mut Credentials, report: &mut Report) {
     let hash = keys.required_string("hash", report);
     let user = keys.required_string("user", report);
     let active = status(&mut keys, report);
-    time(&mut keys, "created", report);
+    let created = time(&mut keys, "created", report);
     let has_end = keys.required("expires", report).is_some();
     let expires = time(&mut keys, "expires", report).filter(|_| has_end);
     keys.finish(report);
@@ -198,46 +194,86 @@ fn api_key(node: &Node, credentials: &mut Credentials, report: &mut Report) {
     else {
         return;
     };
-    let key = HashedKey {
+    let key = ApiKeyEntry {
         hash,
         user,
         active,
+        created,
         expires,
     };
     once(&mut credentials.api_keys, id, key, span, report);
 }
 
-/// An entry of two strings: an ARN, and a secret that `good` knows the form of.
-fn named(
-    node: &Node,
-    [name, value]: [&'static str; 2],
-    good: fn(&str) -> bool,
-    into: &mut HashMap<Box<str>, Secret<Box<str>>>,
-    report: &mut Report,
-) {
-    let Some(mut keys) = Mapping::of(node, "an STS secret", report) else {
+fn totp(node: &Node, sts: &mut StsSecrets, report: &mut Report) {
+    let Some(mut keys) = Mapping::of(node, "a TOTP device", report) else {
         return;
     };
-    let arn = keys.required_string(name, report);
-    let secret = keys.required_string(value, report);
+    let device = arn(&mut keys, "device", report);
+    let seed = keys.required_string("seed", report);
     keys.finish(report);
-    let (Some((arn, span)), Some((secret, at))) = (arn, secret) else {
+    let seed = seed.and_then(|(seed, span)| formed(seed, span, "seed", is_seed, report));
+    if let (Some((device, span)), Some(seed)) = (device, seed) {
+        once(&mut sts.totp, device, seed, span, report);
+    }
+}
+
+fn password(node: &Node, sts: &mut StsSecrets, report: &mut Report) {
+    let Some(mut keys) = Mapping::of(node, "a password", report) else {
         return;
     };
-    if Arn::parse(arn).is_err() {
+    let user = arn(&mut keys, "user", report);
+    let hash = keys.required_string("hash", report);
+    let changed = time(&mut keys, "changed", report);
+    let former = keys.strings("former", report);
+    keys.finish(report);
+    let hash = hash.and_then(|(hash, span)| formed(hash, span, "hash", is_argon2id, report));
+    let former = former
+        .into_iter()
+        .filter_map(|(hash, span)| formed(hash, span, "former", is_argon2id, report));
+    let former = former.collect();
+    if let (Some((user, span)), Some(hash)) = (user, hash) {
+        let entry = PasswordEntry {
+            hash,
+            changed,
+            former,
+        };
+        once(&mut sts.passwords, user, entry, span, report);
+    }
+}
+
+fn arn<'n>(
+    keys: &mut Mapping<'n>,
+    name: &'static str,
+    report: &mut Report,
+) -> Option<(&'n str, Span)> {
+    let (text, span) = keys.required_string(name, report)?;
+    if Arn::parse(text).is_err() {
         let message = format!("`{name}` is no ARN");
         let help = "write arn:PARTITION:iam::ACCOUNT:mfa/NAME or …:user/NAME";
         report.error("bad-owner", span, message, help);
-    } else if good(secret) {
-        once(into, arn, Secret::new(secret.into()), span, report);
-    } else {
-        report.error(
-            "bad-secret",
-            at,
-            format!("`{value}` has not the form of one"),
-            "a seed is 16 to 128 characters of base32, a password hash begins with $argon2id$",
-        );
+        return None;
     }
+    Some((text, span))
+}
+
+/// A secret that `good` knows the form of.
+fn formed(
+    text: &str,
+    span: Span,
+    name: &str,
+    good: fn(&str) -> bool,
+    report: &mut Report,
+) -> Option<Secret<Box<str>>> {
+    if good(text) {
+        return Some(Secret::new(text.into()));
+    }
+    report.error(
+        "bad-secret",
+        span,
+        format!("`{name}` has not the form of one"),
+        "a seed is 16 to 128 characters of base32, a password hash begins with $argon2id$",
+    );
+    None
 }
 
 fn once<T>(into: &mut HashMap<Box<str>, T>, id: &str, value: T, span: Span, report: &mut Report) {

@@ -1,6 +1,6 @@
 //! The current credentials, and the files that they come from: a file, or a folder whose `*.yaml` files count together.
 //!
-//! Looked at twice a second: two looks that find the same, and another state than the one in use, make it load, so that
+//! Looked at four times a second: two looks that find the same, and another state than the one in use, make it load, so that
 //! a file that is just being written is not taken. Files that have a fault change nothing.
 
 use std::fmt;
@@ -18,9 +18,11 @@ use crate::source::Fault;
 
 use super::{Credentials, read};
 
-const POLL: Duration = Duration::from_millis(500);
-/// No honest file is larger, nor are there more.
-const MAX_SIZE: u64 = 8 << 20;
+/// Two looks and the reading together take less than the second that is promised.
+const POLL: Duration = Duration::from_millis(250);
+/// No honest files are larger, all together.
+pub const MAX_SIZE: u64 = 8 << 20;
+/// Nor are there more.
 const MAX_FILES: usize = 100;
 
 /// Why there is nothing to start with: one line a fault, without any value.
@@ -185,7 +187,10 @@ fn texts(path: &Path) -> std::io::Result<Texts> {
 }
 
 /// The file itself, or those in the folder that end in `.yaml` and do not begin with a dot, in the order of their names.
-fn files(path: &Path) -> std::io::Result<Vec<PathBuf>> {
+///
+/// # Errors
+/// When they cannot be listed, or there is none.
+pub fn files(path: &Path) -> std::io::Result<Vec<PathBuf>> {
     if !fs::metadata(path)?.is_dir() {
         return Ok(vec![path.to_owned()]);
     }

@@ -172,7 +172,7 @@ pub(super) fn identity(call: &Call<'_>, entity: Entity<'_>) -> Result<Identity, 
     match entity {
         Entity::Group(_) => nobody(call),
         Entity::User(_) | Entity::Role(_) => {
-            named(entity.arn(), call.directory()).map_err(|_| Error::internal())
+            named(entity.arn(), None, call.directory()).map_err(|_| Error::internal())
         }
     }
 }
@@ -211,7 +211,7 @@ pub(super) fn caller(call: &Call<'_>) -> Result<Option<Identity>, Error> {
         )));
     }
     let own = parsed.and_then(|parsed| parsed.account_id()) == Some(call.account()?);
-    let identity = match named(arn, call.directory()) {
+    let identity = match named(arn, None, call.directory()) {
         Ok(identity) if own => identity,
         _ => stranger(call, arn)?,
     };

@@ -14,6 +14,7 @@ pub mod keyring;
 pub mod output;
 pub mod routes;
 pub mod run;
+pub mod sessions;
 pub mod simulate;
 pub mod simulate_jsonl;
 pub mod token;
@@ -59,6 +60,8 @@ enum Command {
     Keyring(keyring::Arguments),
     /// Make a bundle from what `aws iam get-account-authorization-details` prints.
     Import(import::Arguments),
+    /// Revoke sessions, access keys and what principals were issued before a time; list what is revoked.
+    Sessions(sessions::Arguments),
     /// Make, switch, delete and list access keys, API keys, second factors and passwords.
     Credentials(credentials::Arguments),
     /// Open the encodedAuthorizationMessage of a refusal: which statements matched, and what was missing.
@@ -90,6 +93,7 @@ pub fn main() -> ExitCode {
         Command::WhoCan(arguments) => who_can::run(&arguments),
         Command::Keyring(arguments) => keyring::run(&arguments),
         Command::Import(arguments) => import::run(&arguments),
+        Command::Sessions(arguments) => sessions::run(&arguments),
         Command::Credentials(arguments) => credentials::run(&arguments),
         Command::Decode(arguments) => decode::run(&arguments),
         Command::Token(arguments) => token::run(&arguments),

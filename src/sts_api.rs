@@ -10,32 +10,29 @@ mod assume_role;
 mod call;
 mod caller;
 mod context;
-mod error;
 mod fields;
-mod form;
 mod info;
 mod own;
 mod saml;
 mod server;
 mod web_identity;
-mod xml;
 
 use std::fmt::Debug;
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use crate::arn::{AccountId, Arn};
 use crate::authn::sigv4::SigningKeys;
-use crate::authn::{Authenticator, Identity, KeyOwner, Sessions};
+use crate::authn::{Authenticator, Identity, Sessions};
 use crate::bundle::{Snapshot, Store};
 use crate::clock::{Clock, Timestamp};
 use crate::gate::facts::DecidedBy;
 use crate::outcome::Reason;
-use crate::saml::Replays;
-use crate::secret::Secret;
+use crate::query_api::{error, form, xml};
+use crate::saml::Assertion;
 use crate::sts::Keys;
 
+pub use crate::query_api::{AboutKey, AccessKeys};
 pub use server::Service;
 
 /// What every call needs.
@@ -55,27 +52,12 @@ pub struct Parts {
     pub keys: Arc<Keys>,
     /// Checks second factors.
     pub factors: Arc<dyn Factors>,
-    /// The SAML assertions that were used.
-    pub assertions: Arc<Replays>,
+    /// Knows which SAML assertions were used.
+    pub assertions: Arc<dyn Assertions>,
     /// What time it is.
     pub clock: Clock,
     /// The only region that a signature may be for.
     pub region: Arc<str>,
-}
-
-/// Knows long-lived access keys, those of root users included.
-pub trait AccessKeys: Debug + Send + Sync {
-    /// Whom an active key belongs to, and its secret.
-    fn find(&self, id: &str) -> Option<(KeyOwner, Secret<Box<str>>)>;
-
-    /// The account of a key.
-    fn account(&self, id: &str) -> Option<AccountId> {
-        match self.find(id)?.0 {
-            KeyOwner::User(arn) => Arn::parse(&arn).ok()?.account_id(),
-            KeyOwner::Root(account) => Some(account),
-            KeyOwner::Session(_) => None,
-        }
-    }
 }
 
 /// Checks second factors.
@@ -84,8 +66,14 @@ pub trait Factors: Debug + Send + Sync {
     fn check<'a>(&'a self, serial: &'a str, code: &'a str, now: Timestamp) -> Checking<'a>;
 }
 
-/// The answer of [`Factors`]: other replicas may have to be asked.
+/// The answer of [`Factors`] and [`Assertions`]: other replicas may have to be asked.
 pub type Checking<'a> = Pin<Box<dyn Future<Output = bool> + 'a>>;
+
+/// Knows which SAML assertions were used.
+pub trait Assertions: Debug + Send + Sync {
+    /// Uses an assertion up; whether nobody can have used it before.
+    fn first<'a>(&'a self, assertion: &'a Assertion) -> Checking<'a>;
+}
 
 /// Takes what is to be remembered of each call, before it is answered.
 pub trait Log {

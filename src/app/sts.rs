@@ -18,14 +18,16 @@ use crate::config::Settings;
 use crate::net::workers::{Listening, Ready, Workers};
 use crate::net::{self, Limits};
 use crate::policy::LayerKind;
-use crate::saml::Replays;
+use crate::saml::Assertion;
 use crate::secret::Secret;
 use crate::source::Fault;
 use crate::state::{Kind, Ledger};
 use crate::sts::keyring::MAX_BYTES;
 use crate::sts::totp::Totp;
 use crate::sts::{Keyring, Keys};
-use crate::sts_api::{self, AccessKeys, Checking, Factors, Log, Recorded, Service};
+use crate::sts_api::{
+    self, AboutKey, AccessKeys, Assertions, Checking, Factors, Log, Recorded, Service,
+};
 
 /// How often the keyring's file is looked at.
 const LOOK: Duration = Duration::from_secs(1);
@@ -155,7 +157,10 @@ pub(super) fn serve(
         access_keys: Arc::clone(&listed) as _,
         signing: Arc::default(),
         factors: listed,
-        assertions: Arc::new(Replays::new(core.clock.now())),
+        assertions: Arc::new(Used {
+            ledger: Arc::clone(&core.ledger),
+            began: core.clock.now(),
+        }),
         clock: core.clock.clone(),
         region: Arc::from(&*sts.region),
     };
@@ -189,6 +194,38 @@ impl AccessKeys for Listed {
         }
         Some((key.owner.clone(), key.secret.clone()))
     }
+
+    fn of(&self, owner: &KeyOwner) -> Vec<AboutKey> {
+        let Some(store) = &self.store else {
+            return Vec::new();
+        };
+        let credentials = store.current();
+        let all = credentials.access_keys();
+        let own = all.filter(|(_, key)| match (&key.owner, owner) {
+            (KeyOwner::User(one), KeyOwner::User(other)) => one == other,
+            (KeyOwner::Root(one), KeyOwner::Root(other)) => one == other,
+            _ => false,
+        });
+        let mut found: Vec<AboutKey> = own
+            .map(|(id, key)| AboutKey {
+                id: id.into(),
+                active: key.active,
+                created: key.created,
+            })
+            .collect();
+        found.sort_by(|one, other| one.id.cmp(&other.id));
+        found
+    }
+
+    fn owner(&self, id: &str) -> Option<KeyOwner> {
+        let credentials = self.store.as_ref()?.current();
+        Some(credentials.access_key(id)?.owner.clone())
+    }
+
+    fn has_password(&self, user: &str) -> bool {
+        let store = self.store.as_ref();
+        store.is_some_and(|store| store.current().sts().passwords.contains_key(user))
+    }
 }
 
 impl Factors for Listed {
@@ -204,6 +241,28 @@ impl Factors for Listed {
                 && self
                     .ledger
                     .first(Kind::Totp, &format!("{serial} {code}"), now.plus(DRIFT))
+                    .await
+        })
+    }
+}
+
+/// SAML assertions that were used.
+#[derive(Debug)]
+struct Used {
+    ledger: Arc<Ledger>,
+    began: Timestamp,
+}
+
+impl Assertions for Used {
+    fn first<'a>(&'a self, assertion: &'a Assertion) -> Checking<'a> {
+        Box::pin(async move {
+            // Without `state` nobody knows what was used before the process began.
+            let remembered = self.ledger.keeps() || assertion.issued_at >= self.began;
+            let id = format!("{} {}", assertion.issuer, assertion.id);
+            remembered
+                && self
+                    .ledger
+                    .first(Kind::Saml, &id, assertion.refused_from)
                     .await
         })
     }

@@ -2,15 +2,12 @@
 
 mod keys;
 
-use std::time::Duration;
-
 use crate::arn::Arn;
 use crate::directory::provider::{Kind, Provider};
 use crate::directory::{Directory, Role};
 use crate::outcome::Reason;
 use crate::policy::{self, Layers, PolicySet, Principal, ResourceKind};
 use crate::saml::{self, Assertion, Fault, Metadata};
-use crate::state;
 use crate::sts::Mfa;
 use crate::sts::token::{Federation, Tag};
 
@@ -31,8 +28,6 @@ const PARAMETERS: [&str; 6] = [
     "DurationSeconds",
 ];
 
-/// Longer than any assertion is good.
-const REMEMBERED: Duration = Duration::from_secs(15 * 60);
 /// Attributes that AWS reads (IAM User Guide, "Configure SAML assertions for the authentication response").
 const ROLE: &str = "https://aws.amazon.com/SAML/Attributes/Role";
 const ROLE_SESSION_NAME: &str = "https://aws.amazon.com/SAML/Attributes/RoleSessionName";
@@ -96,9 +91,10 @@ pub(super) async fn run(call: &mut Call<'_>) -> Result<Members, Error> {
     }
     asked.read_policy_arns(form, directory, role.account)?;
     let seconds = seconds(&assertion, asked.duration, role, call)?;
-    let used = call.parts.assertions.use_up(&assertion, call.now());
-    used.map_err(|fault| refused(&fault))?;
-    first_anywhere(call, &assertion).await?;
+    if !call.parts.assertions.first(&assertion).await {
+        let why = "it was used before, or nobody knows whether it was";
+        return Err(refused(&Fault::Invalid(why.to_owned())));
+    }
     let name = asked.session_name.clone().unwrap_or_default();
     let mut session = call.session(of(role, &name), seconds, asked);
     session.bearer = role.bearer;
@@ -121,17 +117,6 @@ pub(super) async fn run(call: &mut Call<'_>) -> Result<Members, Error> {
     call::packed_size(&mut members, &issued);
     members.maybe("SourceIdentity", issued.session.source_identity.as_deref());
     Ok(members)
-}
-
-/// An assertion that another replica was shown is one too many.
-async fn first_anywhere(call: &Call<'_>, assertion: &Assertion) -> Result<(), Error> {
-    let id = format!("{}\n{}", assertion.issuer, assertion.id);
-    let ledger = call.parts.authenticator.ledger();
-    let until = call.now().plus(REMEMBERED);
-    if ledger.first_elsewhere(state::Kind::Saml, &id, until).await {
-        return Ok(());
-    }
-    Err(refused(&Fault::Invalid("it was used before".to_owned())))
 }
 
 /// The provider that an ARN names.

@@ -9,9 +9,11 @@ use serde_json::json;
 use super::form::Form;
 use super::server::Origin;
 use super::*;
-use crate::authn::{Opener, Settings};
+use crate::arn::AccountId;
+use crate::authn::{KeyOwner, Opener, Settings};
 use crate::bundle::{Files, Options};
 use crate::cli::demo::signer::{self, Signed};
+use crate::secret::Secret;
 use crate::sts::Keyring;
 
 const ALICE: &str = "arn:aws:iam::555566667777:user/alice";
@@ -41,6 +43,16 @@ struct OneCode;
 impl Factors for OneCode {
     fn check<'a>(&'a self, serial: &'a str, code: &'a str, _: Timestamp) -> Checking<'a> {
         Box::pin(std::future::ready(serial == DEVICE && code == CODE))
+    }
+}
+
+#[derive(Debug, Default)]
+struct Once(std::sync::Mutex<std::collections::HashSet<Box<str>>>);
+
+impl Assertions for Once {
+    fn first<'a>(&'a self, assertion: &'a Assertion) -> Checking<'a> {
+        let first = self.0.lock().unwrap().insert(assertion.id.clone());
+        Box::pin(std::future::ready(first))
     }
 }
 
@@ -175,7 +187,7 @@ fn world_with(memory: Memory) -> World {
         signing: Arc::default(),
         keys: Arc::clone(&keys),
         factors: Arc::new(OneCode),
-        assertions: Arc::new(Replays::new(clock.now())),
+        assertions: Arc::new(Once::default()),
         clock: clock.clone(),
         region: "us-east-1".into(),
     };
@@ -242,7 +254,7 @@ impl World {
         let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, body.as_bytes());
         sha256.copy_from_slice(digest.as_ref());
         match self.service.call(&origin, &form, &sha256).await {
-            Ok((action, members)) => Ok(xml::response(action, &members, "one")),
+            Ok((action, members)) => Ok(xml::response("x", action, &members, "one")),
             Err(error) => Err((error.status, error.code, error.message)),
         }
     }

@@ -6,7 +6,7 @@ use crate::authn::dpop::{ProofError, WINDOW};
 use crate::authn::{Failure, Identity, Method, VerifiedToken};
 use crate::clock::Timestamp;
 use crate::outcome::Reason;
-use crate::state::{Kind, Ledger};
+use crate::state::Kind;
 
 use super::Authenticator;
 
@@ -59,11 +59,6 @@ impl Authenticator {
         issued_at: Timestamp,
     ) -> bool {
         self.settings.ledger.is_revoked(names, issued_at)
-    }
-
-    /// What is revoked, and what was used.
-    pub fn ledger(&self) -> &Ledger {
-        &self.settings.ledger
     }
 
     /// Another number is other revocations: what was judged under one is to be judged again under the next.

@@ -4,6 +4,7 @@
 //! and what the parts publish (reloads, key states, counts) is brought to the log, the metrics and `/readyz`.
 
 mod certificates;
+mod container;
 mod control;
 mod health;
 mod identity;

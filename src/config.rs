@@ -24,8 +24,8 @@ pub use section::Key;
 use section::{Reading, Section};
 pub use settings::{
     Bundle, ClientCertificates, Drain, Headers, Health, Identity, Level, Limits, Listener,
-    ListenerTls, Log, LogFormat, Mode, Protocol, RateLimits, RefusalDetail, Settings, State, Sts,
-    Tokens, Upstream, UpstreamTimes, Url, Urls,
+    ListenerTls, Log, LogFormat, Mode, Protocol, RateLimits, RefusalDetail, RoleArn, Settings,
+    State, Sts, Tokens, Upstream, UpstreamTimes, Url, Urls,
 };
 pub use value::Shape;
 

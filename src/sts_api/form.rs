@@ -47,6 +47,13 @@ impl Form {
         Ok(Self(pairs))
     }
 
+    /// Parameters that are at hand.
+    pub(super) fn of(parameters: &[(&str, &str)]) -> Self {
+        let pairs = parameters.iter();
+        let pairs = pairs.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Self(pairs.collect())
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

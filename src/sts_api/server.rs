@@ -12,11 +12,13 @@ use http::{Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 
+use crate::clock::Timestamp;
 use crate::gate::context::RequestFacts;
 use crate::net::{Connection, Fault, Handler, Unread};
 use crate::outcome::Reason;
 
 use super::call::{Call, Seen};
+use super::container::{self, Container};
 use super::error::Error;
 use super::form::Form;
 use super::xml::{self, Members};
@@ -34,6 +36,7 @@ const VERSION: &str = "2011-06-15";
 pub struct Service<L> {
     parts: Parts,
     log: L,
+    container: Option<Container>,
 }
 
 /// What the endpoint can do.
@@ -94,7 +97,26 @@ pub(super) struct Origin<'a> {
 impl<L: Log + 'static> Service<L> {
     /// A service that hands each call to `log`.
     pub fn new(parts: Parts, log: L) -> Self {
-        Self { parts, log }
+        Self {
+            parts,
+            log,
+            container: None,
+        }
+    }
+
+    /// With credentials for the application in the pod.
+    #[must_use]
+    pub fn with_container(mut self, settings: Option<container::Settings>) -> Self {
+        self.container = settings.map(Container::new);
+        self
+    }
+
+    pub(super) fn container(&self) -> Option<&Container> {
+        self.container.as_ref()
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.parts.clock.now()
     }
 
     #[cfg(test)]
@@ -103,12 +125,15 @@ impl<L: Log + 'static> Service<L> {
     }
 
     async fn answer(
-        &self,
+        self: &Rc<Self>,
         connection: &Connection,
         request: Request<Incoming>,
         reading: Result<(), Fault>,
     ) -> Response<Full<Bytes>> {
         let (head, body) = request.into_parts();
+        if let Some(answer) = container::answer(self, connection, &head, reading).await {
+            return answer;
+        }
         let id = uuid::Uuid::new_v4().to_string();
         let origin = Origin {
             peer: connection.peer,

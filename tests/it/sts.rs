@@ -1,6 +1,7 @@
 //! The STS through the real binary: a pipeline's token becomes a session, that one another account's, and that one is
 //! used against the proxy; and everything that must not be.
 
+mod container;
 mod refusals;
 mod sessions;
 
@@ -139,6 +140,11 @@ fn write_bundle(site: &Site, keys: &Keys) {
 }
 
 fn world() -> World {
+    world_with("")
+}
+
+/// With more keys below `sts`.
+fn world_with(more: &str) -> World {
     let upstream = Upstream::start();
     let site = Site::with_bundle(&upstream, "nothing");
     let keys = Keys::make().unwrap();
@@ -146,7 +152,7 @@ fn world() -> World {
     let settings = std::fs::read_to_string(site.path("sidegate.yaml")).unwrap();
     site.write(
         "sidegate.yaml",
-        &format!("{settings}keyring: ./keyring.yaml\nsts: {{ address: \"127.0.0.1:0\" }}\n"),
+        &format!("{settings}keyring: ./keyring.yaml\nsts: {{ address: \"127.0.0.1:0\"{more} }}\n"),
     );
     let (code, _, said) = run(&["keyring", "new"], &site.path("."));
     assert_eq!(code, 0, "{said}");

@@ -9,18 +9,18 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::app::StartError;
-use crate::config;
+use crate::config::Container;
 use crate::secret::Secret;
 use crate::sts_api::container::{Remote, Settings};
 
 /// What is served; `None`: no role is listed. Writes the token's file.
-pub(super) fn settings(sts: &config::Sts) -> Result<Option<Settings>, StartError> {
+pub(super) fn settings(wanted: &Container) -> Result<Option<Settings>, StartError> {
     let (Some(guard_file), Some(token_file)) =
-        (&sts.container_token_file, &sts.web_identity_token_file)
+        (&wanted.token_file, &wanted.web_identity_token_file)
     else {
         return Ok(None);
     };
-    if sts.container_roles.is_empty() {
+    if wanted.roles.is_empty() {
         return Ok(None);
     }
     let mut bytes = [0; 32];
@@ -34,16 +34,12 @@ pub(super) fn settings(sts: &config::Sts) -> Result<Option<Settings>, StartError
         )
     })?;
     Ok(Some(Settings {
-        roles: sts
-            .container_roles
-            .iter()
-            .map(|role| role.0.clone())
-            .collect(),
+        roles: wanted.roles.iter().map(|role| role.0.clone()).collect(),
         guard: Secret::new(guard.into()),
         token_file: token_file.clone(),
-        remote: sts.remote.as_ref().map(|url| Remote {
+        remote: wanted.remote.as_ref().map(|url| Remote {
             url: url.clone(),
-            ca_file: sts.remote_ca_file.clone(),
+            ca_file: wanted.remote_ca_file.clone(),
         }),
     }))
 }

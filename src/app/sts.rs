@@ -47,7 +47,7 @@ pub(super) fn keys(settings: &Settings) -> Result<Arc<Keys>, StartError> {
                 "it needs a `keyring`: `sidegate keyring new` makes one",
             ));
         }
-        match (keyring.is_verify_only(), &sts.remote) {
+        match (keyring.is_verify_only(), &sts.container.remote) {
             (true, None) => {
                 return Err(StartError::cannot(
                     what,
@@ -162,7 +162,7 @@ pub(super) fn serve(
         clock: core.clock.clone(),
         region: Arc::from(&*sts.region),
     };
-    let container = container::settings(sts)?;
+    let container = container::settings(&sts.container)?;
     let audit = Arc::clone(&core.audit);
     let workers = ready.serve(move || {
         let recorder = Recorder {

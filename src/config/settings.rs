@@ -231,10 +231,17 @@ pub struct Sts {
     pub region: Box<str>,
     /// TLS; required outside of loopback.
     pub tls: Option<ListenerTls>,
-    /// Roles whose credentials the application in the pod gets.
-    pub container_roles: Vec<RoleArn>,
+    /// What the application in the pod gets.
+    pub container: Container,
+}
+
+/// Credentials for the application in the pod.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Container {
+    /// The roles.
+    pub roles: Vec<RoleArn>,
     /// The file with the token that guards them; written at the start.
-    pub container_token_file: Option<PathBuf>,
+    pub token_file: Option<PathBuf>,
     /// The file with the pod's own token, which they are got with.
     pub web_identity_token_file: Option<PathBuf>,
     /// The STS that issues them; `None`: this one.

@@ -16,7 +16,7 @@ use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use http::header::{CONTENT_TYPE, HOST, HeaderMap, HeaderName, REFERER, UPGRADE, USER_AGENT};
+use http::header::{CONTENT_TYPE, HOST, HeaderMap, HeaderName, UPGRADE};
 
 use crate::authn::{Authenticator, Certificate, Distrust, Identity, sigv4};
 use crate::bundle::{Snapshot, Store};
@@ -136,25 +136,41 @@ impl Gate {
         facts.snapshot = Some(Arc::clone(&snapshot));
         let matched = route(head, &snapshot, facts)?;
         if matched.kind == MatchKind::Preflight {
-            return self.permit(head, &matched, Shown::default(), facts);
+            let verdict = self.permit(head, &matched, Shown::default(), facts);
+            facts.resources = matched.resources;
+            return verdict;
         }
+        let verdict = self.matched(head, &snapshot, &matched, facts).await;
+        facts.resources = matched.resources;
+        verdict
+    }
+
+    /// A request that policy decides about.
+    async fn matched(
+        &self,
+        head: &Head<'_>,
+        snapshot: &Snapshot,
+        matched: &Match<'_>,
+        facts: &mut Facts,
+    ) -> Result<Permit, Refusal> {
+        let said = Said::of(&head.parts.headers);
         let request = RequestFacts {
             now: self.clock.now(),
             source: head.peer,
             secure: head.secure,
-            user_agent: text(&head.parts.headers, &USER_AGENT),
-            referer: text(&head.parts.headers, &REFERER),
+            user_agent: said.user_agent.text(),
+            referer: said.referer.text(),
             region: matched.service.region(),
         };
-        let shown = self.who(head, &snapshot, &matched, &request, facts).await?;
+        let shown = self.who(head, snapshot, matched, &request, facts).await?;
         self.may(
-            &snapshot,
-            &matched,
+            snapshot,
+            matched,
             &request,
             (shown.identity.as_deref(), head.request_id),
             facts,
         )?;
-        self.permit(head, &matched, shown, facts)
+        self.permit(head, matched, shown, facts)
     }
 
     /// May they: every resource must be allowed; the first that is not decides.
@@ -248,13 +264,13 @@ impl Gate {
             query.map(Cow::Borrowed)
         };
         let target = match cleaned {
-            Some(query) => format!("{path}?{query}"),
-            None => path.to_owned(),
+            Some(query) => format!("{path}?{query}").into(),
+            None => Arc::clone(matched.path.shared()),
         };
         let upstream = &matched.service.upstream().name;
         let identity = shown.identity.as_ref();
         Ok(Permit {
-            target: target.into(),
+            target,
             identity: identity.map(|identity| self.assertions.of(identity, upstream)),
             upstream: upstream.clone(),
             expires_at: identity.and_then(|identity| identity.expires_at),
@@ -320,17 +336,12 @@ fn route<'s>(
         }
         Refusal::from(refused.reason())
     })?;
-    facts.path = matched.path.as_str().into();
+    facts.path = Arc::clone(matched.path.shared());
     facts.route = Some(matched.route_id);
-    facts.service = matched.service.name().into();
-    facts.region = matched.service.region().into();
     facts.account = Some(matched.service.account());
-    facts.action = matched.action.as_ref().into();
-    facts.resources = matched
-        .resources
-        .iter()
-        .map(|arn| arn.as_str().into())
-        .collect();
+    if let Cow::Owned(action) = &matched.action {
+        facts.generic_action = Some(action.as_str().into());
+    }
     Ok(matched)
 }
 
@@ -385,6 +396,52 @@ pub fn only_http2(wanted: &http::HeaderValue) -> bool {
         .as_bytes()
         .split(|&byte| byte == b',')
         .all(|name| name.trim_ascii().eq_ignore_ascii_case(b"h2c"))
+}
+
+/// A header that counts when it stands there once.
+#[derive(Debug, Clone, Copy, Default)]
+enum Once<'h> {
+    #[default]
+    Absent,
+    Present(&'h http::HeaderValue),
+    Repeated,
+}
+
+impl<'h> Once<'h> {
+    fn see(&mut self, value: &'h http::HeaderValue) {
+        *self = match self {
+            Self::Absent => Self::Present(value),
+            Self::Present(_) | Self::Repeated => Self::Repeated,
+        };
+    }
+
+    fn text(self) -> Option<&'h str> {
+        match self {
+            Self::Present(value) => value.to_str().ok(),
+            Self::Absent | Self::Repeated => None,
+        }
+    }
+}
+
+/// What policies may ask of the header lines, found in one look at them.
+#[derive(Debug, Default)]
+struct Said<'h> {
+    user_agent: Once<'h>,
+    referer: Once<'h>,
+}
+
+impl<'h> Said<'h> {
+    fn of(headers: &'h HeaderMap) -> Self {
+        let mut said = Self::default();
+        for (name, value) in headers {
+            match name.as_str() {
+                "user-agent" => said.user_agent.see(value),
+                "referer" => said.referer.see(value),
+                _ => {}
+            }
+        }
+        said
+    }
 }
 
 /// A header's text, when it stands there once.

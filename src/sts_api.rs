@@ -16,6 +16,7 @@ mod fields;
 mod form;
 mod info;
 mod own;
+mod saml;
 mod server;
 mod web_identity;
 mod xml;
@@ -31,6 +32,7 @@ use crate::bundle::{Snapshot, Store};
 use crate::clock::{Clock, Timestamp};
 use crate::gate::facts::DecidedBy;
 use crate::outcome::Reason;
+use crate::saml::Replays;
 use crate::secret::Secret;
 use crate::sts::Keys;
 
@@ -53,6 +55,8 @@ pub struct Parts {
     pub keys: Arc<Keys>,
     /// Checks second factors.
     pub factors: Arc<dyn Factors>,
+    /// The SAML assertions that were used.
+    pub assertions: Arc<Replays>,
     /// What time it is.
     pub clock: Clock,
     /// The only region that a signature may be for.

@@ -12,7 +12,7 @@ const ROWS: &[&[&str]] = &[
     &["main", "cli", "app", "config"],
     &["proxy", "sts_api", "admin", "net"],
     &["gate", "analyze"],
-    &["authn", "sts", "bundle", "audit", "metrics"],
+    &["authn", "sts", "bundle", "saml", "audit", "metrics"],
     &["directory", "policy", "route"],
     &["arn", "outcome", "clock", "secret", "source", "throttle"],
 ];
@@ -27,6 +27,7 @@ const ASIDE: &[(&str, &str)] = &[
     ("sts_api", "net"),
     ("admin", "net"),
     ("authn", "sts"),
+    ("bundle", "saml"),
     ("directory", "policy"),
 ];
 

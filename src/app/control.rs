@@ -2,12 +2,12 @@
 //! counted once when the answer begins.
 
 mod identities;
+mod tails;
 
 use std::cell::RefCell;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use http::header::{HeaderName, USER_AGENT};
 
 use crate::app::throttling::Throttles;
 use crate::arn::AccountId;
@@ -23,8 +23,7 @@ use crate::proxy::{Control, Outcome, Unjudged};
 use crate::route::CanonicalPath;
 use identities::Identities;
 pub(super) use identities::of_identity;
-
-const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+use tails::Tails;
 
 /// A snapshot with what its requests count with.
 #[derive(Debug)]
@@ -52,6 +51,7 @@ pub(super) struct Worker {
     /// Where records are put together; kept, so that the hot path allocates nothing for it.
     line: RefCell<Vec<u8>>,
     identities: Identities,
+    tails: Tails,
 }
 
 impl Worker {
@@ -60,6 +60,7 @@ impl Worker {
             shared,
             line: RefCell::default(),
             identities: Identities::default(),
+            tails: Tails::default(),
         }
     }
 
@@ -80,7 +81,17 @@ impl Worker {
             Ok(_) => Reason::Allowed,
             Err(refusal) => refusal.reason,
         };
-        let headers = &head.parts.headers;
+        let (mut user_agent, mut client_request_id) = (None, None);
+        for (name, value) in &head.parts.headers {
+            // The first of each, as a look-up would find.
+            match name.as_str() {
+                "user-agent" if user_agent.is_none() => user_agent = Some(value.as_bytes()),
+                "x-request-id" if client_request_id.is_none() => {
+                    client_request_id = Some(value.as_bytes());
+                }
+                _ => {}
+            }
+        }
         let account = facts.account.as_ref().map(AccountId::as_str);
         let resources: smallvec::SmallVec<[record::Resource<'_>; 2]> = facts
             .resources
@@ -97,18 +108,16 @@ impl Worker {
             event_id: new_id(&mut event_id),
             identity: &identity,
             source_ip: head.peer,
-            user_agent: headers.get(USER_AGENT).map(http::HeaderValue::as_bytes),
-            action: present(&facts.action),
-            region: present(&facts.region),
+            user_agent,
+            action: present(facts.action()),
+            region: present(facts.region()),
             resources: &resources,
             recipient_account: account,
             method: head.parts.method.as_str(),
             path: present(&facts.path),
-            client_request_id: headers
-                .get(CLIENT_REQUEST_ID)
-                .map(http::HeaderValue::as_bytes),
+            client_request_id,
             snapshot: facts.snapshot.as_ref().map(|snapshot| &*snapshot.digest),
-            service: present(&facts.service),
+            service: present(facts.service()),
             route,
             status: verdict.is_err().then(|| reason.status()),
             error_message: present(&facts.detail),
@@ -123,7 +132,7 @@ impl Worker {
                 provider: facts.provider.as_deref(),
             },
         };
-        record.write(line);
+        self.tails.write(&record, facts.route, line);
     }
 }
 

@@ -18,6 +18,7 @@ use crate::config::Settings;
 use crate::net::workers::{Listening, Ready, Workers};
 use crate::net::{self, Limits};
 use crate::policy::LayerKind;
+use crate::saml::Replays;
 use crate::secret::Secret;
 use crate::source::Fault;
 use crate::sts::keyring::MAX_BYTES;
@@ -159,6 +160,7 @@ pub(super) fn serve(
         access_keys: Arc::clone(&listed) as _,
         signing: Arc::default(),
         factors: listed,
+        assertions: Arc::new(Replays::new(core.clock.now())),
         clock: core.clock.clone(),
         region: Arc::from(&*sts.region),
     };

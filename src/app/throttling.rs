@@ -43,7 +43,7 @@ impl Throttles {
             *verdict = Err(refusal);
         } else if verdict.is_ok()
             && let Some(limiter) = &self.route
-            && let Err(refusal) = self.take(limiter, &(&facts.service, facts.route()))
+            && let Err(refusal) = self.take(limiter, &(facts.service(), facts.route()))
         {
             *verdict = Err(refusal);
         }

@@ -27,6 +27,16 @@ impl Object<'_> {
         out.push(b'}');
     }
 
+    /// Writes members as they stand behind others.
+    pub(super) fn go_on(out: &mut Vec<u8>, members: impl FnOnce(&mut Object<'_>)) {
+        members(&mut Object { out, empty: false });
+    }
+
+    /// Members that [`Object::go_on`] wrote.
+    pub(super) fn members(&mut self, written: &[u8]) {
+        self.out.extend_from_slice(written);
+    }
+
     /// Writes a key, and returns the buffer to write its value to.
     fn key(&mut self, Key(key): Key) -> &mut Vec<u8> {
         let key = key.as_bytes();

@@ -238,21 +238,31 @@ impl Session<'_> {
 impl Record<'_> {
     /// Appends the record to `out`, as one line with its end.
     pub fn write(&self, out: &mut Vec<u8>) {
-        Object::write(out, |object| self.members(object));
+        Object::write(out, |object| {
+            self.own(object);
+            self.tail(object);
+        });
         out.push(b'\n');
     }
 
-    fn members(&self, object: &mut Object<'_>) {
+    /// The members that a request shares with others of its route, for [`Record::write_with`].
+    pub fn write_tail(&self, out: &mut Vec<u8>) {
+        Object::go_on(out, |object| self.tail(object));
+    }
+
+    /// The same as [`Record::write`], with a tail that was written before for a record with the same one.
+    pub fn write_with(&self, tail: &[u8], out: &mut Vec<u8>) {
+        Object::write(out, |object| {
+            self.own(object);
+            object.members(tail);
+        });
+        out.push(b'\n');
+    }
+
+    fn own(&self, object: &mut Object<'_>) {
         object.text(key!("eventVersion"), "1.11");
         object.written(key!("userIdentity"), self.identity);
         object.ascii(key!("eventTime"), &utc(self.time));
-        let (source, name) = match self.action {
-            Some(action) => action.split_once(':').unwrap_or(("", action)),
-            None => ("sidegate", "-"),
-        };
-        object.text(key!("eventSource"), source);
-        object.text(key!("eventName"), name);
-        object.maybe(key!("awsRegion"), self.region);
         object.address(key!("sourceIPAddress"), self.source_ip);
         if let Some(agent) = self.user_agent {
             object.lossy(
@@ -271,14 +281,24 @@ impl Record<'_> {
             object.text(key!("ARN"), resource.arn);
             object.maybe(key!("accountId"), resource.account);
         });
-        object.maybe(key!("recipientAccountId"), self.recipient_account);
-        object.text(key!("method"), self.method);
         object.maybe(key!("path"), self.path);
         let visible =
             |id: &&[u8]| id.len() <= MAX_CLIENT_REQUEST_ID && id.iter().all(u8::is_ascii_graphic);
         if let Some(id) = self.client_request_id.filter(visible) {
             object.lossy(key!("clientRequestId"), id);
         }
+    }
+
+    fn tail(&self, object: &mut Object<'_>) {
+        let (source, name) = match self.action {
+            Some(action) => action.split_once(':').unwrap_or(("", action)),
+            None => ("sidegate", "-"),
+        };
+        object.text(key!("eventSource"), source);
+        object.text(key!("eventName"), name);
+        object.maybe(key!("awsRegion"), self.region);
+        object.maybe(key!("recipientAccountId"), self.recipient_account);
+        object.text(key!("method"), self.method);
         object.maybe(key!("snapshot"), self.snapshot);
         object.maybe(key!("service"), self.service);
         object.maybe(key!("route"), self.route);

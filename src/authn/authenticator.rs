@@ -243,8 +243,7 @@ impl Authenticator {
                 return Ok(Authentication::Verified(Verified::ApiKey(key)));
             }
         };
-        let token = self.token(token, presented).await?;
-        let now = self.clock.now();
+        let (token, now) = self.token(token, presented, now).await?;
         let used = presented.again && matches!(shown, Shown::Proven(_));
         if !used {
             possession::check(&token, shown, certificate, presented, &self.replays, now)?;
@@ -276,26 +275,27 @@ impl Authenticator {
         Ok(Verified::Session(session))
     }
 
-    /// Verifies a provider's token.
+    /// Verifies a provider's token; also says what time it is by then, as a key may have been waited for.
     async fn token(
         &self,
         token: Token<'_>,
         presented: &Presented<'_>,
-    ) -> Result<Arc<VerifiedToken>, Failure> {
+        now: Timestamp,
+    ) -> Result<(Arc<VerifiedToken>, Timestamp), Failure> {
         if token.bytes().len() > jwt::MAX_BYTES {
             return Err(Failure::of(&TokenError::TooLong, None));
         }
-        let now = self.clock.now();
         let digest = digest::of_token(token.bytes());
         let remembered = self.remembered(presented.providers, digest, now);
         self.cache.looked(matches!(remembered, Ok(Some(_))));
         let remembered = remembered?;
-        let verified = if let Some(verified) = remembered {
-            verified
+        let (verified, now) = if let Some(verified) = remembered {
+            (verified, now)
         } else {
             let token = token.text().map_err(Failure::from)?;
             // Large, and not the rule: kept out of every request's own memory.
-            Box::pin(self.verify(token, digest, presented.providers, now)).await?
+            let verifying = Box::pin(self.verify(token, digest, presented.providers, now));
+            (verifying.await?, self.clock.now())
         };
         if verified.audience(presented.audiences).is_none() {
             return Err(Failure::of(
@@ -303,7 +303,7 @@ impl Authenticator {
                 Some(verified.provider()),
             ));
         }
-        Ok(verified)
+        Ok((verified, now))
     }
 
     /// A token that was verified before, if nothing that it rests on has changed.

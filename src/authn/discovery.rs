@@ -39,7 +39,9 @@ pub async fn key_set(provider: &Provider, timeout: Duration) -> Result<Fetched, 
             };
             get(&keys, access).await
         }
-        KeySource::Certificates { .. } => Err(FetchError::Discovery("it has no keys")),
+        KeySource::Certificates { .. } | KeySource::Metadata { .. } => {
+            Err(FetchError::Discovery("it has no keys"))
+        }
         KeySource::File { path, content } => {
             let body = if let Some(text) = content {
                 text.as_bytes().to_vec()

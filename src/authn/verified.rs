@@ -31,7 +31,8 @@ impl Method {
     /// What a provider vouches for.
     pub fn of(provider: &Provider) -> Self {
         match provider.kind {
-            Kind::Oidc => Self::Jwt,
+            // An assertion never comes this way: the STS alone takes it.
+            Kind::Oidc | Kind::Saml => Self::Jwt,
             Kind::Spiffe | Kind::X509 => Self::Certificate,
         }
     }

@@ -7,6 +7,7 @@
 mod certificates;
 pub mod claim_map;
 mod read;
+mod saml;
 pub mod spiffe;
 pub mod template;
 pub mod url;
@@ -37,6 +38,8 @@ pub struct Provider {
     pub issuer: Box<str>,
     /// A token must name at least one of them.
     pub audiences: Vec<Box<str>>,
+    /// A SAML assertion must be addressed to one of them.
+    pub recipients: Vec<Box<str>>,
     /// Where the verification keys come from.
     pub keys: Keys,
     /// The only algorithms that are accepted.
@@ -66,6 +69,8 @@ pub enum Kind {
     Spiffe,
     /// Client certificates without one.
     X509,
+    /// SAML 2.0 assertions, which are shown to the STS alone.
+    Saml,
 }
 
 impl Kind {
@@ -75,6 +80,7 @@ impl Kind {
             Self::Oidc => "oidc",
             Self::Spiffe => "spiffe",
             Self::X509 => "x509",
+            Self::Saml => "saml",
         }
     }
 }
@@ -121,6 +127,13 @@ pub enum KeySource {
     Certificates {
         /// A file of the bundle with the only authorities (PEM) that may vouch for it; `None`: all of the listener's.
         path: Option<Box<str>>,
+        /// Its content.
+        content: Option<Box<str>>,
+    },
+    /// The certificates in an identity provider's SAML metadata, a file of the bundle.
+    Metadata {
+        /// As written.
+        path: Box<str>,
         /// Its content.
         content: Option<Box<str>>,
     },
@@ -224,6 +237,7 @@ impl Provider {
         match &self.keys.source {
             KeySource::File { path, .. } if !path.starts_with('/') => Some(path),
             KeySource::Certificates { path, .. } => path.as_deref(),
+            KeySource::Metadata { path, .. } => Some(path),
             KeySource::File { .. } | KeySource::Discovery | KeySource::Url(_) => None,
         }
     }
@@ -236,6 +250,7 @@ impl Provider {
                 content,
             } => Some(content.as_deref().unwrap_or_default()),
             KeySource::Certificates { path: None, .. }
+            | KeySource::Metadata { .. }
             | KeySource::File { .. }
             | KeySource::Discovery
             | KeySource::Url(_) => None,
@@ -246,7 +261,7 @@ impl Provider {
     pub fn attach_keys(&mut self, text: &str, report: &mut Report) {
         let content = match &mut self.keys.source {
             KeySource::File { content, .. } => content,
-            KeySource::Certificates { content, .. } => {
+            KeySource::Certificates { content, .. } | KeySource::Metadata { content, .. } => {
                 *content = Some(text.into());
                 return;
             }

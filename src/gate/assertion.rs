@@ -7,7 +7,9 @@
 mod claims;
 mod key;
 
+use std::fmt;
 use std::hash::Hash;
+use std::ops::Deref;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
@@ -33,7 +35,48 @@ const KEPT: usize = 10_000;
 const IDENTITY: HeaderName = HeaderName::from_static("x-sidegate-identity");
 
 /// The headers of one identity for one upstream.
-pub type Headers = Arc<[(HeaderName, HeaderValue)]>;
+pub type Headers = Arc<Told>;
+
+/// Headers, and the same as HTTP/1 writes them.
+pub struct Told {
+    fields: Box<[(HeaderName, HeaderValue)]>,
+    lines: Box<[u8]>,
+}
+
+impl Told {
+    /// As lines of a head.
+    pub fn lines(&self) -> &[u8] {
+        &self.lines
+    }
+}
+
+impl Deref for Told {
+    type Target = [(HeaderName, HeaderValue)];
+
+    fn deref(&self) -> &Self::Target {
+        &self.fields
+    }
+}
+
+impl fmt::Debug for Told {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Knows which of them are not to be seen; the lines do not.
+        self.fields.fmt(f)
+    }
+}
+
+impl FromIterator<(HeaderName, HeaderValue)> for Told {
+    fn from_iter<I: IntoIterator<Item = (HeaderName, HeaderValue)>>(fields: I) -> Self {
+        let fields: Box<[_]> = fields.into_iter().collect();
+        let lines = fields
+            .iter()
+            .flat_map(|(name, value)| [name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"]);
+        Self {
+            lines: lines.flatten().copied().collect(),
+            fields,
+        }
+    }
+}
 
 /// Makes the headers, and keeps them. One for the whole process.
 #[derive(Debug)]
@@ -192,8 +235,11 @@ impl Assertions {
                 value.set_sensitive(true);
                 Some((IDENTITY, value))
             }))
-            .collect();
-        let made = Made { headers, renew_at };
+            .collect::<Told>();
+        let made = Made {
+            headers: Arc::new(headers),
+            renew_at,
+        };
         self.said.insert(content, made.clone());
         made
     }

@@ -3,9 +3,12 @@
 
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use crate::authn::{Identity, Method};
 use crate::bundle::Snapshot;
 use crate::policy::{Decision, LayerKind, Verdict};
+use crate::route::RouteRef;
 
 /// The statement that decided.
 #[derive(Debug, Clone)]
@@ -41,19 +44,15 @@ pub struct Facts {
     /// What the request was judged by; absent when there was none yet.
     pub snapshot: Option<Arc<Snapshot>>,
     /// The canonical path; empty when there is none.
-    pub path: Box<str>,
+    pub path: Arc<str>,
     /// Index of the route in the snapshot's table, when one matched.
     pub route: Option<usize>,
-    /// The service's name.
-    pub service: Box<str>,
-    /// The service's region.
-    pub region: Box<str>,
     /// Who owns the resources.
     pub account: Option<crate::arn::AccountId>,
-    /// The action.
-    pub action: Box<str>,
+    /// The action, where it is not the route's own.
+    pub generic_action: Option<Box<str>>,
     /// The resources, all of which must be allowed.
-    pub resources: Vec<Box<str>>,
+    pub resources: SmallVec<[String; 1]>,
     /// How the client showed who it is; absent when it did not come to that.
     pub method: Option<Method>,
     /// Whose credential it is or claims to be: only names of the bundle.
@@ -69,7 +68,30 @@ pub struct Facts {
 impl Facts {
     /// The route as the bundle writes it, when one matched.
     pub fn route(&self) -> Option<&str> {
-        let entry = self.snapshot.as_ref()?.routes.entry(self.route?)?;
-        Some(entry.label())
+        Some(self.matched()?.label())
+    }
+
+    /// The service's name; empty when no route matched.
+    pub fn service(&self) -> &str {
+        self.matched().map_or("", |matched| matched.service.name())
+    }
+
+    /// The service's region; empty when no route matched.
+    pub fn region(&self) -> &str {
+        let matched = self.matched();
+        matched.map_or("", |matched| matched.service.region())
+    }
+
+    /// The action; empty when no route matched.
+    pub fn action(&self) -> &str {
+        if let Some(action) = &self.generic_action {
+            return action;
+        }
+        let route = self.matched().and_then(|matched| matched.route);
+        route.map_or("", |route| route.action())
+    }
+
+    fn matched(&self) -> Option<RouteRef<'_>> {
+        self.snapshot.as_ref()?.routes.entry(self.route?)
     }
 }

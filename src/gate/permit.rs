@@ -1,5 +1,7 @@
 //! The two ends of a judgement: a [`Permit`], which forwarding needs and only the gate can make, or a [`Refusal`].
 
+use std::sync::Arc;
+
 use http::header::{HeaderName, HeaderValue};
 
 use crate::authn::sigv4::chunked::Decoder;
@@ -13,7 +15,7 @@ use super::assertion::Headers;
 /// INVARIANT: made by the gate alone, after a decision; the proxy cannot forward without one.
 #[derive(Debug)]
 pub struct Permit {
-    pub(super) target: Box<str>,
+    pub(super) target: Arc<str>,
     pub(super) upstream: Box<str>,
     pub(super) identity: Option<Headers>,
     pub(super) expires_at: Option<Timestamp>,
@@ -35,7 +37,12 @@ impl Permit {
 
     /// The `X-Sidegate-*` headers that tell the upstream who it is; empty for anonymous requests.
     pub fn identity(&self) -> &[(HeaderName, HeaderValue)] {
-        self.identity.as_deref().unwrap_or_default()
+        self.identity.as_ref().map_or(&[], |told| &***told)
+    }
+
+    /// The same, as lines of an HTTP/1 head.
+    pub fn identity_lines(&self) -> &[u8] {
+        self.identity.as_ref().map_or(&[], |told| told.lines())
     }
 
     /// When the credential expires: open streams end then.
@@ -104,7 +111,7 @@ impl Permit {
             HeaderValue::from_static(value),
         );
         let before = self.identity().iter().cloned();
-        self.identity = Some(before.chain([added]).collect());
+        self.identity = Some(Arc::new(before.chain([added]).collect()));
         self
     }
 

@@ -212,7 +212,9 @@ impl<C: Control> Proxy<C> {
             };
             Box::pin(self.forward(connection, upstream, whole, (&watch, places), &record.id)).await
         };
-        record.upstream = Some(asked.elapsed());
+        let answered = monotonic();
+        record.upstream = Some(answered.saturating_duration_since(asked));
+        record.ended = Some(answered);
         let mut response = forwarded?;
         self.keep_watch(&mut response, watch, expires_at, form, record);
         Ok(response)
@@ -442,6 +444,7 @@ struct Record<'a, C: Control> {
     reason: Reason,
     status: Option<u16>,
     upstream: Option<Duration>,
+    ended: Option<Instant>,
 }
 
 impl<'a, C: Control> Record<'a, C> {
@@ -456,6 +459,7 @@ impl<'a, C: Control> Record<'a, C> {
             reason: Reason::MalformedRequest,
             status: None,
             upstream: None,
+            ended: None,
         }
     }
 }
@@ -468,7 +472,10 @@ impl<C: Control> Drop for Record<'_, C> {
             request_id: &self.id,
             peer: self.peer,
             began: self.began,
-            took: self.began.elapsed(),
+            took: self.ended.map_or_else(
+                || self.began.elapsed(),
+                |ended| ended.saturating_duration_since(self.began),
+            ),
             upstream: self.upstream,
         };
         self.control.finish(self.facts.as_ref(), &outcome);

@@ -74,9 +74,7 @@ impl Written {
         }
         line(&mut head, VIA.as_str(), &headers::via(from.parts.version));
         if !from.permit.preflight() {
-            for (name, value) in from.permit.identity() {
-                line(&mut head, name.as_str(), value);
-            }
+            head.extend_from_slice(from.permit.identity_lines());
         }
         line(&mut head, REQUEST_ID.as_str(), from.id);
         if !seen.host {

@@ -96,6 +96,9 @@ impl HostPattern {
 
 /// The name in a Host header or `:authority`: in lower case, without port and final dot. `None` when it is no name.
 pub fn normalise(host: &str) -> Option<Cow<'_, str>> {
+    if is_normal(host) {
+        return Some(Cow::Borrowed(host));
+    }
     let (name, port) = if host.starts_with('[') {
         let end = host.find(']')?.checked_add(1)?;
         host.split_at_checked(end)?
@@ -128,6 +131,19 @@ pub fn normalise(host: &str) -> Option<Cow<'_, str>> {
     } else {
         Cow::Borrowed(name)
     })
+}
+
+/// Whether a name is as it would be made, as nearly all are: found in one look at its bytes.
+fn is_normal(host: &str) -> bool {
+    let mut label = 0_u8;
+    for byte in host.bytes() {
+        label = match byte {
+            b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' if label < 63 => label.saturating_add(1),
+            b'.' if label > 0 => 0,
+            _ => return false,
+        };
+    }
+    label > 0 && host.len() <= MAX_NAME
 }
 
 fn is_label_byte(byte: u8) -> bool {

@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
 use smallvec::SmallVec;
 
@@ -62,7 +63,7 @@ pub enum PathError {
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct CanonicalPath {
-    text: Box<str>,
+    text: Arc<str>,
     encoded_slash: bool,
     parameters: bool,
 }
@@ -94,6 +95,11 @@ impl CanonicalPath {
             });
         }
         Writer::default().run(raw.as_bytes())
+    }
+
+    /// The same, to keep.
+    pub fn shared(&self) -> &Arc<str> {
+        &self.text
     }
 
     /// The whole path, as it goes upstream.

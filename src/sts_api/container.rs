@@ -18,7 +18,7 @@ use std::time::Duration;
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use bytes::Bytes;
 use futures_util::FutureExt;
-use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HOST, HeaderValue};
+use http::header::{AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HOST, HeaderValue};
 use http::request::Parts as Head;
 use http::{Method, Response, StatusCode};
 use http_body_util::Full;
@@ -182,7 +182,8 @@ pub(super) async fn answer<L: Log + 'static>(
     if !container.takes(head) {
         return None;
     }
-    let admitted = if reading.is_ok() {
+    let readable = reading.is_ok();
+    let admitted = if readable {
         container.admit(connection.peer, head)
     } else {
         let message = "the request cannot be read in one way only";
@@ -197,14 +198,20 @@ pub(super) async fn answer<L: Log + 'static>(
             Err(refusal)
         }
     };
-    Some(match made {
+    let mut answer = match made {
         Ok(made) => reply(StatusCode::OK, made.json()),
         Err(refusal) => {
             let status = StatusCode::from_u16(refusal.status);
             let body = json!({ "code": refusal.code, "message": refusal.message });
             reply(status.unwrap_or(StatusCode::BAD_GATEWAY), body.to_string())
         }
-    })
+    };
+    if !readable && head.version <= http::Version::HTTP_11 {
+        // What is left of it would be read as the next request.
+        let close = HeaderValue::from_static("close");
+        answer.headers_mut().insert(CONNECTION, close);
+    }
+    Some(answer)
 }
 
 impl Role {

@@ -20,27 +20,29 @@ pub(super) struct CallContext<'a> {
     pub(super) asked: &'a Asked,
 }
 
-impl CallContext<'_> {
-    fn asked(&self, key: &str) -> Option<Value<'_>> {
-        let asked = self.asked;
+impl Asked {
+    /// What is asked for, by the context keys that ask about it.
+    pub(super) fn context_value(&self, key: &str) -> Option<Value<'_>> {
         if let Some(tag) = key.strip_prefix("aws:requesttag/") {
-            let found = asked.tags.iter().find(|found| lower(&found.key, tag))?;
+            let found = self.tags.iter().find(|found| lower(&found.key, tag))?;
             return Some(Value::Text(&found.value));
         }
         match key {
-            "aws:tagkeys" => list(&asked.tag_keys),
-            "sts:transitivetagkeys" => list(&asked.transitive),
-            "sts:rolesessionname" => asked.session_name.as_deref().map(Value::Text),
-            "sts:externalid" => asked.external_id.as_deref().map(Value::Text),
-            "sts:sourceidentity" => asked.source_identity.as_deref().map(Value::Text),
+            "aws:tagkeys" => list(&self.tag_keys),
+            "sts:transitivetagkeys" => list(&self.transitive),
+            "sts:rolesessionname" => self.session_name.as_deref().map(Value::Text),
+            "sts:externalid" => self.external_id.as_deref().map(Value::Text),
+            "sts:sourceidentity" => self.source_identity.as_deref().map(Value::Text),
             "sts:durationseconds" => {
-                let seconds = asked.duration?;
+                let seconds = self.duration?;
                 Some(Value::Number(i64::from(seconds)))
             }
             _ => None,
         }
     }
+}
 
+impl CallContext<'_> {
     fn resource(&self, key: &str) -> Option<Value<'_>> {
         let tag = key
             .strip_prefix("aws:resourcetag/")
@@ -81,7 +83,7 @@ impl Context for CallContext<'_> {
     fn get(&self, key: &str) -> Option<Value<'_>> {
         self.request
             .get(key)
-            .or_else(|| self.asked(key))
+            .or_else(|| self.asked.context_value(key))
             .or_else(|| self.resource(key))
             .or_else(|| self.identity(key))
     }

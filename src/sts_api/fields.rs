@@ -81,6 +81,12 @@ pub(super) const WEB_TOKEN: Model = model(
     (4, 20_000),
     printable,
 );
+pub(super) const PRINCIPAL_ARN: Model =
+    model("PrincipalArn", "principalArn", (20, 2048), printable);
+pub(super) const SAML_ASSERTION: Model =
+    model("SAMLAssertion", "sAMLAssertion", (4, 100_000), |c| {
+        c.is_ascii_alphanumeric() || c.is_ascii_whitespace() || matches!(c, '+' | '/' | '=')
+    });
 pub(super) const ENCODED_MESSAGE: Model =
     model("EncodedMessage", "encodedMessage", (1, 10_240), printable);
 

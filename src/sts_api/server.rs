@@ -22,7 +22,7 @@ use super::container::{self, Container};
 use super::error::Error;
 use super::form::Form;
 use super::xml::{self, Members};
-use super::{Log, Parts, Recorded, assume_role, caller, info, own, web_identity};
+use super::{Log, Parts, Recorded, assume_role, caller, info, own, saml, web_identity};
 
 /// The largest call: a web identity token or a policy, each letter escaped.
 const MAX_BODY: usize = 128 * 1024;
@@ -43,6 +43,7 @@ pub struct Service<L> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Action {
     AssumeRole,
+    AssumeRoleWithSaml,
     AssumeRoleWithWebIdentity,
     DecodeAuthorizationMessage,
     GetAccessKeyInfo,
@@ -52,8 +53,9 @@ enum Action {
 }
 
 impl Action {
-    const ALL: [(Self, &'static str); 7] = [
+    const ALL: [(Self, &'static str); 8] = [
         (Self::AssumeRole, "sts:AssumeRole"),
+        (Self::AssumeRoleWithSaml, "sts:AssumeRoleWithSAML"),
         (
             Self::AssumeRoleWithWebIdentity,
             "sts:AssumeRoleWithWebIdentity",
@@ -249,11 +251,16 @@ async fn perform(
     if action == Action::AssumeRoleWithWebIdentity {
         return web_identity::run(call).await;
     }
+    if action == Action::AssumeRoleWithSaml {
+        return saml::run(call);
+    }
     let caller = caller::signed(call.parts, call.snapshot, head, sha256, call.now())?;
     call.seen.identity = Some(std::sync::Arc::clone(&caller.identity));
     caller::may_call(&caller, action.name())?;
     match action {
-        Action::AssumeRole | Action::AssumeRoleWithWebIdentity => assume_role::run(call, &caller),
+        Action::AssumeRole | Action::AssumeRoleWithSaml | Action::AssumeRoleWithWebIdentity => {
+            assume_role::run(call, &caller)
+        }
         Action::DecodeAuthorizationMessage => info::decode(call, &caller),
         Action::GetAccessKeyInfo => info::access_key_info(call, &caller),
         Action::GetCallerIdentity => info::caller_identity(call, &caller),

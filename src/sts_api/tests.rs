@@ -96,6 +96,32 @@ fn files() -> Files {
         ),
         (format!("{account}/users/bob.yaml"), json!({"path": "/"})),
         (
+            format!("{account}/roles/people.yaml"),
+            json!({"trust_policy": allow(json!({
+                "Principal": {"Federated": "arn:aws:iam::555566667777:saml-provider/login"},
+                "Action": "sts:AssumeRoleWithSAML",
+                "Condition": {
+                    "StringEquals": {
+                        "saml:aud": "https://signin.sidegate.example/saml",
+                        "saml:sub": "dana@login.example",
+                        "saml:sub_type": "persistent",
+                        "saml:iss": "https://login.example/saml/metadata",
+                        "saml:doc": "555566667777/login",
+                        "sts:RoleSessionName": "dana",
+                    },
+                    "ForAnyValue:StringEquals": {"saml:edupersonaffiliation": "staff"},
+                },
+            }))}),
+        ),
+        (
+            "identity-providers/login.yaml".to_owned(),
+            json!({
+                "type": "saml", "account": "555566667777", "metadata": "login.xml",
+                "audiences": ["urn:sidegate:example"],
+                "recipients": ["https://signin.sidegate.example/saml"],
+            }),
+        ),
+        (
             format!("{account}/roles/admin.yaml"),
             json!({"trust_policy": allow(json!({
                 "Principal": {"AWS": "555566667777"},
@@ -109,19 +135,26 @@ fn files() -> Files {
     ] {
         files.insert(&path, content.to_string().into_bytes());
     }
+    files.insert("identity-providers/login.xml", vector("metadata"));
     files
 }
 
-struct World {
+/// Made by tests/interop/saml/idp.py for 1,800,000,000 s.
+pub(super) fn vector(name: &str) -> Vec<u8> {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/saml");
+    std::fs::read(folder.join(format!("{name}.xml"))).unwrap()
+}
+
+pub(super) struct World {
     service: Service<Memory>,
-    clock: Clock,
+    pub(super) clock: Clock,
     keys: Arc<Keys>,
 }
 
 /// An access key, its secret, and the token of a session.
-type Key = (String, String, Option<String>);
+pub(super) type Key = (String, String, Option<String>);
 
-fn own(name: &str) -> Key {
+pub(super) fn own(name: &str) -> Key {
     (name.to_owned(), "secret".to_owned(), None)
 }
 
@@ -142,6 +175,7 @@ fn world_with(memory: Memory) -> World {
         signing: Arc::default(),
         keys: Arc::clone(&keys),
         factors: Arc::new(OneCode),
+        assertions: Arc::new(Replays::new(clock.now())),
         clock: clock.clone(),
         region: "us-east-1".into(),
     };
@@ -152,13 +186,13 @@ fn world_with(memory: Memory) -> World {
     }
 }
 
-fn world() -> World {
+pub(super) fn world() -> World {
     world_with(Memory::default())
 }
 
 impl World {
     /// The answer as XML, or the status, code and message of a refusal.
-    async fn ask(
+    pub(super) async fn ask(
         &self,
         key: &Key,
         parameters: &[(&str, &str)],
@@ -167,7 +201,13 @@ impl World {
             .iter()
             .chain(parameters)
             .map(|(name, value)| {
-                format!("{name}={}", value.replace('{', "%7B").replace('&', "%26"))
+                format!(
+                    "{name}={}",
+                    value
+                        .replace('{', "%7B")
+                        .replace('&', "%26")
+                        .replace('+', "%2B")
+                )
             })
             .collect();
         let body = body.join("&");
@@ -216,24 +256,24 @@ impl World {
         key_of(&self.ask(key, parameters).await.unwrap())
     }
 
-    async fn arn(&self, key: &Key) -> String {
+    pub(super) async fn arn(&self, key: &Key) -> String {
         let answer = self.ask(key, &[("Action", "GetCallerIdentity")]).await;
         element(&answer.unwrap(), "Arn")
     }
 
     /// How long the session of an answer lasts, in seconds.
-    fn lasts(&self, answer: &str) -> i64 {
+    pub(super) fn lasts(&self, answer: &str) -> i64 {
         let end: jiff::Timestamp = element(answer, "Expiration").parse().unwrap();
         end.as_second().saturating_sub(self.clock.now().seconds())
     }
 }
 
-fn element(xml: &str, name: &str) -> String {
+pub(super) fn element(xml: &str, name: &str) -> String {
     let (_, rest) = xml.split_once(&format!("<{name}>")).expect(xml);
     rest.split_once('<').unwrap().0.to_owned()
 }
 
-fn key_of(answer: &str) -> Key {
+pub(super) fn key_of(answer: &str) -> Key {
     let one = |name| element(answer, name);
     let token = one("SessionToken");
     (one("AccessKeyId"), one("SecretAccessKey"), Some(token))

@@ -42,6 +42,7 @@ impl File {
             KeySource::Url(url) => format!("url {url}"),
             KeySource::File { path, .. } => format!("file {path}"),
             KeySource::Certificates { .. } => "certificates".into(),
+            KeySource::Metadata { .. } => "metadata".into(),
         };
         let identity = format!("{}\n{source}", provider.issuer);
         let mut name = hex(&sha256(identity.as_bytes()));

@@ -12,6 +12,7 @@ use crate::bundle::layout::{self, Place};
 use crate::bundle::read;
 use crate::directory::Provider;
 use crate::directory::provider::Kind;
+use crate::saml::Metadata;
 use crate::source::{Node, Report, Span, Value};
 
 impl Work<'_> {
@@ -75,6 +76,7 @@ impl Work<'_> {
             let span = node
                 .and_then(|node| {
                     node.get("authorities")
+                        .or_else(|| node.get("metadata"))
                         .or_else(|| node.get("keys")?.get("file"))
                 })
                 .map(|node| node.span)
@@ -86,6 +88,16 @@ impl Work<'_> {
             if let Some((key_path, key_file)) = found {
                 let mut report = Report::on(key_path);
                 provider.attach_keys(&key_file.text, &mut report);
+                if let Some(metadata) = provider.metadata()
+                    && let Err(fault) = Metadata::read(metadata)
+                {
+                    report.error(
+                        "malformed-keys",
+                        Span::default(),
+                        format!("this is no metadata of an identity provider: {fault}"),
+                        "write what the identity provider offers as its SAML 2.0 metadata",
+                    );
+                }
                 if let Some(authorities) = provider.authorities() {
                     check_authorities(authorities, &mut report);
                 }

@@ -42,7 +42,10 @@ impl Provider {
             }
             Some((path, span)) => match key_file(path, span, report)? {
                 KeySource::File { path, .. } => Some(path),
-                KeySource::Discovery | KeySource::Url(_) | KeySource::Certificates { .. } => None,
+                KeySource::Discovery
+                | KeySource::Url(_)
+                | KeySource::Certificates { .. }
+                | KeySource::Metadata { .. } => None,
             },
         };
         let claim_map = ClaimMap::read_certificates(map.take("map"), report);

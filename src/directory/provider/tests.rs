@@ -73,7 +73,7 @@ fn a_whole_provider() {
 #[test]
 fn every_fault_is_found_with_its_place() {
     for (from, to, id) in [
-        ("\"oidc\"", "\"saml\"", "1: error[not-built]"),
+        ("\"oidc\"", "\"saml\"", "needs the key `metadata`"),
         ("\"oidc\"", "\"spiffe\"", "needs the key `trust_domain`"),
         ("\"oidc\"", "\"x509\"", "unknown key `issuer`"),
         (

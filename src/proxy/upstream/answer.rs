@@ -5,6 +5,7 @@
 //! between the upstream and us are left out while reading. Knows no sockets.
 
 use std::mem::MaybeUninit;
+use std::ops::Range;
 
 use bytes::{Buf, Bytes, BytesMut};
 use http::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
@@ -12,7 +13,7 @@ use http::response::Parts;
 use http::{Response, StatusCode, Version};
 use http_body::{Frame, SizeHint};
 use hyper::ext::ReasonPhrase;
-use memchr::memchr_iter;
+use memchr::{memchr, memchr_iter};
 use smallvec::SmallVec;
 
 pub use chunks::Chunks;
@@ -66,14 +67,20 @@ pub enum Framing {
 }
 
 /// Reads the head of an answer, once it is there as a whole; informational ones are passed over. `bodiless`: the answer
-/// has no body whatever it says, as the request was HEAD. `scanned` is how far it was looked for the end before.
+/// has no body whatever it says, as the request was HEAD. `scanned` is how far it was looked for an end before.
 pub(super) fn head(
     buffer: &mut BytesMut,
     scanned: &mut usize,
     bodiless: bool,
 ) -> Result<Option<Head>, AnswerError> {
     loop {
-        let Some(end) = end_of_head(buffer, *scanned) else {
+        // What comes byte by byte is not read anew for each of them: a head ends with a line.
+        let new = buffer.get(*scanned..).unwrap_or_default();
+        let read = match memchr(b'\n', new) {
+            Some(_) => read(buffer, bodiless)?,
+            None => None,
+        };
+        let Some(read) = read else {
             *scanned = buffer.len();
             return if buffer.len() > MOST {
                 Err(AnswerError::TooLarge)
@@ -81,15 +88,9 @@ pub(super) fn head(
                 Ok(None)
             };
         };
-        if end > MOST {
-            return Err(AnswerError::TooLarge);
-        }
         *scanned = 0;
-        let bytes = take(buffer, end);
-        let read = read(&bytes, bodiless)?;
-        if !read.parts.status.is_informational()
-            || read.parts.status == StatusCode::SWITCHING_PROTOCOLS
-        {
+        let status = read.parts.status;
+        if !status.is_informational() || status == StatusCode::SWITCHING_PROTOCOLS {
             return Ok(Some(read));
         }
     }
@@ -120,27 +121,54 @@ fn end_of_head(bytes: &[u8], scanned: usize) -> Option<usize> {
     })
 }
 
-fn read(head: &Bytes, bodiless: bool) -> Result<Head, AnswerError> {
+/// Where in a head a field stands.
+struct Place {
+    name: HeaderName,
+    value: Range<usize>,
+}
+
+fn read(buffer: &mut BytesMut, bodiless: bool) -> Result<Option<Head>, AnswerError> {
     let mut fields = [const { MaybeUninit::uninit() }; FIELDS];
     let mut answer = httparse::Response::new(&mut []);
     let parsed = httparse::ParserConfig::default().parse_response_with_uninit_headers(
         &mut answer,
-        head,
+        buffer,
         &mut fields,
     );
-    match parsed {
-        Ok(httparse::Status::Complete(end)) if end == head.len() => {}
-        Err(httparse::Error::TooManyHeaders) => return Err(AnswerError::TooLarge),
-        Ok(_) | Err(_) => return Err(AnswerError::Malformed),
-    }
+    let end = match parsed {
+        Ok(httparse::Status::Complete(end)) if end <= MOST => end,
+        Ok(httparse::Status::Partial) => return Ok(None),
+        Ok(httparse::Status::Complete(_)) | Err(httparse::Error::TooManyHeaders) => {
+            return Err(AnswerError::TooLarge);
+        }
+        Err(_) => return Err(AnswerError::Malformed),
+    };
     let code = answer.code.ok_or(AnswerError::Malformed)?;
     let status = StatusCode::from_u16(code).map_err(|_| AnswerError::Malformed)?;
-    let mut lines = Lines::default();
-    let mut map = HeaderMap::with_capacity(answer.headers.len().saturating_add(2));
+    let persistent = answer.version == Some(1);
+    let reason = answer
+        .reason
+        .filter(|reason| status.canonical_reason() != Some(reason))
+        .and_then(|reason| ReasonPhrase::try_from(reason.as_bytes()).ok());
+    let base = buffer.as_ptr().addr();
+    let mut places: SmallVec<[Place; 16]> = SmallVec::new();
     for field in &*answer.headers {
         let name = HeaderName::from_bytes(field.name.as_bytes());
-        let name = name.map_err(|_| AnswerError::Malformed)?;
-        let value = HeaderValue::from_maybe_shared(head.slice_ref(field.value));
+        let from = match field.value {
+            [] => 0,
+            value => value.as_ptr().addr().saturating_sub(base),
+        };
+        places.push(Place {
+            name: name.map_err(|_| AnswerError::Malformed)?,
+            value: from..from.saturating_add(field.value.len()),
+        });
+    }
+    let head = take(buffer, end);
+    let mut lines = Lines::default();
+    let mut map = HeaderMap::with_capacity(places.len().saturating_add(2));
+    for Place { name, value } in places {
+        let value = head.get(value.clone()).map(|_| head.slice(value));
+        let value = HeaderValue::from_maybe_shared(value.ok_or(AnswerError::Malformed)?);
         let value = value.map_err(|_| AnswerError::Malformed)?;
         if lines.go_on(&name, &value)? {
             map.append(name, value);
@@ -149,11 +177,10 @@ fn read(head: &Bytes, bodiless: bool) -> Result<Head, AnswerError> {
     for name in &lines.named {
         map.remove(name);
     }
-    if lines.chunked.is_some() {
+    if lines.chunked {
         // Chunks override a length, which then says nothing true (RFC 9112, 6.3).
         map.remove(CONTENT_LENGTH);
     }
-    let persistent = answer.version == Some(1);
     let body = lines.framing(status, persistent, bodiless)?;
     let keep = match body {
         Framing::Close => false,
@@ -167,13 +194,10 @@ fn read(head: &Bytes, bodiless: bool) -> Result<Head, AnswerError> {
     parts.status = status;
     parts.version = Version::HTTP_11;
     parts.headers = map;
-    if let Some(reason) = answer.reason
-        && status.canonical_reason() != Some(reason)
-        && let Ok(reason) = ReasonPhrase::try_from(reason.as_bytes())
-    {
+    if let Some(reason) = reason {
         parts.extensions.insert(reason);
     }
-    Ok(Head { parts, body, keep })
+    Ok(Some(Head { parts, body, keep }))
 }
 
 /// What the lines of a head say of the hop.
@@ -181,8 +205,8 @@ fn read(head: &Bytes, bodiless: bool) -> Result<Head, AnswerError> {
 struct Lines {
     close: bool,
     keep_alive: bool,
-    /// Its transfer coding, if it has one: whether that is chunks in the end.
-    chunked: Option<bool>,
+    /// Its transfer coding, if it has one, which is chunks.
+    chunked: bool,
     length: Option<u64>,
     /// Fields that Connection names: they go no further.
     named: SmallVec<[HeaderName; 2]>,
@@ -208,8 +232,15 @@ impl Lines {
             }
             "keep-alive" | "proxy-connection" | "upgrade" => Ok(false),
             "transfer-encoding" => {
-                let last = tokens(value).last();
-                self.chunked = Some(last.is_some_and(|it| it.eq_ignore_ascii_case(b"chunked")));
+                // Another coding would reach the client undone and unnamed, as nobody here undoes it.
+                let mut codings = tokens(value);
+                let chunks = codings
+                    .next()
+                    .is_some_and(|coding| coding.eq_ignore_ascii_case(b"chunked"));
+                if self.chunked || !chunks || codings.next().is_some() {
+                    return Err(AnswerError::Framing);
+                }
+                self.chunked = true;
                 Ok(false)
             }
             "content-length" => {
@@ -239,10 +270,10 @@ impl Lines {
         }
         match (self.chunked, self.length) {
             // HTTP/1.0 knows no such coding.
-            (Some(_), _) if !persistent => Err(AnswerError::Framing),
-            (Some(true), _) => Ok(Framing::Chunks(Chunks::default())),
-            (None, Some(length)) => Ok(Framing::Length(length)),
-            (Some(false), _) | (None, None) => Ok(Framing::Close),
+            (true, _) if !persistent => Err(AnswerError::Framing),
+            (true, _) => Ok(Framing::Chunks(Chunks::default())),
+            (false, Some(length)) => Ok(Framing::Length(length)),
+            (false, None) => Ok(Framing::Close),
         }
     }
 }

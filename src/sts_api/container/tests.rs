@@ -90,9 +90,10 @@ fn credentials_are_read_whole_or_not_at_all() {
     ];
     let xml = |leave: usize| -> String {
         let parts = parts.iter().enumerate().filter(|(at, _)| *at != leave);
-        parts
+        let texts: Vec<String> = parts
             .map(|(_, (name, value))| format!("<{name}>{value}</{name}>"))
-            .collect()
+            .collect();
+        texts.concat()
     };
     let role = "arn:aws:iam::555566667777:role/app/reader";
     let made = Made::read(&xml(9), role).unwrap();

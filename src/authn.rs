@@ -41,6 +41,7 @@ use http::HeaderMap;
 
 use crate::directory::provider::Provider;
 use crate::outcome::Reason;
+use crate::state::Ledger;
 
 pub use authenticator::Authenticator;
 pub use cache::Counts;
@@ -73,6 +74,8 @@ pub struct Settings {
     pub credentials: Option<Arc<credentials::Store>>,
     /// What opens session tokens; `None`: none is accepted.
     pub sessions: Option<Arc<dyn Sessions>>,
+    /// What is revoked, and what was used.
+    pub ledger: Arc<Ledger>,
 }
 
 /// What a request presents, and whose tokens its route accepts.

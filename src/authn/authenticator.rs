@@ -1,5 +1,7 @@
 //! Verifies what requests present, and keeps what verifying needs: providers' keys, tokens seen before.
 
+mod revoked;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -61,7 +63,11 @@ impl Authenticator {
         Arc::new(Self {
             cache: TokenCache::new(settings.cache),
             identities: IdentityCache::new(settings.cache),
-            keys: Keys::new(settings.credentials.clone(), settings.sessions.clone()),
+            keys: Keys::new(
+                settings.credentials.clone(),
+                settings.sessions.clone(),
+                Arc::clone(&settings.ledger),
+            ),
             replays: Replays::new(clock.now()),
             settings,
             clock,
@@ -102,7 +108,8 @@ impl Authenticator {
         request: &dyn Context,
     ) -> Result<Arc<Identity>, Failure> {
         if let Verified::Token(token) = verified {
-            return self.identify_token(token, snapshot, directory, chosen_role, request);
+            let identity = self.identify_token(token, snapshot, directory, chosen_role, request)?;
+            return self.not_revoked(identity, token);
         }
         let refused = |reason, why: &str| {
             Err(Failure {

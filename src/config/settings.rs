@@ -31,6 +31,8 @@ pub struct Settings {
     pub keyring: Option<PathBuf>,
     /// The Security Token Service; `None`: it is not served.
     pub sts: Option<Sts>,
+    /// The listener for operators' tools; `None`: nobody asks the process anything.
+    pub admin: Option<Admin>,
     /// Long-lived access keys and API keys: a file, or a folder of them.
     pub credentials: Option<PathBuf>,
     /// What outlives a restart.
@@ -253,6 +255,15 @@ pub struct Container {
 /// The ARN of a role.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RoleArn(pub Box<str>);
+
+/// `admin`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Admin {
+    /// Where it listens: on loopback.
+    pub address: SocketAddr,
+    /// Where the token is put that its clients must show.
+    pub token_file: PathBuf,
+}
 
 /// `state`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

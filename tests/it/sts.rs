@@ -3,6 +3,7 @@
 
 mod container;
 mod refusals;
+mod revocation;
 mod sessions;
 
 use std::net::SocketAddr;
@@ -113,7 +114,7 @@ fn write_bundle(site: &Site, keys: &Keys) {
                 "Condition": {"StringEquals": {"sts:ExternalId": "secret-7"}},
             })),
         ]),
-        "inline_policies": {"use": document(&[uses("a"), uses("b"), uses("c-${aws:PrincipalTag/Stage}"), next])},
+        "inline_policies": {"use": document(&[uses("a"), uses("b"), uses("events"), uses("c-${aws:PrincipalTag/Stage}"), next])},
         "max_session_duration": 7200,
     });
     let account = "policies/accounts/555566667777-app";
@@ -140,19 +141,29 @@ fn write_bundle(site: &Site, keys: &Keys) {
 }
 
 fn world() -> World {
-    world_with("")
+    world_of(&Upstream::start(), "", "")
+}
+
+/// Before this upstream, with more in the configuration.
+fn world_with(upstream: &Upstream, more: &str) -> World {
+    world_of(upstream, "", more)
 }
 
 /// With more keys below `sts`.
-fn world_with(more: &str) -> World {
-    let upstream = Upstream::start();
-    let site = Site::with_bundle(&upstream, "nothing");
+fn world_sts(sts: &str) -> World {
+    world_of(&Upstream::start(), sts, "")
+}
+
+fn world_of(upstream: &Upstream, sts: &str, more: &str) -> World {
+    let site = Site::with_bundle(upstream, "nothing");
     let keys = Keys::make().unwrap();
     write_bundle(&site, &keys);
     let settings = std::fs::read_to_string(site.path("sidegate.yaml")).unwrap();
     site.write(
         "sidegate.yaml",
-        &format!("{settings}keyring: ./keyring.yaml\nsts: {{ address: \"127.0.0.1:0\"{more} }}\n"),
+        &format!(
+            "{settings}keyring: ./keyring.yaml\nsts: {{ address: \"127.0.0.1:0\"{sts} }}\n{more}"
+        ),
     );
     let (code, _, said) = run(&["keyring", "new"], &site.path("."));
     assert_eq!(code, 0, "{said}");

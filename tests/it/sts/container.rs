@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use serde_json::{Value, json};
 
-use super::{Credentials, PIPELINE, World, element, world_with};
+use super::{Credentials, PIPELINE, World, element, world_sts};
 use crate::support::{Answer, Sidegate, Site, eventually, get, request, run};
 
 const KEYS: &str = ", container_roles: [\"arn:aws:iam::111111111111:role/ci/pipeline\", \"arn:aws:iam::111111111111:role/closed\"], container_token_file: ./guard, web_identity_token_file: ./pod-token";
@@ -54,7 +54,7 @@ fn write_token(world: &World, site: &Site) {
 
 #[test]
 fn a_pod_gets_credentials_for_its_token() {
-    let world = world_with(KEYS);
+    let world = world_sts(KEYS);
     let site = &world.site;
     let mode = std::fs::metadata(site.path("guard"))
         .unwrap()
@@ -121,7 +121,7 @@ fn a_pod_gets_credentials_for_its_token() {
 
 #[test]
 fn a_sidecar_that_cannot_issue_asks_the_sts() {
-    let central = world_with("");
+    let central = world_sts("");
     let site = Site::with_bundle(&crate::support::Upstream::start(), "nothing");
     let out = site.path("keyring.yaml").display().to_string();
     let (status, _, said) = run(

@@ -13,10 +13,11 @@ use serde_json::{Value, json};
 
 use crate::authn::fetch::{self, Access, Post};
 use crate::clock::Timestamp;
+use crate::query_api::form::Form;
+use crate::query_api::xml;
 use crate::secret::Secret;
-use crate::sts_api::form::Form;
-use crate::sts_api::server::{Origin, Service};
-use crate::sts_api::{Log, xml};
+use crate::sts_api::Log;
+use crate::sts_api::server::{NAMESPACE, Origin, Service};
 
 use super::{Refusal, Remote};
 
@@ -127,7 +128,7 @@ async fn here<L: Log + 'static>(
         .call(&origin, &form, &[0; 32])
         .await
         .map_err(|error| Refusal::new(error.status, error.code, error.message))?;
-    Ok(xml::response(action, &members, &id))
+    Ok(xml::response(NAMESPACE, action, &members, &id))
 }
 
 async fn there(remote: &Remote, parameters: &[(&str, &str)]) -> Result<String, Refusal> {

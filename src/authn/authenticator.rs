@@ -129,6 +129,7 @@ impl Authenticator {
             // Made anew each time: nobody meets this very one again.
             Some(identity) => Ok(Arc::new(Identity {
                 lasting: false,
+                access_key: access_key(verified, identity.access_key.as_deref()),
                 ..identity
             })),
             None => refused(
@@ -454,6 +455,16 @@ fn distrusted(distrust: Distrust) -> Failure {
         detail: distrust.to_string(),
         provider: None,
         method: Some(Method::Certificate),
+    }
+}
+
+/// The key that a signature was made with, or that of a session.
+fn access_key(verified: &Verified, of_session: Option<&str>) -> Option<Box<str>> {
+    match verified {
+        Verified::Signature(signature) => Some(signature.access_key.clone()),
+        Verified::Token(_) | Verified::Session(_) | Verified::ApiKey(_) => {
+            of_session.map(Into::into)
+        }
     }
 }
 

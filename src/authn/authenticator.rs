@@ -12,7 +12,7 @@ use crate::outcome::Reason;
 use crate::policy::Context;
 use crate::sts::seal::is_session_token;
 
-use super::cache::{Counts, IdentityCache, Key, TokenCache};
+use super::cache::{Counts, IdentityCache, Key, SessionCache, TokenCache};
 use super::certificate::{Certificate, Distrust};
 use super::credential::{self, Credential, Token};
 use super::digest;
@@ -34,6 +34,7 @@ pub struct Authenticator {
     clock: Clock,
     cache: TokenCache,
     identities: IdentityCache,
+    sessions: SessionCache,
     keys: Keys,
     replays: Replays,
     followed: ArcSwap<Followed>,
@@ -61,6 +62,7 @@ impl Authenticator {
         Arc::new(Self {
             cache: TokenCache::new(settings.cache),
             identities: IdentityCache::new(settings.cache),
+            sessions: SessionCache::new(settings.cache),
             keys: Keys::new(settings.credentials.clone(), settings.sessions.clone()),
             replays: Replays::new(clock.now()),
             settings,
@@ -86,6 +88,7 @@ impl Authenticator {
             previous: before.current.clone(),
         }));
         self.identities.clear();
+        self.sessions.clear();
     }
 
     /// Who a verified credential stands for in the directory of a snapshot, which is named by its digest.
@@ -118,17 +121,27 @@ impl Authenticator {
                 "X-Sidegate-Role beside a credential that maps no roles",
             );
         }
-        match of_directory(verified, directory) {
-            // Made anew each time: nobody meets this very one again.
-            Some(identity) => Ok(Arc::new(Identity {
-                lasting: false,
-                ..identity
-            })),
-            None => refused(
+        // A session stands for the same whatever it asks for; of others' principals each is met once.
+        let session = verified.session();
+        let known = session.and_then(|session| self.sessions.get(session, snapshot));
+        if let Some(identity) = known {
+            return Ok(identity);
+        }
+        let Some(identity) = of_directory(verified, directory) else {
+            return refused(
                 Reason::NoPrincipal,
                 "the credential's user, role or account is not in the bundle",
-            ),
+            );
+        };
+        let lasting = session.is_some();
+        let identity = Arc::new(Identity {
+            lasting,
+            ..identity
+        });
+        if let Some(session) = session {
+            self.sessions.insert(session, snapshot, &identity);
         }
+        Ok(identity)
     }
 
     /// What [`identify`] makes of a token, or made of it before under the same snapshot and choice, if that rested on

@@ -115,4 +115,12 @@ impl Verified {
             Self::ApiKey(_) => Method::ApiKey,
         }
     }
+
+    /// The session, if its token came alone.
+    pub fn session(&self) -> Option<&Arc<Session>> {
+        match self {
+            Self::Session(session) => Some(session),
+            Self::Token(_) | Self::Signature(_) | Self::ApiKey(_) => None,
+        }
+    }
 }

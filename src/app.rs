@@ -3,11 +3,13 @@
 //! The one module that knows them all. Nothing is decided here: settings are handed to the parts that they belong to,
 //! and what the parts publish (reloads, key states, counts) is brought to the log, the metrics and `/readyz`.
 
+mod admin;
 mod certificates;
 mod control;
 mod health;
 mod identity;
 mod reload;
+mod state;
 mod sts;
 mod throttling;
 mod translate;
@@ -27,6 +29,7 @@ use crate::gate::assertion::Assertions;
 use crate::metrics::Metrics;
 use crate::net::{self, workers::Workers};
 use crate::proxy;
+use crate::state::Ledger;
 use crate::sts::Keys;
 
 /// Why it does not start: everything that is wrong, ready to be printed.
@@ -64,6 +67,7 @@ pub struct Running {
     identity: identity::Renewal,
     credentials: Option<Arc<credentials::Store>>,
     audit: Arc<Sink>,
+    ledger: Arc<Ledger>,
     state: watch::Sender<health::Phase>,
     drain: net::drain::Times,
 }
@@ -78,6 +82,7 @@ struct Core {
     keys: Arc<Keys>,
     sessions: Arc<Opener>,
     credentials: Option<Arc<credentials::Store>>,
+    ledger: Arc<Ledger>,
     counted: Arc<ArcSwap<control::Counted>>,
     assertions: Arc<Assertions>,
     gate: Arc<Gate>,
@@ -110,13 +115,15 @@ impl Core {
             .transpose()
             .map_err(|error| StartError::cannot("the credentials cannot be used", error))?;
         let keys = sts::keys(settings)?;
-        let sessions = Arc::new(Opener::new(Arc::clone(&keys)));
+        let ledger = state::open(settings, &clock)?;
+        let sessions = Opener::new(Arc::clone(&keys)).with_ledger(Arc::clone(&ledger));
+        let sessions = Arc::new(sessions);
         let known = authn::Settings {
             sessions: settings
                 .keyring
                 .as_ref()
                 .map(|_| Arc::clone(&sessions) as _),
-            ..translate::authn(settings, credentials.clone())
+            ..translate::authn(settings, credentials.clone(), Arc::clone(&ledger))
         };
         let authenticator = Authenticator::new(known, clock.clone());
         authenticator.follow(store.load().directory.providers());
@@ -141,6 +148,7 @@ impl Core {
             keys,
             sessions,
             credentials,
+            ledger,
             counted: Arc::new(ArcSwap::from_pointee(counted)),
             assertions,
             gate: Arc::new(gate),
@@ -156,6 +164,7 @@ impl Core {
             counted: Arc::clone(&self.counted),
             clock: self.clock.clone(),
             store: Arc::clone(self.watcher.store()),
+            ledger: Arc::clone(&self.ledger),
             throttles: Arc::clone(&self.throttles),
         }
     }
@@ -177,6 +186,7 @@ pub async fn start(settings: &Settings) -> Result<Running, StartError> {
         .map_err(|error| StartError::cannot("a listener cannot be bound", error))?;
     let sts = sts::bind(settings, &limits)?;
     let health = health::bind(settings.health.address).await?;
+    let admin = admin::bind(settings).await?;
     let mut addresses: Vec<(Box<str>, String)> = ready
         .addresses()
         .map(|(name, address)| (name.into(), address.to_string()))
@@ -188,6 +198,9 @@ pub async fn start(settings: &Settings) -> Result<Running, StartError> {
     let bound = health.local_addr();
     let bound = bound.map_err(|error| StartError::cannot("the health listener", error))?;
     addresses.push(("health".into(), bound.to_string()));
+    if let Some(admin) = &admin {
+        addresses.push(("admin".into(), admin.address.to_string()));
+    }
     let shared = core.shared();
     let workers = ready
         .serve(move || proxy::Proxy::new(&plan, control::Worker::new(shared.clone())))
@@ -209,10 +222,14 @@ pub async fn start(settings: &Settings) -> Result<Running, StartError> {
         assertions: Arc::clone(&core.assertions),
         listeners,
         capacity: workers.capacity().clone(),
-        keeps_state: settings.state.path.is_some(),
+        ledger: Arc::clone(&core.ledger),
         phase: phase.clone(),
     };
-    let audit = Arc::clone(&core.audit);
+    let (audit, ledger) = (Arc::clone(&core.audit), Arc::clone(&core.ledger));
+    state::tend(Arc::clone(&ledger));
+    if let Some(admin) = admin {
+        admin.serve(&core, phase.clone());
+    }
     let identity = identity::Renewal {
         file: settings.identity.key_file.clone(),
         assertions: Arc::clone(&core.assertions),
@@ -236,6 +253,7 @@ pub async fn start(settings: &Settings) -> Result<Running, StartError> {
         identity,
         credentials,
         audit,
+        ledger,
         state,
         drain: net::drain::Times {
             leave: settings.drain.accepting,
@@ -276,6 +294,7 @@ impl Running {
         let (report, ()) = tokio::join!(self.workers.stop(self.drain, hurry), stop_sts);
         drop(self.reloader);
         self.state.send_replace(health::Phase::Ended);
+        self.ledger.tidy();
         if !self.audit.close(std::time::Duration::from_secs(2)) {
             tracing::error!("not every audit record could be written");
         }

@@ -41,6 +41,7 @@ use http::HeaderMap;
 
 use crate::directory::provider::Provider;
 use crate::outcome::Reason;
+use crate::state::Ledger;
 
 pub use authenticator::Authenticator;
 pub use cache::Counts;
@@ -73,6 +74,8 @@ pub struct Settings {
     pub credentials: Option<Arc<credentials::Store>>,
     /// What opens session tokens; `None`: none is accepted.
     pub sessions: Option<Arc<dyn Sessions>>,
+    /// What is revoked, and what was used.
+    pub ledger: Arc<Ledger>,
 }
 
 /// What a request presents, and whose tokens its route accepts.
@@ -193,6 +196,17 @@ impl From<CredentialError> for Failure {
             provider: None,
             // Which one was meant cannot be said; tokens are what most clients send.
             method: Some(Method::Jwt),
+        }
+    }
+}
+
+impl From<Distrust> for Failure {
+    fn from(distrust: Distrust) -> Self {
+        Self {
+            reason: distrust.reason(),
+            detail: distrust.to_string(),
+            provider: None,
+            method: Some(Method::Certificate),
         }
     }
 }

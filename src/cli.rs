@@ -13,6 +13,7 @@ pub mod keyring;
 pub mod output;
 pub mod routes;
 pub mod run;
+pub mod sessions;
 pub mod simulate;
 pub mod simulate_jsonl;
 pub mod token;
@@ -56,6 +57,8 @@ enum Command {
     WhoCan(who_can::Arguments),
     /// Make, rotate, list and export the keys that session tokens are sealed with.
     Keyring(keyring::Arguments),
+    /// Revoke sessions, access keys and what principals were issued before a time; list what is revoked.
+    Sessions(sessions::Arguments),
     /// Make, switch, delete and list access keys, API keys, second factors and passwords.
     Credentials(credentials::Arguments),
     /// Open the encodedAuthorizationMessage of a refusal: which statements matched, and what was missing.
@@ -86,6 +89,7 @@ pub fn main() -> ExitCode {
         Command::Routes(arguments) => routes::run(&arguments),
         Command::WhoCan(arguments) => who_can::run(&arguments),
         Command::Keyring(arguments) => keyring::run(&arguments),
+        Command::Sessions(arguments) => sessions::run(&arguments),
         Command::Credentials(arguments) => credentials::run(&arguments),
         Command::Decode(arguments) => decode::run(&arguments),
         Command::Token(arguments) => token::run(&arguments),

@@ -23,7 +23,7 @@ use crate::source::{Fault, Position, Report, Span, json, yaml};
 pub use section::Key;
 use section::{Reading, Section};
 pub use settings::{
-    Bundle, ClientCertificates, Drain, Headers, Health, Identity, Level, Limits, Listener,
+    Admin, Bundle, ClientCertificates, Drain, Headers, Health, Identity, Level, Limits, Listener,
     ListenerTls, Log, LogFormat, Mode, Protocol, RateLimits, RefusalDetail, Settings, State, Sts,
     Tokens, Upstream, UpstreamTimes, Url, Urls,
 };
@@ -179,8 +179,7 @@ pub fn environment() -> impl Iterator<Item = (String, String)> {
 /// Every key that the configuration knows, with its default.
 pub fn keys() -> Vec<Key> {
     // What may occur once, several times or not at all is shown once, so that its keys are asked for.
-    const ONE_OF_EACH: &str =
-        r#"{ "listeners": [{ "tls": {} }], "sts": { "tls": {} }, "upstreams": { "NAME": {} } }"#;
+    const ONE_OF_EACH: &str = r#"{ "listeners": [{ "tls": {} }], "admin": {}, "sts": { "tls": {} }, "upstreams": { "NAME": {} } }"#;
     let mut report = Report::default();
     let node = json::read(ONE_OF_EACH, &mut report);
     let mut reading = Reading::new(&mut report, Path::new(""));

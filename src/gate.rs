@@ -132,6 +132,8 @@ impl Gate {
     }
 
     async fn steps(&self, head: &Head<'_>, facts: &mut Facts) -> Result<Permit, Refusal> {
+        // Before anything is asked: what is revoked from here on makes it an old judgement.
+        facts.revocations = self.authenticator.revocations();
         let snapshot = self.store.load_full();
         facts.snapshot = Some(Arc::clone(&snapshot));
         let matched = route(head, &snapshot, facts)?;

@@ -50,7 +50,7 @@
 //! L5  main -> cli -> app -> config      process: arguments, signals, wiring, settings
 //! L4  proxy  sts_api  admin -> net      hyper and sockets
 //! L3  gate  analyze                     one request -> Permit or Refusal; questions over a whole bundle
-//! L2  authn -> sts  bundle -> saml  audit  metrics  services around the core; time and keys are injected
+//! L2  authn -> sts, state  bundle -> saml  audit  metrics  services around the core; time and keys are injected
 //! L1  directory -> policy  route        pure, sync, deterministic
 //! L0  arn  outcome  clock  secret  source  throttle
 //! ```
@@ -102,6 +102,8 @@ pub mod net;
 pub mod proxy;
 #[cfg(feature = "server")]
 pub mod saml;
+#[cfg(feature = "server")]
+pub mod state;
 #[cfg(feature = "server")]
 pub mod sts;
 #[cfg(feature = "server")]

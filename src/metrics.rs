@@ -46,6 +46,7 @@ pub struct Metrics {
     audit_records: IntCounterVec,
     connections: IntGaugeVec,
     certificates: Certificates,
+    revocations: IntGauge,
 }
 
 /// Of listeners' TLS files.
@@ -186,6 +187,7 @@ impl Metrics {
             )?,
             connections: gauges("connections", "Open client connections.", &["listener"])?,
             certificates: Certificates::register(&registry)?,
+            revocations: gauge("revocations", "Revocations in force.")?,
             registry,
         })
     }
@@ -271,6 +273,12 @@ impl Metrics {
             advance(&self.credentials_reloads, &[result], total);
         }
         self.credentials_reload_failed.set(i64::from(stale));
+    }
+
+    /// How many revocations are in force.
+    pub fn observe_revocations(&self, count: usize) {
+        self.revocations
+            .set(i64::try_from(count).unwrap_or(i64::MAX));
     }
 
     /// Brings over what the audit log has counted.

@@ -12,7 +12,9 @@ const ROWS: &[&[&str]] = &[
     &["main", "cli", "app", "config"],
     &["proxy", "sts_api", "admin", "net"],
     &["gate", "analyze"],
-    &["authn", "sts", "bundle", "saml", "audit", "metrics"],
+    &[
+        "authn", "sts", "state", "bundle", "saml", "audit", "metrics",
+    ],
     &["directory", "policy", "route"],
     &["arn", "outcome", "clock", "secret", "source", "throttle"],
 ];
@@ -27,6 +29,7 @@ const ASIDE: &[(&str, &str)] = &[
     ("sts_api", "net"),
     ("admin", "net"),
     ("authn", "sts"),
+    ("authn", "state"),
     ("bundle", "saml"),
     ("directory", "policy"),
 ];

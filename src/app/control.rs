@@ -21,6 +21,7 @@ use crate::outcome::Reason;
 use crate::policy::LayerKind;
 use crate::proxy::{Control, Outcome, Unjudged};
 use crate::route::CanonicalPath;
+use crate::state::Ledger;
 use identities::Identities;
 pub(super) use identities::of_identity;
 use tails::Tails;
@@ -41,6 +42,7 @@ pub(super) struct Shared {
     pub(super) counted: Arc<ArcSwap<Counted>>,
     pub(super) clock: Clock,
     pub(super) store: Arc<Store>,
+    pub(super) ledger: Arc<Ledger>,
     pub(super) throttles: Arc<Throttles>,
 }
 
@@ -171,12 +173,15 @@ impl Control for Worker {
     }
 
     fn generation(&self) -> u64 {
-        self.shared.store.generation()
+        // Each only grows, so the sum changes whenever one does.
+        let revocations = self.shared.ledger.generation();
+        self.shared.store.generation().wrapping_add(revocations)
     }
 
     fn is_current(&self, facts: &Facts) -> bool {
         let judged_by = facts.snapshot.as_ref();
-        judged_by.is_some_and(|judged_by| Arc::ptr_eq(judged_by, &*self.shared.store.load()))
+        facts.revocations == self.shared.ledger.generation()
+            && judged_by.is_some_and(|judged_by| Arc::ptr_eq(judged_by, &*self.shared.store.load()))
     }
 
     fn now(&self) -> Timestamp {

@@ -17,6 +17,7 @@ use crate::bundle::Store;
 use crate::gate::assertion::Assertions;
 use crate::metrics::{AuditCounts, CacheCounts, Metrics};
 use crate::net::limits::Capacity;
+use crate::state::Ledger;
 
 /// Where in its life the process is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,7 +36,7 @@ pub(super) struct Told {
     pub(super) assertions: Arc<Assertions>,
     pub(super) listeners: Vec<Box<str>>,
     pub(super) capacity: Capacity,
-    pub(super) keeps_state: bool,
+    pub(super) ledger: Arc<Ledger>,
     pub(super) phase: watch::Receiver<Phase>,
 }
 
@@ -64,7 +65,7 @@ impl Source for Told {
             } else {
                 AuditState::Writing
             },
-            state: if self.keeps_state {
+            state: if self.ledger.keeps() {
                 StateStore::Kept
             } else {
                 StateStore::None
@@ -91,6 +92,7 @@ impl Source for Told {
             self.metrics
                 .observe_credentials(status.succeeded, status.failed, status.stale);
         }
+        self.metrics.observe_revocations(self.ledger.count());
         let statuses = self.authenticator.statuses();
         self.metrics
             .observe_keys(statuses.iter().map(|status| (&*status.name, status.age)));

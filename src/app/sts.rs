@@ -21,6 +21,7 @@ use crate::policy::LayerKind;
 use crate::saml::Replays;
 use crate::secret::Secret;
 use crate::source::Fault;
+use crate::state::{Kind, Ledger};
 use crate::sts::keyring::MAX_BYTES;
 use crate::sts::totp::Totp;
 use crate::sts::{Keyring, Keys};
@@ -30,6 +31,8 @@ use crate::sts_api::{self, AccessKeys, Factors, Log, Recorded, Service};
 const LOOK: Duration = Duration::from_secs(1);
 /// Connections to the STS: apart from the proxy's.
 const CONNECTIONS: usize = 512;
+/// Longer than any code is good.
+const DRIFT: Duration = Duration::from_secs(120);
 /// The listener's name.
 const NAME: &str = "sts";
 
@@ -142,6 +145,7 @@ pub(super) fn serve(
     let listed = Arc::new(Listed {
         store: core.credentials.clone(),
         totp: Totp::default(),
+        ledger: Arc::clone(&core.ledger),
     });
     let parts = sts_api::Parts {
         store: Arc::clone(core.watcher.store()),
@@ -173,12 +177,16 @@ pub(super) fn serve(
 struct Listed {
     store: Option<Arc<Store>>,
     totp: Totp,
+    ledger: Arc<Ledger>,
 }
 
 impl AccessKeys for Listed {
     fn find(&self, id: &str) -> Option<(KeyOwner, Secret<Box<str>>)> {
         let credentials = self.store.as_ref()?.current();
         let key = credentials.access_key(id).filter(|key| key.active)?;
+        if self.ledger.is_revoked_key(id) {
+            return None;
+        }
         Some((key.owner.clone(), key.secret.clone()))
     }
 }
@@ -190,7 +198,11 @@ impl Factors for Listed {
         };
         let credentials = store.current();
         let seed = credentials.sts().totp.get(serial);
+        // The ledger remembers what was used before a restart; a code that was is none of the few wrong ones.
         seed.is_some_and(|seed| self.totp.check(serial, seed, code, now))
+            && self
+                .ledger
+                .first(Kind::Totp, &format!("{serial} {code}"), now.plus(DRIFT))
     }
 }
 

@@ -8,6 +8,7 @@ use crate::config::{self, ClientCertificates, Settings};
 use crate::gate::RefusalDetail;
 use crate::net::{self, workers::Listening};
 use crate::proxy;
+use crate::state::Ledger;
 
 pub(super) fn refusal_detail(detail: config::RefusalDetail) -> RefusalDetail {
     match detail {
@@ -113,6 +114,7 @@ fn clients(tls: &config::ListenerTls) -> Option<net::tls::ClientFiles> {
 pub(super) fn authn(
     settings: &Settings,
     credentials: Option<Arc<authn::credentials::Store>>,
+    ledger: Arc<Ledger>,
 ) -> authn::Settings {
     let tokens = &settings.tokens;
     authn::Settings {
@@ -122,6 +124,7 @@ pub(super) fn authn(
             cookie: tokens.cookie.clone(),
         },
         credentials,
+        ledger,
         ..authn::Settings::default()
     }
 }

@@ -1,5 +1,7 @@
 //! Verifies what requests present, and keeps what verifying needs: providers' keys, tokens seen before.
 
+mod revoked;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -13,7 +15,7 @@ use crate::policy::Context;
 use crate::sts::seal::is_session_token;
 
 use super::cache::{Counts, IdentityCache, Key, SessionCache, TokenCache};
-use super::certificate::{Certificate, Distrust};
+use super::certificate::Certificate;
 use super::credential::{self, Credential, Token};
 use super::digest;
 use super::dpop::Replays;
@@ -63,7 +65,11 @@ impl Authenticator {
             cache: TokenCache::new(settings.cache),
             identities: IdentityCache::new(settings.cache),
             sessions: SessionCache::new(settings.cache),
-            keys: Keys::new(settings.credentials.clone(), settings.sessions.clone()),
+            keys: Keys::new(
+                settings.credentials.clone(),
+                settings.sessions.clone(),
+                Arc::clone(&settings.ledger),
+            ),
             replays: Replays::new(clock.now()),
             settings,
             clock,
@@ -105,7 +111,8 @@ impl Authenticator {
         request: &dyn Context,
     ) -> Result<Arc<Identity>, Failure> {
         if let Verified::Token(token) = verified {
-            return self.identify_token(token, snapshot, directory, chosen_role, request);
+            let identity = self.identify_token(token, snapshot, directory, chosen_role, request)?;
+            return self.not_revoked(identity, token);
         }
         let refused = |reason, why: &str| {
             Err(Failure {
@@ -429,8 +436,8 @@ fn trusted<'a>(
     let Some(certificate) = presented.certificate else {
         return Ok(None);
     };
-    let certificate = certificate.map_err(distrusted)?;
-    certificate.in_time(now).map_err(distrusted)?;
+    let certificate = certificate.map_err(Failure::from)?;
+    certificate.in_time(now).map_err(Failure::from)?;
     Ok(Some(certificate))
 }
 
@@ -444,19 +451,10 @@ fn by_certificate(
         return Ok(Authentication::Anonymous);
     };
     let token = certificate.vouched(presented.providers, now);
-    Ok(match token.map_err(distrusted)? {
+    Ok(match token.map_err(Failure::from)? {
         None => Authentication::Anonymous,
         Some(token) => Authentication::Verified(Verified::Token(token)),
     })
-}
-
-fn distrusted(distrust: Distrust) -> Failure {
-    Failure {
-        reason: distrust.reason(),
-        detail: distrust.to_string(),
-        provider: None,
-        method: Some(Method::Certificate),
-    }
 }
 
 /// Who a credential that is no token stands for.

@@ -137,6 +137,21 @@ impl Identity {
         }
     }
 
+    /// What it can be revoked by: its own ARN, and of a session that of the role or user whose it is.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        let of = match &self.principal {
+            Principal::RoleSession { role_arn: arn, .. }
+            | Principal::FederatedUser { user_arn: arn, .. } => Some(&**arn),
+            Principal::Root { .. }
+            | Principal::User { .. }
+            | Principal::Role { .. }
+            | Principal::Federated { .. }
+            | Principal::Service { .. }
+            | Principal::Anonymous => None,
+        };
+        [self.principal.name()].into_iter().chain(of)
+    }
+
     /// aws:PrincipalArn: of a role session the role's.
     fn principal_arn(&self) -> Option<&str> {
         match &self.principal {

@@ -8,9 +8,11 @@ use std::sync::Arc;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
+use crate::arn::Arn;
 use crate::clock::Timestamp;
 use crate::outcome::Reason;
 use crate::policy::{self, Kind, Policy, PolicySet};
+use crate::state::Ledger;
 use crate::sts::seal::{MAX_TEXT, OpenError};
 use crate::sts::{self, Keys, Mfa, Who};
 
@@ -24,6 +26,7 @@ const BYTES: u64 = 16 * 1024 * 1024;
 #[derive(Debug)]
 pub struct Opener {
     keys: Arc<Keys>,
+    ledger: Arc<Ledger>,
     opened: Cache<Remembered, Kept, Weight>,
 }
 
@@ -34,15 +37,15 @@ struct Remembered {
     digest: [u8; 32],
 }
 
-/// A session, and the length of its token.
+/// A session, the names that it can be revoked by, and the length of its token.
 #[derive(Debug, Clone)]
-struct Kept(Arc<Session>, usize);
+struct Kept(Arc<Session>, Arc<[Box<str>]>, usize);
 
 #[derive(Debug, Clone)]
 struct Weight;
 
 impl Weighter<Remembered, Kept> for Weight {
-    fn weight(&self, _: &Remembered, Kept(_, length): &Kept) -> u64 {
+    fn weight(&self, _: &Remembered, Kept(_, _, length): &Kept) -> u64 {
         let least = BYTES.checked_div(ENTRIES as u64).unwrap_or(1);
         // Policies and patterns take several times the room of their text.
         let bytes = length.saturating_mul(8);
@@ -55,8 +58,32 @@ impl Opener {
     pub fn new(keys: Arc<Keys>) -> Self {
         Self {
             keys,
+            ledger: Arc::default(),
             opened: Cache::with_weighter(ENTRIES, BYTES, Weight),
         }
+    }
+
+    /// Refuses what this ledger says is revoked.
+    #[must_use]
+    pub fn with_ledger(mut self, ledger: Arc<Ledger>) -> Self {
+        self.ledger = ledger;
+        self
+    }
+
+    /// Asked of each session each time: what is remembered is older than a revocation.
+    fn not_revoked(&self, session: &Session, names: &[Box<str>]) -> Result<(), Failure> {
+        let names = names.iter().map(|name| &**name);
+        if self.ledger.is_revoked_key(&session.access_key)
+            || self.ledger.is_revoked(names, session.issued_at)
+        {
+            return Err(Failure {
+                reason: Reason::RevokedCredential,
+                detail: "the session is revoked".to_owned(),
+                provider: None,
+                method: Some(Method::Session),
+            });
+        }
+        Ok(())
     }
 
     /// How many opened tokens are kept.
@@ -75,23 +102,46 @@ impl Sessions for Opener {
             generation: self.keys.generation(),
             digest,
         };
-        if let Some(Kept(session, _)) = self.opened.get(&key) {
+        if let Some(Kept(session, names, _)) = self.opened.get(&key) {
             if session.expires_at <= now {
                 self.opened.remove(&key);
                 return Err(refused(OpenError::Expired));
             }
+            self.not_revoked(&session, &names)?;
             return Ok(session);
         }
         let opened = self.keys.open(token, now).map_err(refused)?;
+        let names = names(&opened.session.who);
         let session = Arc::new(session(opened.session)?);
         let key = Remembered {
             generation: opened.generation,
             digest,
         };
-        let kept = Kept(Arc::clone(&session), token.len());
+        let kept = Kept(Arc::clone(&session), Arc::clone(&names), token.len());
         self.opened.insert(key, kept);
+        self.not_revoked(&session, &names)?;
         Ok(session)
     }
+}
+
+/// The ARNs of whose session it is, and of the session itself.
+fn names(who: &Who) -> Arc<[Box<str>]> {
+    let own = who.arn();
+    let arn = Arn::parse(own).ok();
+    let account = arn.as_ref().and_then(Arn::account_id);
+    let session = arn.as_ref().zip(account).and_then(|(arn, account)| {
+        let partition = arn.partition();
+        Some(match who {
+            Who::Role { name, .. } => {
+                let (_, role) = own.rsplit_once('/')?;
+                Arn::role_session(partition, account, role, name)
+            }
+            Who::Federated { name, .. } => Arn::federated_user(partition, account, name),
+            Who::User { .. } => return None,
+        })
+    });
+    let session = session.map(|arn| arn.as_str().into());
+    [own.into()].into_iter().chain(session).collect()
 }
 
 fn refused(error: OpenError) -> Failure {

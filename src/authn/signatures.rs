@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::clock::Timestamp;
 use crate::outcome::Reason;
+use crate::state::Ledger;
 
 use super::credential::CredentialError;
 use super::credentials::{ApiKeyError, Credentials, Store};
@@ -22,6 +23,7 @@ pub(super) struct Keys {
     store: Option<Arc<Store>>,
     sessions: Option<Arc<dyn Sessions>>,
     derived: SigningKeys,
+    ledger: Arc<Ledger>,
 }
 
 /// A key that a request names, with its secret.
@@ -31,11 +33,16 @@ enum Key {
 }
 
 impl Keys {
-    pub(super) fn new(store: Option<Arc<Store>>, sessions: Option<Arc<dyn Sessions>>) -> Self {
+    pub(super) fn new(
+        store: Option<Arc<Store>>,
+        sessions: Option<Arc<dyn Sessions>>,
+        ledger: Arc<Ledger>,
+    ) -> Self {
         Self {
             store,
             sessions,
             derived: SigningKeys::new(),
+            ledger,
         }
     }
 
@@ -86,11 +93,17 @@ impl Keys {
             now,
         };
         match found.verify(&raw, &expected, secret, &self.derived, presented.body) {
-            Ok(proven) => Ok(Authentication::Verified(Verified::Signature(Signature {
-                by,
-                body: proven.body,
-                presigned: found.is_presigned(),
-            }))),
+            Ok(proven) => {
+                if matches!(key, Key::Listed(_)) {
+                    let id = found.access_key();
+                    self.ledger.touch(id, signing.service, signing.region, now);
+                }
+                Ok(Authentication::Verified(Verified::Signature(Signature {
+                    by,
+                    body: proven.body,
+                    presigned: found.is_presigned(),
+                })))
+            }
             Err(SignatureError::BodyNeeded) if presented.body.is_none() => {
                 Ok(Authentication::BodyNeeded)
             }
@@ -116,6 +129,12 @@ impl Keys {
             let key = credentials.access_key(id).ok_or_else(unknown_key)?;
             if !key.active {
                 return Err(bad("the access key is inactive"));
+            }
+            if self.ledger.is_revoked_key(id) {
+                return Err(Failure {
+                    reason: Reason::RevokedCredential,
+                    ..bad("the access key is revoked")
+                });
             }
             let owner = key.owner.clone();
             if matches!(owner, KeyOwner::Root(_)) && !signing.root {

@@ -1,5 +1,6 @@
 //! The keys of `sidegate.yaml`: one line a key.
 
+use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -7,7 +8,7 @@ use std::time::Duration;
 
 use super::section::Section;
 use super::settings::{
-    ClientCertificates, Listener, ListenerTls, Mode, Protocol, Settings, Sts, Upstream,
+    Admin, ClientCertificates, Listener, ListenerTls, Mode, Protocol, Settings, Sts, Upstream,
     UpstreamTimes,
 };
 use crate::net::Address;
@@ -47,6 +48,7 @@ pub(super) fn settings(root: &mut Section<'_, '_, '_>) -> Settings {
     });
     root.set_optional("keyring", &mut settings.keyring);
     sts(root, &mut settings);
+    admin(root, &mut settings);
     root.set_optional("credentials", &mut settings.credentials);
     root.section("state", |section| {
         section.set_optional("path", &mut settings.state.path);
@@ -170,6 +172,30 @@ fn sts(root: &mut Section<'_, '_, '_>, settings: &mut Settings) {
     });
     if let Ok(sts) = read {
         settings.sts = sts;
+    }
+}
+
+fn admin(root: &mut Section<'_, '_, '_>, settings: &mut Settings) {
+    let read = root.optional_section("admin", |section| {
+        let mut address = SocketAddr::from(([127, 0, 0, 1], 9903));
+        section.set("address", &mut address);
+        let token_file = section.required("token_file");
+        if !address.ip().is_loopback() {
+            let span = section.span();
+            section.reading.report.error(
+                "wrong-value",
+                span,
+                "the admin listener is for loopback alone",
+                "listen on 127.0.0.1, and reach it from elsewhere through `kubectl port-forward` or ssh -L",
+            );
+        }
+        Some(Admin {
+            address,
+            token_file: token_file?,
+        })
+    });
+    if let Ok(admin) = read {
+        settings.admin = admin;
     }
 }
 

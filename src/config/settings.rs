@@ -30,6 +30,8 @@ pub struct Settings {
     pub keyring: Option<PathBuf>,
     /// The Security Token Service; `None`: it is not served.
     pub sts: Option<Sts>,
+    /// The listener for operators' tools; `None`: nobody asks the process anything.
+    pub admin: Option<Admin>,
     /// Long-lived access keys and API keys: a file, or a folder of them.
     pub credentials: Option<PathBuf>,
     /// What outlives a restart.
@@ -230,6 +232,15 @@ pub struct Sts {
     pub region: Box<str>,
     /// TLS; required outside of loopback.
     pub tls: Option<ListenerTls>,
+}
+
+/// `admin`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Admin {
+    /// Where it listens: on loopback.
+    pub address: SocketAddr,
+    /// Where the token is put that its clients must show.
+    pub token_file: PathBuf,
 }
 
 /// `state`.

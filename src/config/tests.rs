@@ -399,6 +399,7 @@ fn the_reference_file_names_every_key_with_its_default() {
         upstreams: settings.upstreams.clone(),
         bundle: settings.bundle.clone(),
         sts: settings.sts.clone(),
+        admin: settings.admin.clone(),
         ..Settings::default()
     };
     assert_eq!(settings, default);

@@ -43,6 +43,8 @@ impl DecidedBy {
 pub struct Facts {
     /// What the request was judged by; absent when there was none yet.
     pub snapshot: Option<Arc<Snapshot>>,
+    /// The number of the revocations that it was judged by.
+    pub revocations: u64,
     /// The canonical path; empty when there is none.
     pub path: Arc<str>,
     /// Index of the route in the snapshot's table, when one matched.

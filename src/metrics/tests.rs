@@ -51,6 +51,7 @@ fn the_names_are_those_that_are_promised() {
             "reload_failed",
             "reloads_total",
             "request_seconds",
+            "revocations",
             "snapshot_info",
             "snapshot_loaded_timestamp_seconds",
             "upstream_seconds",

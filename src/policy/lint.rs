@@ -8,8 +8,10 @@
 
 mod conditions;
 mod cover;
+mod keys;
 mod security;
 mod subset;
+mod worlds;
 
 use super::document::{Document, Effect, Statement, Version};
 use crate::source::{Report, Severity};

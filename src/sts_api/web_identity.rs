@@ -4,7 +4,9 @@ use http::{HeaderMap, HeaderValue, header};
 
 use crate::arn::Arn;
 use crate::authn::mapping::{WebIdentity, web_identity};
-use crate::authn::{Authentication, Failure, Presented, Verified};
+use crate::authn::{Authentication, Failure, Presented, Verified, VerifiedToken};
+use crate::clock::Timestamp;
+use crate::directory::Role;
 use crate::outcome::Reason;
 use crate::sts::Mfa;
 use crate::sts::token::{Federation, Tag};
@@ -66,6 +68,7 @@ pub(super) async fn run(call: &mut Call<'_>) -> Result<Members, Error> {
         .role(arn)
         .ok_or_else(|| not_allowed().with_detail("no such role"))?;
     call.seen.account = Some(role.account);
+    not_revoked(call, &token, role, name)?;
     let found = web_identity(&token, directory, role, name, asked.duration, &call.request);
     let found = found.map_err(|failure| not_allowed().with_detail(failure.detail))?;
     asked.read_policy_arns(form, directory, role.account)?;
@@ -116,6 +119,27 @@ pub(super) async fn run(call: &mut Call<'_>) -> Result<Members, Error> {
     call::packed_size(&mut members, &issued);
     members.maybe("SourceIdentity", issued.session.source_identity.as_deref());
     Ok(members)
+}
+
+/// A token from before a revocation must not be good for a session from after it.
+fn not_revoked(
+    call: &Call<'_>,
+    token: &VerifiedToken,
+    role: &Role,
+    name: &str,
+) -> Result<(), Error> {
+    let issued_at = token.claims().issued_at;
+    let issued_at = issued_at.unwrap_or(Timestamp::from_seconds(0));
+    let partition = call.directory().partition();
+    let session = Arn::role_session(partition, role.account, &role.name, name);
+    let names = [&*role.arn, session.as_str()];
+    if call.parts.authenticator.is_revoked(names, issued_at) {
+        return Err(Error {
+            reason: Reason::RevokedCredential,
+            ..invalid_token("what was issued then is revoked")
+        });
+    }
+    Ok(())
 }
 
 fn invalid_token(why: &str) -> Error {

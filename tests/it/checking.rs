@@ -69,6 +69,21 @@ fn faults_have_paths_that_an_editor_opens() {
         let (_, sarif, _) = check(&[bundle, "--format", "sarif"], &site);
         let sarif: Value = serde_json::from_str(&sarif).unwrap();
         let result = &sarif["runs"][0]["results"][0];
+        let rules = sarif["runs"][0]["tool"]["driver"]["rules"]
+            .as_array()
+            .unwrap();
+        assert!(!rules.is_empty());
+        for rule in rules {
+            for text in ["shortDescription", "fullDescription", "help"] {
+                assert!(
+                    rule[text]["text"]
+                        .as_str()
+                        .is_some_and(|text| text.len() > 5),
+                    "{rule}"
+                );
+            }
+            assert!(rule["defaultConfiguration"]["level"].is_string(), "{rule}");
+        }
         let place = &result["locations"][0]["physicalLocation"];
         assert_eq!(place["artifactLocation"]["uri"], uri);
         // A line of a file in an archive is none of the archive.
@@ -154,4 +169,29 @@ fn strict_refuses_arns_that_never_match() {
     let (code, text, _) = check(&["--strict"], &site);
     assert_eq!(code, 1, "{text}");
     assert!(text.contains("error[arn-never-matches]"), "{text}");
+}
+
+#[test]
+fn sarif_tells_security_warnings_from_others() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let (code, out, err) = crate::support::run(&["check", "--format", "sarif"], root);
+    assert_eq!(code, 0, "{err}");
+    let sarif: Value = serde_json::from_str(&out).unwrap();
+    let run = &sarif["runs"][0];
+    let rules = run["tool"]["driver"]["rules"].as_array().unwrap();
+    let public = rules
+        .iter()
+        .find(|rule| rule["id"] == "public-principal")
+        .unwrap();
+    assert_eq!(public["properties"]["security-severity"], "7.0");
+    assert!(
+        public["properties"]["tags"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|tag| tag == "security")
+    );
+    for result in run["results"].as_array().unwrap() {
+        assert!(result["properties"]["severity"].is_string(), "{result}");
+    }
 }

@@ -7,7 +7,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
-use crate::support::{Answer, Client, Sidegate, Site, Upstream, eventually, get};
+use crate::support::{Answer, Client, Sidegate, Site, Upstream, command, eventually, get, request};
 use signer::{KEY, Request, SECRET, Signed, chunks, sha256};
 
 const API_SECRET: &str = "0123456789abcdefghijklmnopqrstuvwxyz-_AB";
@@ -81,6 +81,11 @@ fn credentials(status: &str) -> String {
 }
 
 fn world() -> World {
+    world_with("")
+}
+
+/// With more in the configuration.
+fn world_with(more: &str) -> World {
     let (address, heard) = upstream();
     let site = Site::with_bundle(&Upstream { address }, "nothing");
     site.write(
@@ -94,8 +99,8 @@ fn world() -> World {
     );
     site.write("credentials.yaml", &credentials("Active"));
     let config = fs::read_to_string(site.path("sidegate.yaml")).unwrap();
-    let more = "credentials: ./credentials.yaml\nlimits: { signed_body: 64KiB }\n";
-    site.write("sidegate.yaml", &(config + more));
+    let usual = "credentials: ./credentials.yaml\nlimits: { signed_body: 64KiB }\n";
+    site.write("sidegate.yaml", &(config + usual + more));
     let sidegate = Sidegate::start(&site);
     World {
         site,
@@ -418,4 +423,41 @@ fn credentials_are_followed() {
     assert!(!log.contains("hunter2") && !log.contains(SECRET), "{log}");
     // Written without care for who reads it.
     assert!(log.contains("others can read the credentials"), "{log}");
+}
+
+#[test]
+fn a_revoked_access_key_is_refused_and_its_last_use_known() {
+    let world = world_with(
+        "state: { path: ./state/ }\nadmin: { address: \"127.0.0.1:0\", token_file: ./admin-token }\n",
+    );
+    let ask = || {
+        let signed = Request::new("GET", "/a/b", "").in_head(&sha256(b""));
+        code(&world.send("GET", &signed, b""))
+    };
+    assert_eq!(ask().0, 200);
+    let admin = world.sidegate.listener("admin");
+    let token = fs::read_to_string(world.site.path("admin-token")).unwrap();
+    let keys = || {
+        let bearer = format!("Bearer {token}");
+        let headers = [("Authorization", &*bearer)];
+        request(
+            admin,
+            "GET",
+            &admin.to_string(),
+            "/api/access-keys",
+            &headers,
+        )
+        .text()
+    };
+    let told: serde_json::Value = serde_json::from_str(&keys()).unwrap();
+    assert_eq!(told["access_keys"][0]["id"], KEY, "{told}");
+    assert_eq!(told["access_keys"][0]["service"], "app", "{told}");
+    let output = command()
+        .args(["sessions", "revoke", "--access-key", KEY])
+        .env("SIDEGATE_ADMIN__ADDRESS", admin.to_string())
+        .current_dir(world.site.path("."))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(ask(), (401, "InvalidToken".into()));
 }

@@ -14,7 +14,7 @@ use crate::support::{PATIENCE, Sidegate, Site, Upstream, eventually, get};
 const SOON: Duration = Duration::from_secs(8);
 
 /// An upstream that goes on and on: a WebSocket's frames, events, or a gRPC answer, by the path asked for.
-fn endless() -> Upstream {
+pub(crate) fn endless() -> Upstream {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     std::thread::spawn(move || {

@@ -2,6 +2,7 @@
 //! used against the proxy; and everything that must not be.
 
 mod refusals;
+mod revocation;
 mod sessions;
 
 use std::net::SocketAddr;
@@ -112,7 +113,7 @@ fn write_bundle(site: &Site, keys: &Keys) {
                 "Condition": {"StringEquals": {"sts:ExternalId": "secret-7"}},
             })),
         ]),
-        "inline_policies": {"use": document(&[uses("a"), uses("b"), uses("c-${aws:PrincipalTag/Stage}"), next])},
+        "inline_policies": {"use": document(&[uses("a"), uses("b"), uses("events"), uses("c-${aws:PrincipalTag/Stage}"), next])},
         "max_session_duration": 7200,
     });
     let account = "policies/accounts/555566667777-app";
@@ -139,14 +140,18 @@ fn write_bundle(site: &Site, keys: &Keys) {
 }
 
 fn world() -> World {
-    let upstream = Upstream::start();
-    let site = Site::with_bundle(&upstream, "nothing");
+    world_with(&Upstream::start(), "")
+}
+
+/// Before this upstream, with more in the configuration.
+fn world_with(upstream: &Upstream, more: &str) -> World {
+    let site = Site::with_bundle(upstream, "nothing");
     let keys = Keys::make().unwrap();
     write_bundle(&site, &keys);
     let settings = std::fs::read_to_string(site.path("sidegate.yaml")).unwrap();
     site.write(
         "sidegate.yaml",
-        &format!("{settings}keyring: ./keyring.yaml\nsts: {{ address: \"127.0.0.1:0\" }}\n"),
+        &format!("{settings}keyring: ./keyring.yaml\nsts: {{ address: \"127.0.0.1:0\" }}\n{more}"),
     );
     let (code, _, said) = run(&["keyring", "new"], &site.path("."));
     assert_eq!(code, 0, "{said}");

@@ -57,7 +57,11 @@ fn keys(folder: &tempfile::TempDir) -> Keys {
 "#
     );
     std::fs::write(&file, text).unwrap();
-    Keys::new(Some(Store::open(&file).unwrap()), Some(Arc::new(Opens)))
+    Keys::new(
+        Some(Store::open(&file).unwrap()),
+        Some(Arc::new(Opens)),
+        Arc::default(),
+    )
 }
 
 /// A GET of `/` by this key, signed in the head or in the query, with a session token if one is given.

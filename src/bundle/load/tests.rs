@@ -1,6 +1,7 @@
 //! A small bundle that is sound, and what becomes of it when one thing is wrong.
 
 mod faults;
+mod sweep;
 
 use super::*;
 use crate::bundle::load;

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Format;
+use crate::cli::findings;
 use crate::cli::output::{self, Failed};
 use crate::source::{Fault, Severity};
 
@@ -75,7 +76,7 @@ fn sarif(findings: &[Finding]) -> Value {
     let mut ids: Vec<&str> = findings.iter().map(|finding| finding.fault.id).collect();
     ids.sort_unstable();
     ids.dedup();
-    let rules: Vec<_> = ids.iter().map(|id| json!({ "id": id })).collect();
+    let rules: Vec<_> = ids.iter().map(|id| rule(id)).collect();
     let results: Vec<_> = findings.iter().map(sarif_result).collect();
     let driver =
         json!({ "name": "sidegate", "version": env!("CARGO_PKG_VERSION"), "rules": rules });
@@ -83,6 +84,36 @@ fn sarif(findings: &[Finding]) -> Value {
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",
         "runs": [{ "tool": { "driver": driver }, "columnKind": "unicodeCodePoints", "results": results }],
+    })
+}
+
+/// What code-scanning services show of a kind of finding.
+fn rule(id: &str) -> Value {
+    let Some(known) = findings::all().find(|known| known.id == id) else {
+        return json!({ "id": id });
+    };
+    let help = format!("{} To mend it: {}", known.about, known.mend);
+    let (level, tags, security) = match known.severity {
+        "security warning" => ("warning", json!(["policy", "security"]), Some("7.0")),
+        "suggestion" => ("note", json!(["policy", "maintainability"]), None),
+        warning if warning.starts_with("warning") => {
+            ("warning", json!(["policy", "correctness"]), None)
+        }
+        _ => ("error", json!(["policy", "correctness"]), None),
+    };
+    let mut properties = json!({ "tags": tags, "problem.severity": level });
+    // Services that know it rank by it: 7.0 is where high begins.
+    if let (Some(score), Some(object)) = (security, properties.as_object_mut()) {
+        object.insert("security-severity".to_owned(), json!(score));
+    }
+    json!({
+        "id": id,
+        "name": id,
+        "shortDescription": { "text": known.about },
+        "fullDescription": { "text": help },
+        "help": { "text": format!("To mend it: {}", known.mend) },
+        "defaultConfiguration": { "level": level },
+        "properties": properties,
     })
 }
 
@@ -109,6 +140,7 @@ fn sarif_result(finding: &Finding) -> Value {
         "level": level,
         "message": { "text": format!("{inside}{}{help}", fault.message) },
         "locations": [sarif_location(finding)],
+        "properties": { "severity": fault.severity },
     })
 }
 

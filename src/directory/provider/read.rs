@@ -249,6 +249,7 @@ fn url(text: &str, span: Span, key: &str, allow_http: bool, report: &mut Report)
 
 pub(super) fn audiences(map: &mut Mapping<'_>, report: &mut Report) -> Vec<Box<str>> {
     let mut audiences: Vec<Box<str>> = Vec::new();
+    let before = report.faults().len();
     for (text, span) in map.strings("audiences", report) {
         if text.is_empty() {
             report.error(
@@ -261,7 +262,8 @@ pub(super) fn audiences(map: &mut Mapping<'_>, report: &mut Report) -> Vec<Box<s
             audiences.push(text.into());
         }
     }
-    if audiences.is_empty() {
+    // What is there and cannot be read is one fault, not two.
+    if audiences.is_empty() && report.faults().len() == before {
         report.error(
             "missing-key",
             map.span(),

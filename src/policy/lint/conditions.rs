@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::allows;
+use super::{allows, keys, worlds};
 use crate::policy::condition::key::{self, Holds};
 use crate::policy::condition::operator::{Quantifier, Relation, Test};
 use crate::policy::condition::values::Values;
@@ -21,6 +21,7 @@ pub(super) fn statement(statement: &Statement, report: &mut Report) {
         wildcards(condition, report);
         host_bits(condition, report);
         null(condition, report);
+        keys::condition(condition, report);
     }
     if statement.conditions.len() <= MOST {
         contradictions(statement, report);
@@ -190,7 +191,9 @@ fn contradictions(statement: &Statement, report: &mut Report) {
                         || other.judge(candidate).counts(statement.effect)
                 })
             })
-        }) || (allows(statement) && empty_interval(&same));
+        }) || (allows(statement) && empty_interval(&same))
+            || worlds::exclude_each_other(&same, statement.effect)
+            || worlds::patterns_exclude_each_other(&same);
         if excluded {
             reported.push(&condition.key);
             let last = same.last().copied().unwrap_or(condition);
@@ -347,10 +350,9 @@ fn for_all(statement: &Statement, report: &mut Report) {
             continue;
         }
         let present = statement.conditions.iter().any(|other| {
-            other.key == condition.key && {
-                // Whether it fails where the key is absent.
-                other.judge(&Map::new()) == Outcome::Fails
-            }
+            // Null says what is meant to become of an absent key; anything else that fails there asks for the key.
+            other.key == condition.key
+                && (other.operator.test == Test::Null || other.judge(&Map::new()) == Outcome::Fails)
         });
         if !present {
             report.add(
@@ -370,29 +372,36 @@ fn for_all(statement: &Statement, report: &mut Report) {
 /// Conditions on MFA that a request without the key passes by. Long-term keys have no such key.
 fn mfa(statement: &Statement, report: &mut Report) {
     for condition in &statement.conditions {
-        if &*condition.key != "aws:multifactorauthpresent" || condition.operator.test != Test::Bool
-        {
+        let (with, without) = match &*condition.key {
+            "aws:multifactorauthpresent" => ("true", "false"),
+            "aws:multifactorauthage" => ("0", "999999999"),
+            _ => continue,
+        };
+        if condition.operator.test == Test::Null {
             continue;
         }
-        let says = |wanted: &str| {
-            condition
-                .texts
-                .iter()
-                .all(|text| text.eq_ignore_ascii_case(wanted))
+        let holds = |value: Option<&str>| {
+            let mut map = Map::new();
+            if let Some(value) = value {
+                map.set(&condition.key, value);
+            }
+            condition.judge(&map) == Outcome::Holds
         };
-        let exists = condition.operator.if_exists;
-        // Null, or the age of the MFA, may ask for the key besides.
+        let (absent, with, without) = (holds(None), holds(Some(with)), holds(Some(without)));
+        // Null, or another condition on MFA, may ask for the key besides.
         let alone = !(statement.conditions.iter()).any(|other| {
             other.key.starts_with("aws:multifactorauth")
                 && (other.operator.test == Test::Null
                     || (allows(statement) && other.judge(&Map::new()) == Outcome::Fails))
         });
+        let is_age = &*condition.key == "aws:multifactorauthage";
         let (message, help) = match statement.effect {
-            Effect::Allow if exists && says("true") && alone => (
+            Effect::Allow if with && !without && absent && alone => (
                 "allows credentials that say nothing of MFA, such as long-term keys",
-                "use Bool, which asks for the key",
+                "use Bool \"true\" on aws:MultiFactorAuthPresent, or a Numeric operator without IfExists on its age: they ask for the key",
             ),
-            Effect::Deny if !exists && says("false") && alone => (
+            // A Deny of old factors stands beside one of none.
+            Effect::Deny if without && !with && !absent && alone && !is_age => (
                 "does not hit credentials that say nothing of MFA, such as long-term keys",
                 "use BoolIfExists, which holds without the key too",
             ),

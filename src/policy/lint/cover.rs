@@ -5,7 +5,7 @@
 use super::allows;
 use super::subset::{self, Effort, Pieces, Shape};
 use crate::policy::condition::Condition;
-use crate::policy::document::Statement;
+use crate::policy::document::{Effect, Statement};
 use crate::policy::principal::element::Name;
 use crate::policy::variable::Template;
 use crate::source::{Report, Severity, Span};
@@ -126,36 +126,110 @@ pub(super) fn statements(statements: &[Statement], effort: &Effort, report: &mut
         return;
     }
     let shapes: Vec<Shape<'_>> = statements.iter().map(Shape::of).collect();
+    // A statement that is superfluous itself makes no other one so.
+    let mut dropped: Vec<usize> = Vec::new();
     for ((at, shape), inner) in shapes.iter().enumerate().zip(statements) {
+        let told = report.faults().len();
         let outers = shapes.iter().zip(statements).enumerate();
         for (other, (outer_shape, outer)) in outers {
-            if other == at || !outer_shape.covers(shape, effort) {
+            if other == at || dropped.contains(&other) || !outer_shape.covers(shape, effort) {
                 continue;
             }
             let name = name(other, outer);
             if outer.effect == inner.effect {
                 // Of two that cover each other, the later one is superfluous.
                 if other < at || !shape.covers(outer_shape, effort) {
-                    report.add(
-                        Severity::Warning,
-                        "redundant-statement",
-                        inner.span,
-                        format!("{name} says all that this one says"),
-                        "drop this one, or narrow the other",
-                    );
+                    let message = format!("{name} says all that this one says");
+                    redundant_statement(inner, message, report);
                     break;
                 }
             } else if allows(inner) {
-                report.add(
-                    Severity::Warning,
-                    "unreachable-statement",
-                    inner.span,
+                unreachable_statement(
+                    inner,
                     format!("{name} denies all that this one allows"),
-                    "drop this one, or narrow the Deny",
+                    report,
                 );
                 break;
             }
         }
+        if report.faults().len() == told {
+            together(at, &shapes, statements, &dropped, effort, report);
+        }
+        if report.faults().len() > told {
+            dropped.push(at);
+        }
+    }
+}
+
+fn redundant_statement(inner: &Statement, message: String, report: &mut Report) {
+    let help = "drop this one, or narrow the other";
+    report.add(
+        Severity::Warning,
+        "redundant-statement",
+        inner.span,
+        message,
+        help,
+    );
+}
+
+fn unreachable_statement(inner: &Statement, message: String, report: &mut Report) {
+    let help = "drop this one, or narrow the Deny";
+    report.add(
+        Severity::Warning,
+        "unreachable-statement",
+        inner.span,
+        message,
+        help,
+    );
+}
+
+/// Actions times resources of one statement that are looked up one by one.
+const PARTS: usize = 200;
+
+/// A statement that several others cover together, each some of its actions and resources.
+fn together(
+    at: usize,
+    shapes: &[Shape<'_>],
+    statements: &[Statement],
+    dropped: &[usize],
+    effort: &Effort,
+    report: &mut Report,
+) {
+    let (Some(shape), Some(inner)) = (shapes.get(at), statements.get(at)) else {
+        return;
+    };
+    let Some(parts) = shape.parts(PARTS).filter(|parts| parts.len() > 1) else {
+        return;
+    };
+    let covered = |effect: Effect| -> Option<Vec<usize>> {
+        let mut by = Vec::new();
+        for part in &parts {
+            let others = shapes.iter().zip(statements).enumerate();
+            let (other, _) = others
+                .filter(|(other, (_, outer))| {
+                    *other != at && !dropped.contains(other) && outer.effect == effect
+                })
+                .find(|(_, (outer, _))| outer.covers(part, effort))?;
+            if !by.contains(&other) {
+                by.push(other);
+            }
+        }
+        Some(by)
+    };
+    let names = |by: &[usize]| -> String {
+        let named = by
+            .iter()
+            .filter_map(|other| Some(name(*other, statements.get(*other)?)));
+        named.collect::<Vec<_>>().join(" and ")
+    };
+    if let Some(by) = covered(inner.effect) {
+        let message = format!("{} together say all that this one says", names(&by));
+        redundant_statement(inner, message, report);
+    } else if allows(inner)
+        && let Some(by) = covered(Effect::Deny)
+    {
+        let message = format!("{} together deny all that this one allows", names(&by));
+        unreachable_statement(inner, message, report);
     }
 }
 

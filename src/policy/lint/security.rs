@@ -1,10 +1,10 @@
 //! Statements that grant more than is wise.
 
-use super::{Surroundings, allows};
+use super::{Surroundings, allows, keys};
 use crate::policy::condition::operator::Test;
 use crate::policy::condition::{Condition, Quantifier};
 use crate::policy::document::{Kind, Statement};
-use crate::policy::principal::element::Name;
+use crate::policy::principal::element::{Element, Name};
 use crate::policy::variable::Template;
 use crate::source::{Report, Severity, Span};
 
@@ -100,10 +100,6 @@ fn principals(
     let Some(element) = &statement.principal else {
         return;
     };
-    let tested = |suffix: &str| {
-        (statement.conditions.iter())
-            .any(|condition| condition.key.ends_with(suffix) && narrows(condition))
-    };
     let names = |wanted: fn(&Name) -> bool| element.names.iter().any(wanted);
     let limited =
         |condition: &Condition| narrows(condition) && !OF_NOBODY.contains(&&*condition.key);
@@ -121,9 +117,33 @@ fn principals(
             "name the principals, or add a condition such as aws:PrincipalOrgID",
         );
     }
-    if kind != Kind::Trust {
-        return;
+    if kind == Kind::Trust {
+        trust(statement, element, surroundings, report);
     }
+}
+
+/// Who may assume the role.
+fn trust(
+    statement: &Statement,
+    element: &Element,
+    surroundings: &Surroundings<'_>,
+    report: &mut Report,
+) {
+    let tested = |suffix: &str| {
+        (statement.conditions.iter())
+            .any(|condition| condition.key.ends_with(suffix) && narrows(condition))
+    };
+    let names = |wanted: fn(&Name) -> bool| element.names.iter().any(wanted);
+    let issuers: Vec<String> = element.names.iter().filter_map(issuer).collect();
+    // A claim of another issuer is in no token of this one.
+    let claimed = |suffix: &str| {
+        (statement.conditions.iter()).any(|condition| {
+            let of = condition.key.strip_suffix(suffix);
+            of.is_some_and(|of| issuers.is_empty() || issuers.iter().any(|issuer| issuer == of))
+                && narrows(condition)
+        })
+    };
+    foreign_claims(statement, &issuers, report);
     let web = statement.actions.cover("sts:assumerolewithwebidentity");
     let vouched = names(|name| matches!(name, Name::Federated(_) | Name::Everyone));
     let saml =
@@ -139,10 +159,10 @@ fn principals(
                 if text.contains(":spiffe-provider/") || text.contains(":x509-provider/"))
         };
         let claims = [
-            ("sub", tested(":sub")),
+            ("sub", claimed(":sub")),
             (
                 "aud",
-                tested(":aud") || tested(":oaud") || names(certificate),
+                claimed(":aud") || claimed(":oaud") || names(certificate),
             ),
         ];
         let open = claims.into_iter().filter(|(_, tested)| !tested);
@@ -192,6 +212,45 @@ fn principals(
     }
 }
 
+/// What the keys of a provider's claims begin with, in lower case.
+fn issuer(name: &Name) -> Option<String> {
+    let Name::Federated(text) = name else {
+        return None;
+    };
+    let of = text.split_once("-provider/").map_or(&**text, |(_, of)| of);
+    Some(of.to_lowercase())
+}
+
+/// Conditions on claims of an issuer that is none of those whose tokens are let in.
+fn foreign_claims(statement: &Statement, issuers: &[String], report: &mut Report) {
+    const CLAIMS: [&str; 6] = ["sub", "aud", "oaud", "azp", "amr", "email"];
+    if issuers.is_empty() {
+        return;
+    }
+    for condition in &statement.conditions {
+        let Some((of, claim)) = condition.key.rsplit_once(':') else {
+            continue;
+        };
+        let is_claim = CLAIMS.contains(&claim) && (of.contains('.') || of.contains('/'));
+        if is_claim && !issuers.iter().any(|issuer| issuer == of) {
+            report.add(
+                Severity::Warning,
+                "foreign-issuer-key",
+                condition.span,
+                format!(
+                    "no token of {} has `{}`",
+                    issuers.join(" or "),
+                    condition.name
+                ),
+                format!(
+                    "write {}:{claim}",
+                    issuers.first().map_or("", |issuer| issuer)
+                ),
+            );
+        }
+    }
+}
+
 /// Keys that say nothing of who asks.
 const OF_NOBODY: [&str; 7] = [
     "aws:currenttime",
@@ -207,13 +266,25 @@ const OF_NOBODY: [&str; 7] = [
 /// negation, and has nothing like a bare star among its values.
 fn narrows(condition: &Condition) -> bool {
     let operator = &condition.operator;
-    !operator.negated
-        && !operator.if_exists
-        && operator.quantifier != Some(Quantifier::ForAll)
-        && operator.test != Test::Null
-        && !(matches!(operator.test, Test::StringLike | Test::Arn)
-            && condition
-                .texts
-                .iter()
-                .any(|text| text.contains('*') && text.bytes().all(|byte| b"*?".contains(&byte))))
+    if operator.negated
+        || operator.if_exists
+        || operator.quantifier == Some(Quantifier::ForAll)
+        || operator.test == Test::Null
+    {
+        return false;
+    }
+    let only_wildcards =
+        |text: &str| text.contains('*') && text.bytes().all(|byte| b"*?".contains(&byte));
+    let is_open = |text: &str| match operator.test {
+        Test::Ip => text.ends_with("/0"),
+        Test::StringLike | Test::Arn => only_wildcards(text),
+        Test::StringEquals
+        | Test::StringEqualsIgnoreCase
+        | Test::Numeric(_)
+        | Test::Date(_)
+        | Test::Bool
+        | Test::Binary
+        | Test::Null => false,
+    };
+    !(condition.texts.iter()).any(|text| is_open(text) || keys::is_own_variable(condition, text))
 }

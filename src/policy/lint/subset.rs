@@ -68,6 +68,44 @@ pub(super) fn pattern(outer: &[Piece<'_>], inner: &[Piece<'_>], effort: &Effort)
     places.last() == Some(&outer.len())
 }
 
+/// Whether no text fits both patterns, whatever their variables stand for.
+pub(super) fn disjoint(a: &[Piece<'_>], b: &[Piece<'_>], effort: &Effort) -> bool {
+    if !effort.take(
+        a.len()
+            .saturating_add(1)
+            .saturating_mul(b.len().saturating_add(1)),
+    ) {
+        return false;
+    }
+    let is_run = |piece: &Piece<'_>| matches!(piece, Piece::Run | Piece::Variable(..));
+    // Whether the rests of both from these places on can meet; the row of `a`'s next place, and the one being made.
+    let mut next = vec![false; b.len().saturating_add(1)];
+    for at in (0..=a.len()).rev() {
+        let mut row = vec![false; b.len().saturating_add(1)];
+        for other in (0..=b.len()).rev() {
+            let behind = other.saturating_add(1);
+            let get = |row: &[bool], place: usize| row.get(place).copied().unwrap_or(false);
+            let meets = match (a.get(at), b.get(other)) {
+                (None, None) => true,
+                (Some(run), None) => is_run(run) && get(&next, other),
+                (None, Some(run)) => is_run(run) && get(&row, behind),
+                (Some(x), Some(y)) if is_run(x) || is_run(y) => {
+                    // A run takes what stands against it, or ends.
+                    get(&next, other) || get(&row, behind)
+                }
+                (Some(x), Some(y)) => {
+                    (x == y || *x == Piece::Any || *y == Piece::Any) && get(&next, behind)
+                }
+            };
+            if let Some(place) = row.get_mut(other) {
+                *place = meets;
+            }
+        }
+        next = row;
+    }
+    !next.first().copied().unwrap_or(true)
+}
+
 /// Adds a place, and those behind stars that take nothing.
 fn enter(places: &mut Vec<usize>, outer: &[Piece<'_>], at: usize) {
     let mut at = at;
@@ -106,8 +144,10 @@ impl List<'_> {
                 let everything = |pieces: &Vec<Piece<'_>>| matches!(&**pieces, [Piece::Run]);
                 self.patterns.iter().any(everything)
             }
-            // What is not among these: whether two patterns can meet is not looked into.
-            (true, false) => false,
+            (true, false) => inner.patterns.iter().all(|inner| {
+                let mut outer = self.patterns.iter();
+                outer.all(|outer| disjoint(outer, inner, effort))
+            }),
         }
     }
 }
@@ -134,6 +174,36 @@ impl<'s> Shape<'s> {
                 patterns: of_resources(resources),
             }),
         }
+    }
+
+    /// The same for each of its actions on each of its resources; `None` where it lists neither, or too many.
+    pub(super) fn parts(&self, most: usize) -> Option<Vec<Shape<'s>>> {
+        let one = |patterns: &Vec<Piece<'s>>| List {
+            negated: false,
+            patterns: vec![patterns.clone()],
+        };
+        let negated = |list: &List<'_>| list.negated;
+        let resources = self.resources.as_ref();
+        let count = resources.map_or(1, |list| list.patterns.len());
+        if negated(&self.actions)
+            || resources.is_some_and(negated)
+            || self.actions.patterns.len().saturating_mul(count) > most
+        {
+            return None;
+        }
+        let mut parts = Vec::new();
+        for action in &self.actions.patterns {
+            let each: Vec<Option<List<'s>>> = match resources {
+                Some(list) => list.patterns.iter().map(|found| Some(one(found))).collect(),
+                None => vec![None],
+            };
+            parts.extend(each.into_iter().map(|resources| Shape {
+                statement: self.statement,
+                actions: one(action),
+                resources,
+            }));
+        }
+        Some(parts)
     }
 
     /// Whether it applies wherever the inner one does, whatever the effects of both are.

@@ -159,12 +159,12 @@ fn findings_about_conditions_and_their_mended_twins() {
         (
             "cidr-host-bits",
             r#""IpAddress":{"aws:SourceIp":"10.1.2.3/8"}"#,
-            r#""IpAddress":{"aws:SourceIp":["10.0.0.0/8","10.1.2.3/32","0.0.0.0/0"]}"#,
+            r#""IpAddress":{"aws:SourceIp":["10.0.0.0/8","192.0.2.3/32"]}"#,
         ),
         (
             "cidr-host-bits",
             r#""IpAddress":{"aws:SourceIp":"2001:db8::1/32"}"#,
-            r#""IpAddress":{"aws:SourceIp":["2001:db8::/32","::/0"]}"#,
+            r#""IpAddress":{"aws:SourceIp":["2001:db8::/32","2001:dead::/48"]}"#,
         ),
         (
             "for-all-values-with-allow",
@@ -200,4 +200,194 @@ fn findings_about_conditions_and_their_mended_twins() {
     // Where a value does not parse, a Deny's conditions hold both.
     let dates = r#""DateGreaterThan":{"k":"2026-02-01"},"DateLessThan":{"k":"2026-01-01"}"#;
     assert!(when("Deny", dates).is_empty());
+}
+
+#[test]
+fn contradictions_of_every_type() {
+    for (bad, good) in [
+        (
+            r#""IpAddress":{"k":"10.1.0.0/16"},"NotIpAddress":{"k":["10.0.0.0/8"]}"#,
+            r#""IpAddress":{"k":"10.0.0.0/8"},"NotIpAddress":{"k":"10.1.0.0/16"}"#,
+        ),
+        (
+            r#""IpAddress":{"k":"10.0.0.0/8"},"NotIpAddress":{"k":["10.0.0.0/9","10.128.0.0/9"]}"#,
+            r#""IpAddress":{"k":"10.0.0.0/8"},"NotIpAddress":{"k":["10.0.0.0/9","10.128.0.0/10"]}"#,
+        ),
+        (
+            r#""IpAddress":{"k":"2001:db8::/32"},"NotIpAddress":{"k":"2001::/16"}"#,
+            r#""IpAddress":{"k":"2001:db8::/32"},"NotIpAddress":{"k":"10.0.0.0/8"}"#,
+        ),
+        (
+            r#""StringLike":{"k":"ab*"},"StringNotLike":{"k":"a*"}"#,
+            r#""StringLike":{"k":"a*"},"StringNotLike":{"k":"ab*"}"#,
+        ),
+        (
+            r#""StringEquals":{"k":"${aws:username}"},"StringNotEquals":{"k":"${aws:username}"}"#,
+            r#""StringEquals":{"k":"${aws:username}"},"StringNotEquals":{"k":"${aws:userid}"}"#,
+        ),
+        (
+            r#""StringLike":{"k":"a*"},"StringLikeIfExists":{"k":"b*"}"#,
+            r#""StringLike":{"k":"a*"},"StringLikeIfExists":{"k":"*b"}"#,
+        ),
+        (
+            r#""Bool":{"k":"true"},"BoolIfExists":{"k":"false"}"#,
+            r#""BoolIfExists":{"k":"true"},"Null":{"k":"false"}"#,
+        ),
+        (
+            r#""StringEqualsIgnoreCase":{"k":"A"},"StringNotEqualsIgnoreCase":{"k":"a"}"#,
+            r#""StringEqualsIgnoreCase":{"k":["A","b"]},"StringNotEqualsIgnoreCase":{"k":"a"}"#,
+        ),
+        (
+            r#""StringEqualsIgnoreCase":{"k":"A"},"StringEqualsIgnoreCaseIfExists":{"k":"b"}"#,
+            r#""StringEqualsIgnoreCase":{"k":"A"},"StringNotEquals":{"k":"a"}"#,
+        ),
+        (
+            r#""Null":{"aws:SecureTransport":"true"}"#,
+            r#""Null":{"aws:SourceIp":"true"}"#,
+        ),
+    ] {
+        assert_eq!(when("Allow", bad), ["condition-never"], "{bad}");
+        assert!(
+            when("Allow", good).is_empty(),
+            "{good}: {:?}",
+            when("Allow", good)
+        );
+    }
+    // A value that is no address meets both in a Deny.
+    let both = r#""IpAddress":{"k":"10.1.0.0/16"},"NotIpAddress":{"k":"10.0.0.0/8"}"#;
+    assert!(when("Deny", both).is_empty());
+}
+
+#[test]
+fn keys_that_are_misunderstood() {
+    for (id, bad, good) in [
+        (
+            "principal-arn-of-session",
+            r#""ArnLike":{"aws:PrincipalArn":"arn:aws:sts::111111111111:assumed-role/app/*"}"#,
+            r#""ArnLike":{"aws:PrincipalArn":"arn:aws:iam::111111111111:role/app"}"#,
+        ),
+        (
+            "account-never-matches",
+            r#""StringEquals":{"aws:PrincipalAccount":["111111111111","12345"]}"#,
+            r#""StringEquals":{"aws:PrincipalAccount":["111111111111","222222222222"]}"#,
+        ),
+        (
+            "account-never-matches",
+            r#""StringLike":{"aws:ResourceAccount":"arn:aws:iam::*"}"#,
+            r#""StringLike":{"aws:ResourceAccount":"1111*"}"#,
+        ),
+        (
+            "condition-always",
+            r#""StringEquals":{"aws:username":"${AWS:UserName}"}"#,
+            r#""StringEquals":{"aws:username":"${aws:PrincipalTag/name}"}"#,
+        ),
+        (
+            "condition-always",
+            r#""Null":{"aws:SecureTransport":"false"}"#,
+            r#""Bool":{"aws:SecureTransport":"true"}"#,
+        ),
+        (
+            "every-address",
+            r#""IpAddress":{"aws:SourceIp":["10.0.0.0/8","0.0.0.0/0"]}"#,
+            r#""IpAddress":{"aws:SourceIp":"10.0.0.0/8"}"#,
+        ),
+        (
+            "every-address",
+            r#""IpAddress":{"aws:SourceIp":"::/0"}"#,
+            r#""IpAddress":{"aws:SourceIp":"2001:db8::/32"}"#,
+        ),
+        (
+            "mfa-not-enforced",
+            r#""StringNotEquals":{"aws:MultiFactorAuthPresent":"false"}"#,
+            r#""StringEquals":{"aws:MultiFactorAuthPresent":"true"}"#,
+        ),
+        (
+            "mfa-not-enforced",
+            r#""NumericLessThanIfExists":{"aws:MultiFactorAuthAge":"3600"}"#,
+            r#""NumericLessThan":{"aws:MultiFactorAuthAge":"3600"}"#,
+        ),
+        (
+            "mfa-not-enforced",
+            r#""StringEqualsIfExists":{"aws:MultiFactorAuthPresent":"true"}"#,
+            r#""StringEqualsIfExists":{"aws:MultiFactorAuthPresent":"true"},"NumericLessThan":{"aws:MultiFactorAuthAge":"60"}"#,
+        ),
+        (
+            "for-all-values-with-allow",
+            r#""ForAllValues:StringEquals":{"aws:TagKeys":["a"]}"#,
+            r#""ForAllValues:StringEquals":{"aws:TagKeys":["a"]},"Null":{"aws:TagKeys":"true"}"#,
+        ),
+    ] {
+        assert_eq!(when("Allow", bad), [id], "{bad}");
+        assert!(
+            when("Allow", good).is_empty(),
+            "{good}: {:?}",
+            when("Allow", good)
+        );
+    }
+}
+
+#[test]
+fn claims_of_another_issuer_are_no_limit() {
+    let trust = |conditions: &str| {
+        let text = format!(
+            r#"{{"Effect":"Allow","Principal":{{"Federated":"arn:aws:iam::111111111111:oidc-provider/idp.example/a"}},"Action":"sts:AssumeRoleWithWebIdentity","Condition":{{"StringEquals":{{{conditions}}}}}}}"#
+        );
+        of(&text, Kind::Trust)
+    };
+    assert!(trust(r#""idp.example/a:sub":"x","IDP.example/a:aud":"y""#).is_empty());
+    assert_eq!(
+        trust(r#""other.example:sub":"x","idp.example/a:aud":"y""#),
+        ["foreign-issuer-key", "open-federation"]
+    );
+    let own = trust(r#""idp.example/a:sub":"${idp.example/a:sub}","idp.example/a:aud":"y""#);
+    assert_eq!(own, ["open-federation", "condition-always"]);
+}
+
+#[test]
+fn a_range_of_all_addresses_is_no_limit() {
+    let open = |range: &str| {
+        let text = format!(
+            r#"{{"Effect":"Allow","Principal":"*","Action":"s3:*","Resource":"*","Condition":{{"IpAddress":{{"aws:SourceIp":"{range}"}}}}}}"#
+        );
+        of(&text, Kind::Resource)
+    };
+    assert_eq!(open("0.0.0.0/0"), ["public-principal", "every-address"]);
+    assert!(open("10.0.0.0/8").is_empty());
+}
+
+#[test]
+fn statements_that_negated_or_several_others_cover() {
+    let allow = |action: &str, resource: &str| {
+        format!(r#"{{"Effect":"Allow","Action":{action},"Resource":{resource}}}"#)
+    };
+    let a = allow(
+        r#"["s3:GetObject","s3:PutObject"]"#,
+        r#"["arn:aws:s3:::a","arn:aws:s3:::b"]"#,
+    );
+    for (id, bad, good) in [
+        (
+            "unreachable-statement",
+            r#"{"Effect":"Deny","NotAction":"iam:*","Resource":"*"}"#,
+            r#"{"Effect":"Deny","NotAction":["iam:*","s3:Get*"],"Resource":"*"}"#,
+        ),
+        (
+            "unreachable-statement",
+            r#"{"Effect":"Deny","Action":"*","NotResource":"arn:aws:s3:::c*"}"#,
+            r#"{"Effect":"Deny","Action":"*","NotResource":"arn:aws:s3:::?"}"#,
+        ),
+        (
+            "unreachable-statement",
+            r#"{"Effect":"Deny","Action":"s3:Get*","Resource":"*"},{"Effect":"Deny","Action":"s3:Put*","Resource":"*"}"#,
+            r#"{"Effect":"Deny","Action":"s3:Get*","Resource":"*"},{"Effect":"Deny","Action":"s3:Put*","Resource":"arn:aws:s3:::a"}"#,
+        ),
+        (
+            "redundant-statement",
+            r#"{"Effect":"Allow","Action":"s3:*","Resource":"arn:aws:s3:::a"},{"Effect":"Allow","Action":"s3:*","Resource":"arn:aws:s3:::b"}"#,
+            r#"{"Effect":"Allow","Action":"s3:*","Resource":"arn:aws:s3:::a"},{"Effect":"Allow","Action":"s3:Get*","Resource":"arn:aws:s3:::b"}"#,
+        ),
+    ] {
+        let with = |others: &str| of(&format!("{a},{others}"), Kind::Identity);
+        assert_eq!(with(bad), [id], "{bad}");
+        assert!(with(good).is_empty(), "{good}: {:?}", with(good));
+    }
 }

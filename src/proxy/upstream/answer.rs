@@ -177,7 +177,7 @@ fn read(buffer: &mut BytesMut, bodiless: bool) -> Result<Option<Head>, AnswerErr
     for name in &lines.named {
         map.remove(name);
     }
-    if lines.chunked.is_some() {
+    if lines.chunked {
         // Chunks override a length, which then says nothing true (RFC 9112, 6.3).
         map.remove(CONTENT_LENGTH);
     }
@@ -205,8 +205,8 @@ fn read(buffer: &mut BytesMut, bodiless: bool) -> Result<Option<Head>, AnswerErr
 struct Lines {
     close: bool,
     keep_alive: bool,
-    /// Its transfer coding, if it has one: whether that is chunks in the end.
-    chunked: Option<bool>,
+    /// Its transfer coding, if it has one, which is chunks.
+    chunked: bool,
     length: Option<u64>,
     /// Fields that Connection names: they go no further.
     named: SmallVec<[HeaderName; 2]>,
@@ -232,8 +232,15 @@ impl Lines {
             }
             "keep-alive" | "proxy-connection" | "upgrade" => Ok(false),
             "transfer-encoding" => {
-                let last = tokens(value).last();
-                self.chunked = Some(last.is_some_and(|it| it.eq_ignore_ascii_case(b"chunked")));
+                // Another coding would reach the client undone and unnamed, as nobody here undoes it.
+                let mut codings = tokens(value);
+                let chunks = codings
+                    .next()
+                    .is_some_and(|coding| coding.eq_ignore_ascii_case(b"chunked"));
+                if self.chunked || !chunks || codings.next().is_some() {
+                    return Err(AnswerError::Framing);
+                }
+                self.chunked = true;
                 Ok(false)
             }
             "content-length" => {
@@ -263,10 +270,10 @@ impl Lines {
         }
         match (self.chunked, self.length) {
             // HTTP/1.0 knows no such coding.
-            (Some(_), _) if !persistent => Err(AnswerError::Framing),
-            (Some(true), _) => Ok(Framing::Chunks(Chunks::default())),
-            (None, Some(length)) => Ok(Framing::Length(length)),
-            (Some(false), _) | (None, None) => Ok(Framing::Close),
+            (true, _) if !persistent => Err(AnswerError::Framing),
+            (true, _) => Ok(Framing::Chunks(Chunks::default())),
+            (false, Some(length)) => Ok(Framing::Length(length)),
+            (false, None) => Ok(Framing::Close),
         }
     }
 }

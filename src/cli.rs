@@ -9,6 +9,7 @@ pub mod credentials;
 pub mod decode;
 pub mod demo;
 pub mod findings;
+pub mod import;
 pub mod keyring;
 pub mod output;
 pub mod routes;
@@ -57,6 +58,8 @@ enum Command {
     WhoCan(who_can::Arguments),
     /// Make, rotate, list and export the keys that session tokens are sealed with.
     Keyring(keyring::Arguments),
+    /// Make a bundle from what `aws iam get-account-authorization-details` prints.
+    Import(import::Arguments),
     /// Revoke sessions, access keys and what principals were issued before a time; list what is revoked.
     Sessions(sessions::Arguments),
     /// Make, switch, delete and list access keys, API keys, second factors and passwords.
@@ -89,6 +92,7 @@ pub fn main() -> ExitCode {
         Command::Routes(arguments) => routes::run(&arguments),
         Command::WhoCan(arguments) => who_can::run(&arguments),
         Command::Keyring(arguments) => keyring::run(&arguments),
+        Command::Import(arguments) => import::run(&arguments),
         Command::Sessions(arguments) => sessions::run(&arguments),
         Command::Credentials(arguments) => credentials::run(&arguments),
         Command::Decode(arguments) => decode::run(&arguments),

@@ -18,7 +18,7 @@ use crate::policy::PolicySet;
 
 pub use account::{Account, PasswordPolicy};
 pub use organization::{Level, Organization, Place};
-pub use principal::{Group, ManagedPolicy, PermissionSetOf, Role, Tags, User};
+pub use principal::{Group, ManagedPolicy, PermissionSetOf, PolicyVersion, Role, Tags, User};
 pub use provider::Provider;
 pub use resource::{Resource, ResourceFacts};
 
@@ -205,6 +205,24 @@ impl Directory {
         self.accounts
             .values()
             .flat_map(|entry| entry.roles.values())
+    }
+
+    /// The users of one account, by name.
+    pub fn users_of(&self, account: AccountId) -> impl Iterator<Item = &Arc<User>> {
+        let entry = self.accounts.get(&account).into_iter();
+        entry.flat_map(|entry| entry.users.values())
+    }
+
+    /// The groups of one account, by name.
+    pub fn groups_of(&self, account: AccountId) -> impl Iterator<Item = &Arc<Group>> {
+        let entry = self.accounts.get(&account).into_iter();
+        entry.flat_map(|entry| entry.groups.values())
+    }
+
+    /// The roles of one account, by name.
+    pub fn roles_of(&self, account: AccountId) -> impl Iterator<Item = &Arc<Role>> {
+        let entry = self.accounts.get(&account).into_iter();
+        entry.flat_map(|entry| entry.roles.values())
     }
 
     /// A managed policy by ARN.

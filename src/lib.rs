@@ -48,7 +48,7 @@
 //!
 //! ```text
 //! L5  main -> cli -> app -> config      process: arguments, signals, wiring, settings
-//! L4  proxy  sts_api  admin -> net      hyper and sockets
+//! L4  proxy  sts_api -> iam_api -> query_api  admin -> net   hyper and sockets
 //! L3  gate  analyze                     one request -> Permit or Refusal; questions over a whole bundle
 //! L2  authn -> sts, state  bundle -> saml  audit  metrics  services around the core; time and keys are injected
 //! L1  directory -> policy  route        pure, sync, deterministic
@@ -95,11 +95,15 @@ pub mod config;
 #[cfg(feature = "server")]
 pub mod gate;
 #[cfg(feature = "server")]
+pub mod iam_api;
+#[cfg(feature = "server")]
 pub mod metrics;
 #[cfg(feature = "server")]
 pub mod net;
 #[cfg(feature = "server")]
 pub mod proxy;
+#[cfg(feature = "server")]
+pub mod query_api;
 #[cfg(feature = "server")]
 pub mod saml;
 #[cfg(feature = "server")]

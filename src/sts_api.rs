@@ -10,31 +10,28 @@ mod assume_role;
 mod call;
 mod caller;
 mod context;
-mod error;
 mod fields;
-mod form;
 mod info;
 mod own;
 mod saml;
 mod server;
 mod web_identity;
-mod xml;
 
 use std::fmt::Debug;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::arn::{AccountId, Arn};
 use crate::authn::sigv4::SigningKeys;
-use crate::authn::{Authenticator, Identity, KeyOwner, Sessions};
+use crate::authn::{Authenticator, Identity, Sessions};
 use crate::bundle::{Snapshot, Store};
 use crate::clock::{Clock, Timestamp};
 use crate::gate::facts::DecidedBy;
 use crate::outcome::Reason;
+use crate::query_api::{error, form, xml};
 use crate::saml::Replays;
-use crate::secret::Secret;
 use crate::sts::Keys;
 
+pub use crate::query_api::{AboutKey, AccessKeys};
 pub use server::Service;
 
 /// What every call needs.
@@ -60,21 +57,6 @@ pub struct Parts {
     pub clock: Clock,
     /// The only region that a signature may be for.
     pub region: Arc<str>,
-}
-
-/// Knows long-lived access keys, those of root users included.
-pub trait AccessKeys: Debug + Send + Sync {
-    /// Whom an active key belongs to, and its secret.
-    fn find(&self, id: &str) -> Option<(KeyOwner, Secret<Box<str>>)>;
-
-    /// The account of a key.
-    fn account(&self, id: &str) -> Option<AccountId> {
-        match self.find(id)?.0 {
-            KeyOwner::User(arn) => Arn::parse(&arn).ok()?.account_id(),
-            KeyOwner::Root(account) => Some(account),
-            KeyOwner::Session(_) => None,
-        }
-    }
 }
 
 /// Checks second factors.

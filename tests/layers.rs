@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 /// From the top: a module may use any that stands in a lower row.
 const ROWS: &[&[&str]] = &[
     &["main", "cli", "app", "config"],
-    &["proxy", "sts_api", "admin", "net"],
+    &["proxy", "sts_api", "iam_api", "query_api", "admin", "net"],
     &["gate", "analyze"],
     &[
         "authn", "sts", "state", "bundle", "saml", "audit", "metrics",
@@ -27,6 +27,9 @@ const ASIDE: &[(&str, &str)] = &[
     ("app", "config"),
     ("proxy", "net"),
     ("sts_api", "net"),
+    ("sts_api", "iam_api"),
+    ("sts_api", "query_api"),
+    ("iam_api", "query_api"),
     ("admin", "net"),
     ("authn", "sts"),
     ("authn", "state"),

@@ -62,6 +62,7 @@ fn role(name: &str, trust: &str, statements: &str) -> Arc<Role> {
         bearer: true,
         permission_set: None,
         created: None,
+        description: None,
     })
 }
 

@@ -25,7 +25,7 @@ use crate::state::{Kind, Ledger};
 use crate::sts::keyring::MAX_BYTES;
 use crate::sts::totp::Totp;
 use crate::sts::{Keyring, Keys};
-use crate::sts_api::{self, AccessKeys, Factors, Log, Recorded, Service};
+use crate::sts_api::{self, AboutKey, AccessKeys, Factors, Log, Recorded, Service};
 
 /// How often the keyring's file is looked at.
 const LOOK: Duration = Duration::from_secs(1);
@@ -188,6 +188,38 @@ impl AccessKeys for Listed {
             return None;
         }
         Some((key.owner.clone(), key.secret.clone()))
+    }
+
+    fn of(&self, owner: &KeyOwner) -> Vec<AboutKey> {
+        let Some(store) = &self.store else {
+            return Vec::new();
+        };
+        let credentials = store.current();
+        let all = credentials.access_keys();
+        let own = all.filter(|(_, key)| match (&key.owner, owner) {
+            (KeyOwner::User(one), KeyOwner::User(other)) => one == other,
+            (KeyOwner::Root(one), KeyOwner::Root(other)) => one == other,
+            _ => false,
+        });
+        let mut found: Vec<AboutKey> = own
+            .map(|(id, key)| AboutKey {
+                id: id.into(),
+                active: key.active,
+                created: key.created,
+            })
+            .collect();
+        found.sort_by(|one, other| one.id.cmp(&other.id));
+        found
+    }
+
+    fn owner(&self, id: &str) -> Option<KeyOwner> {
+        let credentials = self.store.as_ref()?.current();
+        Some(credentials.access_key(id)?.owner.clone())
+    }
+
+    fn has_password(&self, user: &str) -> bool {
+        let store = self.store.as_ref();
+        store.is_some_and(|store| store.current().sts().passwords.contains_key(user))
     }
 }
 

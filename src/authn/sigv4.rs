@@ -191,6 +191,11 @@ impl Unproven {
         self.session_token.as_deref()
     }
 
+    /// The region that it says it is for.
+    pub fn region(&self) -> &str {
+        self.scope.region()
+    }
+
     /// Whether it came in the query.
     pub fn is_presigned(&self) -> bool {
         self.expires.is_some()

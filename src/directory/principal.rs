@@ -85,6 +85,8 @@ pub struct Role {
     pub permission_set: Option<PermissionSetOf>,
     /// When it was made, RFC 3339.
     pub created: Option<Box<str>>,
+    /// What it is for.
+    pub description: Option<Box<str>>,
 }
 
 /// Whom a permission set's role is for.
@@ -119,8 +121,28 @@ pub struct ManagedPolicy {
     pub created: Option<Box<str>>,
     /// When it was changed last, RFC 3339.
     pub updated: Option<Box<str>>,
+    /// Which of its versions this is.
+    pub version: PolicyVersion,
     /// What it says.
     pub policy: Arc<Policy>,
+}
+
+/// A version of a managed policy; a bundle has only the one that counts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PolicyVersion {
+    /// `v1`
+    pub id: Box<str>,
+    /// When it was made, RFC 3339.
+    pub created: Option<Box<str>>,
+}
+
+impl Default for PolicyVersion {
+    fn default() -> Self {
+        Self {
+            id: "v1".into(),
+            created: None,
+        }
+    }
 }
 
 impl PermissionSetOf {

@@ -16,6 +16,8 @@ use super::variable::Template;
 pub struct Policy {
     name: Arc<str>,
     document: Document,
+    /// Empty where nobody kept it.
+    text: Arc<str>,
 }
 
 impl Policy {
@@ -24,7 +26,20 @@ impl Policy {
         Self {
             name: name.into(),
             document: document.clone(),
+            text: Arc::default(),
         }
+    }
+
+    /// The same, which remembers the text that it was read from.
+    #[must_use]
+    pub fn with_text(mut self, text: &str) -> Self {
+        self.text = text.into();
+        self
+    }
+
+    /// The document as JSON, where whoever compiled it kept its text; else empty.
+    pub fn text(&self) -> &str {
+        &self.text
     }
 
     /// Its name.

@@ -189,7 +189,8 @@ proptest! {
         // Whole elements and tags, so that much of what comes out is still XML.
         let mut pieces: Vec<String> = text.split_inclusive('>').map(str::to_owned).collect();
         for (from, to, at, kind) in steps {
-            let (from, to, at) = (from % pieces.len(), to % pieces.len(), at % pieces.len());
+            let within = |place: usize| place.checked_rem(pieces.len()).unwrap_or_default();
+            let (from, to, at) = (within(from), within(to), within(at));
             let range = from.min(to)..from.max(to);
             let taken: Vec<String> = pieces[range.clone()].to_vec();
             match kind {

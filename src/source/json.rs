@@ -3,6 +3,9 @@
 //! `serde_json` keeps the last of two equal keys and no places: for a policy the first is a silent change of meaning.
 
 mod seen;
+mod write;
+
+pub use write::{pretty, quoted, written};
 
 use seen::Seen;
 

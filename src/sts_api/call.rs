@@ -1,18 +1,15 @@
 //! One call under way: what it reads, what it found out, and its questions to the engine.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use crate::arn::AccountId;
-use crate::authn::Identity;
 use crate::bundle::Snapshot;
 use crate::clock::Timestamp;
 use crate::directory::{Directory, Role};
-use crate::gate::attached::{Attached, Sets};
 use crate::gate::context::RequestFacts;
-use crate::gate::facts::DecidedBy;
 use crate::outcome::Reason;
-use crate::policy::{self, Decision, LayerKind, Layers, PolicySet, ResourceKind, Verdict};
+use crate::query_api::context::BaseContext;
+use crate::query_api::judge::{self, Question, Seen};
 use crate::secret::Secret;
 use crate::sts::keys::{IssueError, Issued};
 use crate::sts::{Session, Who};
@@ -34,16 +31,6 @@ pub(super) struct Call<'a> {
     pub(super) form: &'a Form,
     /// For the record.
     pub(super) seen: Seen,
-}
-
-/// What was found out about a call, whatever becomes of it.
-#[derive(Debug, Default)]
-pub(super) struct Seen {
-    pub(super) identity: Option<Arc<Identity>>,
-    pub(super) provider: Option<Arc<str>>,
-    pub(super) resource: Option<Box<str>>,
-    pub(super) account: Option<AccountId>,
-    pub(super) decision: Option<DecidedBy>,
 }
 
 /// What a call is about.
@@ -82,53 +69,27 @@ impl<'a> Call<'a> {
             Target::Role(role) => (&*role.arn, role.account, Some(&role.trust)),
             Target::Own(resource) => (resource, own.ok_or_else(Error::internal)?, None),
         };
-        self.seen.resource = Some(resource.into());
-        self.seen.account = Some(account);
-        let attached = Attached::of(Some(identity), directory);
-        let rcps: Sets<'_> = directory.rcps(account).iter().collect();
-        let policies: Vec<&PolicySet> = trust.into_iter().collect();
         let context = CallContext {
-            request: self.request,
-            identity,
-            directory,
-            account,
-            resource_tags: match target {
-                Target::Role(role) => Some(&role.tags),
-                Target::Own(_) => None,
+            base: BaseContext {
+                request: self.request,
+                identity,
+                directory,
+                account,
+                resource_tags: match target {
+                    Target::Role(role) => Some(&role.tags),
+                    Target::Own(_) => None,
+                },
             },
             asked,
         };
-        let layers = Layers {
-            identity: &attached.identity,
-            boundary: attached.boundary,
-            session: identity.session_policies.as_deref(),
-            scps: &attached.scps,
-            rcps: &rcps,
-            resource: &policies,
-            resource_kind: if trust.is_some() {
-                ResourceKind::Trust
-            } else {
-                ResourceKind::Resource
-            },
+        let question = Question {
+            identity,
+            resource,
+            account,
+            trust,
+            context: &context,
         };
-        for action in actions {
-            let question = policy::Request {
-                principal: &identity.principal,
-                action,
-                resource,
-                resource_account: Some(account.as_str()),
-                context: &context,
-            };
-            let decision = policy::evaluate(&question, &layers);
-            // Of several, the one that refuses is on record, or else the first.
-            if self.seen.decision.is_none() || !decision.is_allowed() {
-                self.seen.decision = Some(DecidedBy::of(&decision));
-            }
-            if !decision.is_allowed() {
-                return Err(denied(identity, action, resource, &decision));
-            }
-        }
-        Ok(())
+        judge::authorize(&mut self.seen, directory, &question, actions)
     }
 
     /// Makes the session.
@@ -162,22 +123,6 @@ impl<'a> Call<'a> {
         session.policy_arns = asked.policies.arns;
         session
     }
-}
-
-/// Refused, as IAM words it.
-fn denied(identity: &Identity, action: &str, resource: &str, decision: &Decision<'_>) -> Error {
-    let who = identity.principal.name();
-    let mut message =
-        format!("User: {who} is not authorized to perform: {action} on resource: {resource}");
-    let reason = if decision.verdict == Verdict::ExplicitDeny {
-        let words = decision.layer.map_or("a policy", LayerKind::words);
-        message.push_str(&format!(" with an explicit deny in {words}"));
-        Reason::ExplicitDeny
-    } else {
-        Reason::ImplicitDeny
-    };
-    let layer = decision.layer.map_or("policy", LayerKind::noun);
-    Error::denied(reason, &*message).with_detail(format!("{message} ({layer})"))
 }
 
 /// A role that does not exist is refused as one that does not trust the caller.

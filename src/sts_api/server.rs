@@ -13,21 +13,26 @@ use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 
 use crate::gate::context::RequestFacts;
+use crate::iam_api::{self, Operation};
 use crate::net::{Connection, Fault, Handler, Unread};
 use crate::outcome::Reason;
+use crate::query_api::judge::Seen;
+use crate::query_api::{self, caller::Verifier};
 
-use super::call::{Call, Seen};
+use super::call::Call;
 use super::error::Error;
 use super::form::Form;
 use super::xml::{self, Members};
 use super::{Log, Parts, Recorded, assume_role, caller, info, own, saml, web_identity};
 
-/// The largest call: a web identity token or a policy, each letter escaped.
-const MAX_BODY: usize = 128 * 1024;
+/// The largest call: some policies to simulate, or a web identity token, each letter escaped.
+const MAX_BODY: usize = 256 * 1024;
 /// For the body of a call to come.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 /// The API's version.
 const VERSION: &str = "2011-06-15";
+/// The XML namespace.
+const NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
 
 /// Answers calls.
 #[derive(Debug)]
@@ -85,6 +90,26 @@ impl Action {
     }
 }
 
+/// What is asked for, and of which API.
+#[derive(Debug, Clone, Copy)]
+enum Asked {
+    Sts(Action),
+    Iam(&'static Operation),
+}
+
+impl Asked {
+    fn text(self) -> &'static str {
+        match self {
+            Self::Sts(action) => action.text(),
+            Self::Iam(operation) => operation.text(),
+        }
+    }
+
+    fn name(self) -> &'static str {
+        self.text().split_at(4).1
+    }
+}
+
 /// What is known of a request, however it ends.
 pub(super) struct Origin<'a> {
     pub(super) peer: IpAddr,
@@ -123,16 +148,25 @@ impl<L: Log + 'static> Service<L> {
             Err(_) => Err(malformed("the request cannot be read in one way only")),
         };
         let broken = read.is_err();
+        let mut namespace = NAMESPACE;
         let result = match read {
-            Ok((form, sha256)) => self.call(&origin, &form, &sha256).await,
+            Ok((form, sha256)) => {
+                if form.get("Version") == Some(iam_api::VERSION) {
+                    namespace = iam_api::NAMESPACE;
+                }
+                self.call(&origin, &form, &sha256).await
+            }
             Err(error) => Err(error),
         };
         let mut response = match result {
-            Ok((action, members)) => reply(StatusCode::OK, xml::response(action, &members, &id)),
+            Ok((action, members)) => {
+                let body = xml::response(namespace, action, &members, &id);
+                reply(StatusCode::OK, body)
+            }
             Err(error) => {
                 let status = StatusCode::from_u16(error.status);
                 let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-                reply(status, xml::error(&error, &id))
+                reply(status, xml::error(namespace, &error, &id))
             }
         };
         let headers = response.headers_mut();
@@ -218,19 +252,42 @@ impl<L: Log + 'static> Service<L> {
 }
 
 async fn perform(
-    action: Action,
+    asked: Asked,
     call: &mut Call<'_>,
     head: &Head,
     sha256: &[u8; 32],
 ) -> Result<Members, Error> {
-    if action == Action::AssumeRoleWithWebIdentity {
-        return web_identity::run(call).await;
-    }
-    if action == Action::AssumeRoleWithSaml {
-        return saml::run(call);
-    }
-    let caller = caller::signed(call.parts, call.snapshot, head, sha256, call.now())?;
+    let service = match asked {
+        Asked::Sts(Action::AssumeRoleWithWebIdentity) => return web_identity::run(call).await,
+        Asked::Sts(Action::AssumeRoleWithSaml) => return saml::run(call),
+        Asked::Sts(_) => "sts",
+        Asked::Iam(_) => "iam",
+    };
+    let verifier = Verifier {
+        sessions: &*call.parts.sessions,
+        access_keys: &*call.parts.access_keys,
+        signing: &call.parts.signing,
+        region: &call.parts.region,
+        global_region: (service == "iam").then_some(iam_api::REGION),
+        service,
+    };
+    let caller = query_api::caller::signed(&verifier, call.snapshot, head, sha256, call.now())?;
     call.seen.identity = Some(std::sync::Arc::clone(&caller.identity));
+    let action = match asked {
+        Asked::Sts(action) => action,
+        Asked::Iam(operation) => {
+            let mut iam = iam_api::Call {
+                snapshot: call.snapshot,
+                request: call.request,
+                form: call.form,
+                access_keys: &*call.parts.access_keys,
+                caller: &caller,
+                operation,
+                seen: &mut call.seen,
+            };
+            return operation.run(&mut iam).await;
+        }
+    };
     caller::may_call(&caller, action.name())?;
     match action {
         Action::AssumeRole | Action::AssumeRoleWithSaml | Action::AssumeRoleWithWebIdentity => {
@@ -245,20 +302,28 @@ async fn perform(
 }
 
 /// What is asked for.
-fn action(form: &Form) -> Result<Action, Error> {
+fn action(form: &Form) -> Result<Asked, Error> {
     let invalid = |message: String| Error::new("InvalidAction", 400, Reason::NoRoute, message);
     let Some(name) = form.get("Action") else {
         let message = "The request must contain the parameter Action";
         return Err(Error::new("MissingAction", 400, Reason::NoRoute, message));
     };
     let name: String = name.chars().take(64).collect();
-    if form.get("Version") != Some(VERSION) {
+    let version = form.get("Version");
+    if version == Some(iam_api::VERSION) {
+        return iam_api::find(&name).map(Asked::Iam).ok_or_else(|| {
+            let name = name.escape_debug();
+            invalid(format!("{name} is not an operation of this endpoint"))
+        });
+    }
+    if version != Some(VERSION) {
         return Err(invalid(format!(
-            "{} is known in version {VERSION} only",
-            name.escape_debug()
+            "{} is known in version {VERSION} (STS) or {} (IAM) only",
+            name.escape_debug(),
+            iam_api::VERSION
         )));
     }
-    Action::named(&name).ok_or_else(|| {
+    Action::named(&name).map(Asked::Sts).ok_or_else(|| {
         invalid(format!(
             "{} is not an action of this endpoint: it has {}",
             name.escape_debug(),
@@ -357,7 +422,7 @@ impl<L: Log + 'static> Handler for Service<L> {
         tracing::debug!(%peer, reason = reason_label, "a head that never became a call");
         let id = uuid::Uuid::new_v4().to_string();
         let error = Error::new("MalformedInput", reason.status(), reason, reason.label());
-        let body = xml::error(&error, &id);
+        let body = xml::error(NAMESPACE, &error, &id);
         format!(
             "HTTP/1.1 {status}\r\nx-amzn-requestid: {id}\r\ncontent-type: text/xml\r\ncontent-length: {}\r\n\
              connection: close\r\n\r\n{body}",

@@ -9,9 +9,11 @@ use serde_json::json;
 use super::form::Form;
 use super::server::Origin;
 use super::*;
-use crate::authn::{Opener, Settings};
+use crate::arn::AccountId;
+use crate::authn::{KeyOwner, Opener, Settings};
 use crate::bundle::{Files, Options};
 use crate::cli::demo::signer::{self, Signed};
+use crate::secret::Secret;
 use crate::sts::Keyring;
 
 const ALICE: &str = "arn:aws:iam::555566667777:user/alice";
@@ -242,7 +244,7 @@ impl World {
         let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, body.as_bytes());
         sha256.copy_from_slice(digest.as_ref());
         match self.service.call(&origin, &form, &sha256).await {
-            Ok((action, members)) => Ok(xml::response(action, &members, "one")),
+            Ok((action, members)) => Ok(xml::response("x", action, &members, "one")),
             Err(error) => Err((error.status, error.code, error.message)),
         }
     }

@@ -19,6 +19,7 @@
 //! - [`tokens`]: tokens of every kind, from the socket to the upstream
 //! - [`credentials`]: the command, its files, and what a running sidecar makes of them
 //! - [`keyring`]: the command, and what its files look like to others
+//! - [`iam`]: the IAM reads, asked of an imported account
 //! - [`sts`]: sessions, from the call that makes one to the request that uses it
 //! - [`unread`]: heads that never became a request, refused and recorded like any other
 //! - [`readme`]: every command that the README shows
@@ -41,6 +42,7 @@ mod checking;
 mod credentials;
 mod demo;
 mod findings;
+mod iam;
 mod identity;
 mod keyring;
 mod kubernetes;

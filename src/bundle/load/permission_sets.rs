@@ -114,6 +114,7 @@ impl Work<'_> {
                     groups,
                 }),
                 created: None,
+                description: None,
             }));
         }
     }

@@ -240,6 +240,7 @@ impl Work<'_> {
             bearer: raw.bearer,
             permission_set: None,
             created: raw.created.clone(),
+            description: raw.description.clone(),
         };
         Some((read, Arc::new(role)))
     }

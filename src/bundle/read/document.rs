@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::field::Reference;
 use crate::policy::{Document, Kind, Policy};
 use crate::source::mapping::Mapping;
-use crate::source::{Entry, Node, Report, Value};
+use crate::source::{Entry, Node, Report, Value, json};
 
 /// A policy, compiled, with what is still to be checked about it.
 #[derive(Debug)]
@@ -66,8 +66,9 @@ pub(in crate::bundle) fn document(node: &Node, used: Use<'_>, report: &mut Repor
             named(statement.get(key), &mut principals);
         }
     }
+    let policy = Policy::compile(&document, used.name).with_text(&json::written(node));
     Some(Doc {
-        policy: Arc::new(Policy::compile(&document, used.name)),
+        policy: Arc::new(policy),
         principals,
         size: size(node),
     })

@@ -1,7 +1,7 @@
 //! `NAME.yaml` beside a policy's `NAME.json`: path, id, description, tags and times.
 
 use super::field::{self, Reference};
-use crate::directory::Tags;
+use crate::directory::{PolicyVersion, Tags};
 use crate::source::mapping::Mapping;
 use crate::source::{Node, Report};
 
@@ -14,6 +14,7 @@ pub(in crate::bundle) struct Raw {
     pub(in crate::bundle) tags: Tags,
     pub(in crate::bundle) created: Option<Box<str>>,
     pub(in crate::bundle) updated: Option<Box<str>>,
+    pub(in crate::bundle) version: PolicyVersion,
 }
 
 /// What IAM allows of a description.
@@ -29,9 +30,33 @@ pub(in crate::bundle) fn read(node: &Node, report: &mut Report) -> Option<Raw> {
         tags: field::tags(&mut map, report),
         created: field::time(&mut map, "created", report),
         updated: field::time(&mut map, "updated", report),
+        version: version(&mut map, report),
     };
     map.finish(report);
     Some(raw)
+}
+
+/// `version: v3` and `version_created`, which an import keeps; a bundle has no other version.
+fn version(map: &mut Mapping<'_>, report: &mut Report) -> PolicyVersion {
+    let created = field::time(map, "version_created", report);
+    let mut version = PolicyVersion {
+        created,
+        ..PolicyVersion::default()
+    };
+    if let Some((text, span)) = map.string("version", report) {
+        let digits = text.strip_prefix('v').filter(|digits| {
+            (1..=9).contains(&digits.len())
+                && !digits.starts_with('0')
+                && digits.bytes().all(|byte| byte.is_ascii_digit())
+        });
+        if digits.is_some() {
+            version.id = text.into();
+        } else {
+            let message = format!("`{text}` is no version of a policy");
+            report.error("bad-version", span, message, "write it like v1");
+        }
+    }
+    version
 }
 
 fn description(map: &mut Mapping<'_>, report: &mut Report) -> Option<Box<str>> {

@@ -59,6 +59,7 @@ pub(in crate::bundle) struct Raw {
     pub(in crate::bundle) trust: Option<Source>,
     pub(in crate::bundle) max_session_duration: u32,
     pub(in crate::bundle) bearer: bool,
+    pub(in crate::bundle) description: Option<Box<str>>,
 }
 
 /// One entry of `inline_policies`.
@@ -96,6 +97,7 @@ pub(in crate::bundle) fn read(node: &Node, who: Who, report: &mut Report) -> Opt
         trust: None,
         max_session_duration: 3_600,
         bearer: true,
+        description: None,
     };
     if who != Who::Group {
         raw.tags = field::tags(&mut map, report);
@@ -138,8 +140,8 @@ pub(in crate::bundle) fn read(node: &Node, who: Who, report: &mut Report) -> Opt
             if let Some(seconds) = map.integer("max_session_duration", 3_600..=43_200, report) {
                 raw.max_session_duration = u32::try_from(seconds).unwrap_or(3_600);
             }
-            // As IAM's own exports have it; shown to nobody yet.
-            map.string("description", report);
+            let description = map.string("description", report);
+            raw.description = description.map(|(text, _)| text.into());
         }
     }
     map.finish(report);

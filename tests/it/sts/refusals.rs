@@ -199,7 +199,7 @@ fn calls_that_are_none() {
     );
     refused(&world.post(&host, "Action=%ff"), 400, "MalformedInput");
     refused(
-        &world.post(&host, &"a".repeat(200_000)),
+        &world.post(&host, &"a".repeat(300_000)),
         400,
         "MalformedInput",
     );

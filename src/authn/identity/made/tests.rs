@@ -59,6 +59,7 @@ fn directory() -> Directory {
         bearer: true,
         permission_set: None,
         created: None,
+        description: None,
     };
     Directory::new(Parts {
         partition: "aws".into(),

@@ -57,6 +57,7 @@ pub(super) fn role(id: &str, name: &str, trust: PolicySet) -> Role {
         bearer: true,
         permission_set: None,
         created: None,
+        description: None,
     }
 }
 

@@ -1,11 +1,13 @@
 //! The parameters of a call: `application/x-www-form-urlencoded`, each name once.
 
-/// More no call of the API has: 50 tags, 50 keys, 10 policies and the rest.
-const MAX_PARAMETERS: usize = 256;
+use std::collections::BTreeMap;
+
+/// More no call has: a simulation of many actions on many resources has the most.
+const MAX_PARAMETERS: usize = 4_096;
 
 /// What cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(super) enum FormError {
+pub(crate) enum FormError {
     #[error("the parameters are not form-urlencoded UTF-8")]
     Malformed,
     #[error("a parameter stands twice")]
@@ -16,12 +18,12 @@ pub(super) enum FormError {
 
 /// Parameters, decoded.
 #[derive(Debug, Default)]
-pub(super) struct Form(Vec<(String, String)>);
+pub(crate) struct Form(BTreeMap<String, String>);
 
 impl Form {
     /// Reads a body, or a query without the parameters of a presigned signature.
-    pub(super) fn parse(text: &[u8], is_query: bool) -> Result<Self, FormError> {
-        let mut pairs: Vec<(String, String)> = Vec::new();
+    pub(crate) fn parse(text: &[u8], is_query: bool) -> Result<Self, FormError> {
+        let mut pairs = BTreeMap::new();
         for pair in text.split(|byte| *byte == b'&') {
             if pair.is_empty() {
                 continue;
@@ -36,35 +38,33 @@ impl Form {
             {
                 continue;
             }
-            if pairs.iter().any(|(known, _)| *known == name) {
+            if pairs.insert(name, value).is_some() {
                 return Err(FormError::Twice);
             }
-            if pairs.len() >= MAX_PARAMETERS {
+            if pairs.len() > MAX_PARAMETERS {
                 return Err(FormError::TooMany);
             }
-            pairs.push((name, value));
         }
         Ok(Self(pairs))
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    pub(super) fn get(&self, name: &str) -> Option<&str> {
-        let (_, value) = self.0.iter().find(|(known, _)| known == name)?;
-        Some(value)
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
     }
 
     /// `NAME.member.1`, `NAME.member.2`, …: as many as there are without a gap.
-    pub(super) fn list(&self, name: &str) -> Vec<&str> {
+    pub(crate) fn list(&self, name: &str) -> Vec<&str> {
         (1..=MAX_PARAMETERS)
             .map_while(|number| self.get(&format!("{name}.member.{number}")))
             .collect()
     }
 
     /// `NAME.member.1.FIELD`, …, for each of the fields.
-    pub(super) fn structures<const N: usize>(
+    pub(crate) fn structures<const N: usize>(
         &self,
         name: &str,
         fields: [&str; N],
@@ -76,8 +76,8 @@ impl Form {
     }
 
     /// Whether every parameter is one of `known`, or a member of such a list.
-    pub(super) fn unknown(&self, known: &[&str]) -> Option<&str> {
-        let names = self.0.iter().map(|(name, _)| name.as_str());
+    pub(crate) fn unknown(&self, known: &[&str]) -> Option<&str> {
+        let names = self.0.keys().map(String::as_str);
         let mut unknown = names.filter(|name| {
             let head = name.split('.').next().unwrap_or(name);
             !known.contains(&head) && !matches!(*name, "Action" | "Version")
@@ -137,7 +137,7 @@ mod tests {
         ] {
             assert_eq!(Form::parse(text, false).unwrap_err(), error);
         }
-        let many: Vec<String> = (0..300).map(|number| format!("a{number}=1")).collect();
+        let many: Vec<String> = (0..5_000).map(|number| format!("a{number}=1")).collect();
         let many = many.join("&");
         assert_eq!(
             Form::parse(many.as_bytes(), false).unwrap_err(),

@@ -4,19 +4,19 @@ use crate::outcome::Reason;
 
 /// Why a call is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Error {
-    pub(super) code: &'static str,
-    pub(super) status: u16,
+pub(crate) struct Error {
+    pub(crate) code: &'static str,
+    pub(crate) status: u16,
     /// For the client.
-    pub(super) message: String,
+    pub(crate) message: String,
     /// For the record.
-    pub(super) reason: Reason,
+    pub(crate) reason: Reason,
     /// For the record alone, where the client is told less.
-    pub(super) detail: Option<String>,
+    pub(crate) detail: Option<String>,
 }
 
 impl Error {
-    pub(super) fn new(
+    pub(crate) fn new(
         code: &'static str,
         status: u16,
         reason: Reason,
@@ -32,34 +32,44 @@ impl Error {
     }
 
     #[must_use]
-    pub(super) fn with_detail(mut self, detail: impl Into<String>) -> Self {
+    pub(crate) fn with_detail(mut self, detail: impl Into<String>) -> Self {
         self.detail = Some(detail.into());
         self
     }
 
     /// A parameter is not as the API has it.
-    pub(super) fn validation(message: impl Into<String>) -> Self {
+    pub(crate) fn validation(message: impl Into<String>) -> Self {
         Self::new("ValidationError", 400, Reason::MalformedRequest, message)
     }
 
     /// A constraint of the API's model.
-    pub(super) fn constraint(field: &str, constraint: &str) -> Self {
+    pub(crate) fn constraint(field: &str, constraint: &str) -> Self {
         Self::validation(format!(
             "1 validation error detected: Value at '{field}' failed to satisfy constraint: {constraint}"
         ))
     }
 
-    pub(super) fn malformed_policy(message: impl Into<String>) -> Self {
+    pub(crate) fn malformed_policy(message: impl Into<String>) -> Self {
         let code = "MalformedPolicyDocument";
         Self::new(code, 400, Reason::MalformedRequest, message)
     }
 
+    /// Of a known kind, but not there.
+    pub(crate) fn no_such_entity(message: impl Into<String>) -> Self {
+        Self::new("NoSuchEntity", 404, Reason::NoRoute, message)
+    }
+
+    /// The parameters do not go together, or are of no use.
+    pub(crate) fn invalid_input(message: impl Into<String>) -> Self {
+        Self::new("InvalidInput", 400, Reason::MalformedRequest, message)
+    }
+
     /// Known, and not allowed.
-    pub(super) fn denied(reason: Reason, message: impl Into<String>) -> Self {
+    pub(crate) fn denied(reason: Reason, message: impl Into<String>) -> Self {
         Self::new("AccessDenied", 403, reason, message)
     }
 
-    pub(super) fn missing_token() -> Self {
+    pub(crate) fn missing_token() -> Self {
         Self::new(
             "MissingAuthenticationToken",
             403,
@@ -68,7 +78,7 @@ impl Error {
         )
     }
 
-    pub(super) fn invalid_client_token(reason: Reason) -> Self {
+    pub(crate) fn invalid_client_token(reason: Reason) -> Self {
         Self::new(
             "InvalidClientTokenId",
             403,
@@ -77,7 +87,7 @@ impl Error {
         )
     }
 
-    pub(super) fn internal() -> Self {
+    pub(crate) fn internal() -> Self {
         Self::new(
             "InternalFailure",
             500,
@@ -87,7 +97,7 @@ impl Error {
     }
 
     /// Whose fault it is, in the protocol's words.
-    pub(super) fn kind(&self) -> &'static str {
+    pub(crate) fn kind(&self) -> &'static str {
         if self.status < 500 {
             "Sender"
         } else {

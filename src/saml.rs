@@ -8,7 +8,6 @@
 mod assertion;
 mod document;
 mod metadata;
-mod replays;
 mod signature;
 
 use base64::Engine as _;
@@ -19,7 +18,6 @@ use crate::directory::provider::Provider;
 
 pub use assertion::Assertion;
 pub use metadata::Metadata;
-pub use replays::Replays;
 
 /// An assertion is good this long after it was issued (AWS: five minutes).
 pub const WINDOW: std::time::Duration = std::time::Duration::from_secs(5 * 60);

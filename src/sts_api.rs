@@ -28,7 +28,7 @@ use crate::clock::{Clock, Timestamp};
 use crate::gate::facts::DecidedBy;
 use crate::outcome::Reason;
 use crate::query_api::{error, form, xml};
-use crate::saml::Replays;
+use crate::saml::Assertion;
 use crate::sts::Keys;
 
 pub use crate::query_api::{AboutKey, AccessKeys};
@@ -51,8 +51,8 @@ pub struct Parts {
     pub keys: Arc<Keys>,
     /// Checks second factors.
     pub factors: Arc<dyn Factors>,
-    /// The SAML assertions that were used.
-    pub assertions: Arc<Replays>,
+    /// Knows which SAML assertions were used.
+    pub assertions: Arc<dyn Assertions>,
     /// What time it is.
     pub clock: Clock,
     /// The only region that a signature may be for.
@@ -63,6 +63,12 @@ pub struct Parts {
 pub trait Factors: Debug + Send + Sync {
     /// Whether `code` is now that of the device `serial`. A code is good once.
     fn check(&self, serial: &str, code: &str, now: Timestamp) -> bool;
+}
+
+/// Knows which SAML assertions were used.
+pub trait Assertions: Debug + Send + Sync {
+    /// Uses an assertion up; whether nobody can have used it before.
+    fn first(&self, assertion: &Assertion) -> bool;
 }
 
 /// Takes what is to be remembered of each call, before it is answered.

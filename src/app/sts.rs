@@ -18,14 +18,14 @@ use crate::config::Settings;
 use crate::net::workers::{Listening, Ready, Workers};
 use crate::net::{self, Limits};
 use crate::policy::LayerKind;
-use crate::saml::Replays;
+use crate::saml::Assertion;
 use crate::secret::Secret;
 use crate::source::Fault;
 use crate::state::{Kind, Ledger};
 use crate::sts::keyring::MAX_BYTES;
 use crate::sts::totp::Totp;
 use crate::sts::{Keyring, Keys};
-use crate::sts_api::{self, AboutKey, AccessKeys, Factors, Log, Recorded, Service};
+use crate::sts_api::{self, AboutKey, AccessKeys, Assertions, Factors, Log, Recorded, Service};
 
 /// How often the keyring's file is looked at.
 const LOOK: Duration = Duration::from_secs(1);
@@ -155,7 +155,10 @@ pub(super) fn serve(
         access_keys: Arc::clone(&listed) as _,
         signing: Arc::default(),
         factors: listed,
-        assertions: Arc::new(Replays::new(core.clock.now())),
+        assertions: Arc::new(Used {
+            ledger: Arc::clone(&core.ledger),
+            began: core.clock.now(),
+        }),
         clock: core.clock.clone(),
         region: Arc::from(&*sts.region),
     };
@@ -235,6 +238,22 @@ impl Factors for Listed {
             && self
                 .ledger
                 .first(Kind::Totp, &format!("{serial} {code}"), now.plus(DRIFT))
+    }
+}
+
+/// SAML assertions that were used.
+#[derive(Debug)]
+struct Used {
+    ledger: Arc<Ledger>,
+    began: Timestamp,
+}
+
+impl Assertions for Used {
+    fn first(&self, assertion: &Assertion) -> bool {
+        // Without `state` nobody knows what was used before the process began.
+        let remembered = self.ledger.keeps() || assertion.issued_at >= self.began;
+        let id = format!("{} {}", assertion.issuer, assertion.id);
+        remembered && self.ledger.first(Kind::Saml, &id, assertion.refused_from)
     }
 }
 

@@ -37,6 +37,8 @@ pub struct Assertion {
     pub recipient: Box<str>,
     /// When it was issued.
     pub issued_at: Timestamp,
+    /// When it is refused for its age alone.
+    pub refused_from: Timestamp,
     /// When the provider's own session ends.
     pub session_ends: Option<Timestamp>,
     attributes: Attributes,
@@ -121,6 +123,7 @@ pub(super) fn read(
         subject_type: format.strip_prefix(FORMATS).unwrap_or(format).into(),
         recipient,
         issued_at,
+        refused_from: issued_at.plus(WINDOW).plus(provider.leeway),
         session_ends,
         attributes: attributes(document, assertion)?,
     })

@@ -142,18 +142,6 @@ fn keys_and_names_are_those_of_the_metadata() {
     }
 }
 
-#[test]
-fn an_assertion_is_good_once() {
-    let vectors = vectors();
-    let text = vectors.get("good-the-assertion-is-signed").unwrap();
-    let assertion = verified(text, now()).unwrap();
-    let replays = Replays::new(now());
-    assert_eq!(replays.use_up(&assertion, now()), Ok(()));
-    assert!(replays.use_up(&assertion, now()).is_err());
-    let younger = Replays::new(now().plus(Duration::from_secs(1)));
-    assert!(younger.use_up(&assertion, now()).is_err());
-}
-
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 

@@ -46,6 +46,15 @@ impl Factors for OneCode {
     }
 }
 
+#[derive(Debug, Default)]
+struct Once(std::sync::Mutex<std::collections::HashSet<Box<str>>>);
+
+impl Assertions for Once {
+    fn first(&self, assertion: &Assertion) -> bool {
+        self.0.lock().unwrap().insert(assertion.id.clone())
+    }
+}
+
 /// Remembers how calls ended; full, it takes none.
 #[derive(Default)]
 struct Memory {
@@ -177,7 +186,7 @@ fn world_with(memory: Memory) -> World {
         signing: Arc::default(),
         keys: Arc::clone(&keys),
         factors: Arc::new(OneCode),
-        assertions: Arc::new(Replays::new(clock.now())),
+        assertions: Arc::new(Once::default()),
         clock: clock.clone(),
         region: "us-east-1".into(),
     };

@@ -119,11 +119,35 @@ def main(binary):
         world.write("policies/identity-providers/login.xml", "<x/>")
         time.sleep(2)
         check("broken metadata changes nothing", until(world, login, True))
+        world.write("policies/identity-providers/login.xml", login.metadata())
+        check("mended metadata is taken over", until(world, elliptic, False))
+        restarted(world, login)
     finally:
         world.stop()
     good = sum(RESULTS)
     print(f"{good} of {len(RESULTS)} cases as they should be")
     sys.exit(0 if good == len(RESULTS) else 1)
+
+
+def restarted(world, login):
+    """What was used stays used."""
+
+    def restart():
+        world.process.kill()
+        world.process.wait()
+        world.start()
+
+    unused = signed(login)
+    restart()
+    refused(world, "without state: issued before the start", unused)
+    config = json.loads(world.read("sidegate.yaml"))
+    world.write("sidegate.yaml", json.dumps({**config, "state": {"path": "./state/"}}))
+    restart()
+    used, unused = signed(login), signed(login)
+    check("with state: an assertion", answer_of(world, used)[0] == 200)
+    restart()
+    refused(world, "  is used up after kill -9 too", used)
+    check("  and one that was not used is good", answer_of(world, unused)[0] == 200)
 
 
 def run(world, login, stranger):

@@ -181,7 +181,7 @@ fn who_did_not_sign_is_refused() {
 fn calls_that_are_none() {
     let world = world();
     refused(
-        &world.unsigned(&[("Action", "AssumeRoleWithSAML")]),
+        &world.unsigned(&[("Action", "AssumeRoleWithTicket")]),
         400,
         "InvalidAction",
     );

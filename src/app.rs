@@ -5,6 +5,7 @@
 
 mod admin;
 mod certificates;
+mod container;
 mod control;
 mod health;
 mod identity;

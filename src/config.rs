@@ -23,9 +23,9 @@ use crate::source::{Fault, Position, Report, Span, json, yaml};
 pub use section::Key;
 use section::{Reading, Section};
 pub use settings::{
-    Admin, Bundle, ClientCertificates, Drain, Headers, Health, Identity, Level, Limits, Listener,
-    ListenerTls, Log, LogFormat, Mode, Protocol, RateLimits, RefusalDetail, Settings, State, Sts,
-    Tokens, Upstream, UpstreamTimes, Url, Urls,
+    Admin, Bundle, ClientCertificates, Container, Drain, Headers, Health, Identity, Level, Limits,
+    Listener, ListenerTls, Log, LogFormat, Mode, Protocol, RateLimits, RefusalDetail, RoleArn,
+    Settings, State, Sts, Tokens, Upstream, UpstreamTimes, Url, Urls,
 };
 pub use value::Shape;
 

@@ -9,6 +9,7 @@ mod asked;
 mod assume_role;
 mod call;
 mod caller;
+pub mod container;
 mod context;
 mod fields;
 mod info;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use crate::app::control::of_identity;
-use crate::app::{Core, StartError};
+use crate::app::{Core, StartError, container};
 use crate::audit::record::{self, Record, UserIdentity};
 use crate::audit::sink::Sink;
 use crate::authn::KeyOwner;
@@ -51,11 +51,20 @@ pub(super) fn keys(settings: &Settings) -> Result<Arc<Keys>, StartError> {
                 "it needs a `keyring`: `sidegate keyring new` makes one",
             ));
         }
-        if keyring.is_verify_only() {
-            return Err(StartError::cannot(
-                what,
-                "its keyring is verify-only: it issues no sessions",
-            ));
+        match (keyring.is_verify_only(), &sts.container.remote) {
+            (true, None) => {
+                return Err(StartError::cannot(
+                    what,
+                    "its keyring is verify-only: it issues no sessions (with `remote` and `container_roles` it fetches those of the pod)",
+                ));
+            }
+            (false, Some(_)) => {
+                return Err(StartError::cannot(
+                    what,
+                    "its keyring issues sessions: `remote` is for one that is verify-only",
+                ));
+            }
+            (true, Some(_)) | (false, None) => {}
         }
     }
     Ok(Arc::new(Keys::new(keyring)))
@@ -162,13 +171,14 @@ pub(super) fn serve(
         clock: core.clock.clone(),
         region: Arc::from(&*sts.region),
     };
+    let container = container::settings(&sts.container)?;
     let audit = Arc::clone(&core.audit);
     let workers = ready.serve(move || {
         let recorder = Recorder {
             audit: Arc::clone(&audit),
             line: RefCell::default(),
         };
-        Service::new(parts.clone(), recorder)
+        Service::new(parts.clone(), recorder).with_container(container.clone())
     });
     workers
         .map(Some)

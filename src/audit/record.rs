@@ -95,6 +95,8 @@ pub struct UserIdentity<'a> {
     pub arn: Option<&'a str>,
     /// The account.
     pub account: Option<&'a str>,
+    /// The access key that signed, or a session's.
+    pub access_key: Option<&'a str>,
     /// The user's or the session's name.
     pub user_name: Option<&'a str>,
     /// Of a session, what made it.
@@ -161,6 +163,7 @@ impl<'a> UserIdentity<'a> {
             principal_id: None,
             arn,
             account: principal.account(),
+            access_key: None,
             user_name: None,
             session,
         }
@@ -173,6 +176,7 @@ impl<'a> UserIdentity<'a> {
             principal_id: None,
             arn: None,
             account: None,
+            access_key: None,
             user_name: None,
             session: None,
         }
@@ -190,6 +194,7 @@ impl<'a> UserIdentity<'a> {
         object.maybe(key!("principalId"), self.principal_id);
         object.maybe(key!("arn"), self.arn);
         object.maybe(key!("accountId"), self.account);
+        object.maybe(key!("accessKeyId"), self.access_key);
         object.maybe(key!("userName"), self.user_name);
         if let Some(session) = &self.session {
             object.object(key!("sessionContext"), |object| session.write(object));

@@ -1,4 +1,4 @@
-//! Fetches key sets and discovery documents: one small GET over HTTP or HTTPS.
+//! Fetches key sets and discovery documents: one small GET over HTTP or HTTPS; and posts a form.
 //!
 //! The answer comes from somebody who may be slow, broken or hostile, so time (in all, not between bytes), size and
 //! redirects are bounded, and plain HTTP is left to loopback unless the provider allows it. Keeps nothing: connections
@@ -8,11 +8,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ACCEPT, AUTHORIZATION, CACHE_CONTROL, LOCATION, USER_AGENT};
+use http::header::{ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, LOCATION, USER_AGENT};
 use http::{HeaderValue, Request, Response};
-use http_body_util::{BodyExt, Empty, Limited};
+use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
-use hyper_rustls::HttpsConnectorBuilder;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
@@ -26,6 +26,7 @@ use crate::secret::Secret;
 
 /// The largest answer.
 pub const MAX_BYTES: usize = super::jwks::MAX_BYTES;
+const AGENT: &str = concat!("sidegate/", env!("CARGO_PKG_VERSION"));
 const MAX_REDIRECTS: usize = 3;
 const MAX_CA_BYTES: u64 = 1024 * 1024;
 const MAX_BEARER_BYTES: u64 = 64 * 1024;
@@ -86,6 +87,73 @@ pub struct Access<'a> {
     pub timeout: Duration,
 }
 
+/// What is posted, and what is read of the answer.
+#[derive(Debug)]
+pub struct Post {
+    /// `application/x-www-form-urlencoded`.
+    pub body: Bytes,
+    /// The Authorization header.
+    pub authorization: Option<Secret<HeaderValue>>,
+    /// Which media type is asked for.
+    pub accept: &'static str,
+    /// The largest answer.
+    pub limit: usize,
+}
+
+/// Posts a form; the answer's status and body. A redirect is an answer like others: nobody else is told what is posted.
+///
+/// # Errors
+/// See [`FetchError`].
+pub async fn post(url: &Url, access: Access<'_>, post: Post) -> Result<(u16, Bytes), FetchError> {
+    tokio::time::timeout(access.timeout, send(url, access, post))
+        .await
+        .map_err(|_| FetchError::Timeout(access.timeout))?
+}
+
+async fn send(url: &Url, access: Access<'_>, post: Post) -> Result<(u16, Bytes), FetchError> {
+    let client = client(url, access).await?;
+    let mut request = Request::post(url.as_str())
+        .header(ACCEPT, post.accept)
+        .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+        .header(USER_AGENT, AGENT);
+    if let Some(authorization) = &post.authorization {
+        request = request.header(AUTHORIZATION, authorization.expose());
+    }
+    let request = request
+        .body(Full::new(post.body))
+        .map_err(|error| FetchError::Connection(error.to_string()))?;
+    let response = client
+        .request(request)
+        .await
+        .map_err(|error| FetchError::Connection(chain(&error)))?;
+    let status = response.status().as_u16();
+    let body = Limited::new(response.into_body(), post.limit)
+        .collect()
+        .await
+        .map_err(|_| FetchError::Body)?
+        .to_bytes();
+    Ok((status, body))
+}
+
+type Sender = Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
+
+async fn client(url: &Url, access: Access<'_>) -> Result<Sender, FetchError> {
+    if !url.is_https() && !url.is_loopback() && !access.allow_http {
+        return Err(FetchError::PlainHttp);
+    }
+    let mut connector = HttpConnector::new();
+    connector.enforce_http(false);
+    connector.set_connect_timeout(Some(access.timeout));
+    let connector = HttpsConnectorBuilder::new()
+        .with_tls_config(tls(access.ca_file).await?)
+        .https_or_http()
+        .enable_http1()
+        .wrap_connector(connector);
+    Ok(Client::builder(TokioExecutor::new())
+        .pool_max_idle_per_host(0)
+        .build(connector))
+}
+
 /// Gets a URL.
 ///
 /// # Errors
@@ -97,7 +165,10 @@ pub async fn get(url: &Url, access: Access<'_>) -> Result<Fetched, FetchError> {
 }
 
 /// Reads a file of at most `limit` bytes.
-pub(super) async fn read_file(path: &str, limit: u64) -> Result<Vec<u8>, FetchError> {
+///
+/// # Errors
+/// When it cannot be read, or is larger.
+pub async fn read_file(path: &str, limit: u64) -> Result<Vec<u8>, FetchError> {
     let fail = |why: String| FetchError::File {
         path: path.to_owned(),
         why,
@@ -117,34 +188,21 @@ pub(super) async fn read_file(path: &str, limit: u64) -> Result<Vec<u8>, FetchEr
 }
 
 async fn follow(url: &Url, access: Access<'_>) -> Result<Fetched, FetchError> {
-    if !url.is_https() && !url.is_loopback() && !access.allow_http {
-        return Err(FetchError::PlainHttp);
-    }
+    let client = client(url, access).await?;
     let bearer = match access.bearer_file {
         Some(path) => Some(bearer(path).await?),
         None => None,
     };
-    let mut connector = HttpConnector::new();
-    connector.enforce_http(false);
-    connector.set_connect_timeout(Some(access.timeout));
-    let connector = HttpsConnectorBuilder::new()
-        .with_tls_config(tls(access.ca_file).await?)
-        .https_or_http()
-        .enable_http1()
-        .wrap_connector(connector);
-    let client: Client<_, Empty<Bytes>> = Client::builder(TokioExecutor::new())
-        .pool_max_idle_per_host(0)
-        .build(connector);
     let mut target = url.clone();
     for _ in 0..=MAX_REDIRECTS {
         let mut request = Request::get(target.as_str())
             .header(ACCEPT, "application/json, application/jwk-set+json")
-            .header(USER_AGENT, concat!("sidegate/", env!("CARGO_PKG_VERSION")));
+            .header(USER_AGENT, AGENT);
         if let Some(bearer) = &bearer {
             request = request.header(AUTHORIZATION, bearer.expose());
         }
         let request = request
-            .body(Empty::new())
+            .body(Full::default())
             .map_err(|error| FetchError::Connection(error.to_string()))?;
         let response = client
             .request(request)

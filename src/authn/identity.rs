@@ -36,6 +36,8 @@ pub struct Identity {
     pub transitive_tags: Vec<Box<str>>,
     /// aws:userid.
     pub user_id: Box<str>,
+    /// The access key that signed, or a session's: for the record.
+    pub access_key: Option<Box<str>>,
     /// aws:username: of IAM users only.
     pub user_name: Option<Box<str>>,
     /// The ARN of the provider that vouches for it.
@@ -76,6 +78,7 @@ impl Identity {
             tags: Vec::new(),
             transitive_tags: Vec::new(),
             user_id: "".into(),
+            access_key: None,
             user_name: None,
             federated_provider: None,
             claims: None,

@@ -70,6 +70,7 @@ impl Keys {
             // It was verified when the stream began, and its time is over soon after; the key must still be there.
             return Ok(Authentication::Verified(Verified::Signature(Signature {
                 by,
+                access_key: found.access_key().into(),
                 body: sigv4::Body::Anything,
                 presigned: found.is_presigned(),
             })));
@@ -100,6 +101,7 @@ impl Keys {
                 }
                 Ok(Authentication::Verified(Verified::Signature(Signature {
                     by,
+                    access_key: found.access_key().into(),
                     body: proven.body,
                     presigned: found.is_presigned(),
                 })))

@@ -79,6 +79,8 @@ pub enum Verified {
 pub struct Signature {
     /// Whose key made it.
     pub by: KeyOwner,
+    /// The key's id.
+    pub access_key: Box<str>,
     /// What the body must be.
     pub body: sigv4::Body,
     /// Whether it came in the query.

@@ -6,6 +6,7 @@
 
 pub mod client;
 pub mod edits;
+pub mod emergency;
 pub mod folder;
 pub mod issuer;
 pub mod keys;
@@ -114,6 +115,7 @@ struct Demo {
     upstreams: Vec<Upstream>,
     issuer: Server,
     tokens: BTreeMap<&'static str, String>,
+    signers: BTreeMap<&'static str, sessions::Own>,
     bundle: PathBuf,
 }
 
@@ -154,6 +156,7 @@ impl Demo {
         let own = own.map(|text| edits.moved(text, &made.addresses));
         let bundle = folder::write_bundle(folder, &files, &made.write())?;
         folder::write_keyring(folder)?;
+        let emergency = emergency::prepare(folder)?;
         let configuration =
             folder::write_configuration(folder, own.as_ref().unwrap_or(&made.configuration))?;
         if !edits.is_empty() {
@@ -172,6 +175,14 @@ impl Demo {
         let pipeline = tokens.get("PIPELINE").context("there is no pipeline")?;
         let deploy = sessions::deploy(sidecar.sts(), pipeline).await?;
         tokens.insert("DEPLOY", deploy);
+        let mut signers = BTreeMap::from([("ANA", emergency.key.clone())]);
+        for (name, mfa) in [("ANA_MFA", true), ("ANA_KEY", false)] {
+            let made = emergency::session(sidecar.sts(), &emergency, mfa).await;
+            let made = made.context(
+                "the break-glass user gets no session (does sidegate.yaml name credentials.yaml? --fresh starts over)",
+            )?;
+            signers.insert(name, made);
+        }
         let mut variables = vec![
             ("GATE".to_owned(), sidecar.proxy_url()),
             ("GATE_HEALTH".to_owned(), sidecar.health_url()),
@@ -181,6 +192,15 @@ impl Demo {
         for (name, token) in &tokens {
             variables.push(((*name).to_owned(), token.clone()));
         }
+        for (name, own) in &signers {
+            variables.push((format!("{name}_ID"), own.access_key.clone()));
+            variables.push((format!("{name}_SECRET"), own.secret.clone()));
+            if let Some(token) = &own.token {
+                variables.push((format!("{name}_TOKEN"), token.clone()));
+            }
+        }
+        let seed = emergency.seed.text().expose().to_string();
+        variables.push(("ANA_SEED".to_owned(), seed));
         folder::write_env(folder, &variables)?;
         Ok(Self {
             _lock: lock,
@@ -188,6 +208,7 @@ impl Demo {
             upstreams,
             issuer: server,
             tokens,
+            signers,
             bundle,
         })
     }
@@ -229,15 +250,15 @@ impl Demo {
     }
 
     async fn play(&self, story: &Story) -> Result<String> {
+        let stage = Stage {
+            proxy: self.sidecar.proxy(),
+            tokens: &self.tokens,
+            signers: &self.signers,
+            upstreams: &self.upstreams,
+        };
         match &story.scene {
-            Scene::Request(request) => {
-                let stage = Stage {
-                    proxy: self.sidecar.proxy(),
-                    tokens: &self.tokens,
-                    upstreams: &self.upstreams,
-                };
-                stage.play(request).await
-            }
+            Scene::Request(request) => stage.play(request).await,
+            Scene::Signed(request) => stage.play_signed(request).await,
             Scene::Question(question) => question::ask(question, &self.bundle),
         }
     }

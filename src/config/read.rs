@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use super::section::Section;
 use super::settings::{
-    Admin, ClientCertificates, Listener, ListenerTls, Mode, Protocol, Settings, Sts, Upstream,
-    UpstreamTimes,
+    Admin, ClientCertificates, Container, Listener, ListenerTls, Mode, Protocol, RoleArn, Settings,
+    Sts, Upstream, UpstreamTimes,
 };
 use crate::net::Address;
 
@@ -148,6 +148,7 @@ fn sts(root: &mut Section<'_, '_, '_>, settings: &mut Settings) {
         let mut region = Name("us-east-1".into());
         section.set("region", &mut region);
         let tls = section.optional_section("tls", plain_tls);
+        let container = container(section);
         let span = section.span();
         let (Some(address), Ok(tls)) = (address, tls) else {
             return None;
@@ -168,11 +169,49 @@ fn sts(root: &mut Section<'_, '_, '_>, settings: &mut Settings) {
             address,
             region: region.0,
             tls,
+            container,
         })
     });
     if let Ok(sts) = read {
         settings.sts = sts;
     }
+}
+
+/// Credentials for the application in the pod.
+fn container(section: &mut Section<'_, '_, '_>) -> Container {
+    let mut found = Container::default();
+    section.set("container_roles", &mut found.roles);
+    section.set_optional("container_token_file", &mut found.token_file);
+    section.set_optional(
+        "web_identity_token_file",
+        &mut found.web_identity_token_file,
+    );
+    section.set_optional("remote", &mut found.remote);
+    section.set_optional("remote_ca_file", &mut found.remote_ca_file);
+    let span = section.span();
+    let report = &mut *section.reading.report;
+    let whole = found.token_file.is_some() && found.web_identity_token_file.is_some();
+    if !found.roles.is_empty() && !whole {
+        let message =
+            "`container_roles` needs `container_token_file` and `web_identity_token_file`";
+        let help = "add both: where to write the token that guards the credentials, and where the pod's own token is";
+        report.error("missing-key", span, message, help);
+    }
+    if found.roles.is_empty() && found.remote.is_some() {
+        let message = "`remote` without `container_roles` serves nothing";
+        let help = "list the roles that the application may have, or remove `remote`";
+        report.error("missing-key", span, message, help);
+    }
+    let name = |role: &RoleArn| role.0.rsplit('/').next().unwrap_or_default().to_owned();
+    let mut names: Vec<String> = found.roles.iter().map(name).collect();
+    names.sort_unstable();
+    if let Some(twice) = names.windows(2).find(|pair| pair.first() == pair.last()) {
+        let name = twice.first().map_or("", String::as_str);
+        let message = format!("two of `container_roles` are called {name}");
+        let help = "an application asks for a role by its name: list one of them";
+        report.error("wrong-value", span, message, help);
+    }
+    found
 }
 
 fn admin(root: &mut Section<'_, '_, '_>, settings: &mut Settings) {

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::audit::sink;
+use crate::directory::provider;
 use crate::net::Address;
 use crate::net::cidr::Cidr;
 use crate::throttle::Rate;
@@ -232,7 +233,28 @@ pub struct Sts {
     pub region: Box<str>,
     /// TLS; required outside of loopback.
     pub tls: Option<ListenerTls>,
+    /// What the application in the pod gets.
+    pub container: Container,
 }
+
+/// Credentials for the application in the pod.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Container {
+    /// The roles.
+    pub roles: Vec<RoleArn>,
+    /// The file with the token that guards them; written at the start.
+    pub token_file: Option<PathBuf>,
+    /// The file with the pod's own token, which they are got with.
+    pub web_identity_token_file: Option<PathBuf>,
+    /// The STS that issues them; `None`: this one.
+    pub remote: Option<provider::Url>,
+    /// PEM file with the certificate authorities to trust for it; `None`: the well-known public ones.
+    pub remote_ca_file: Option<PathBuf>,
+}
+
+/// The ARN of a role.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoleArn(pub Box<str>);
 
 /// `admin`.
 #[derive(Debug, Clone, PartialEq, Eq)]

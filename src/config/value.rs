@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use super::env;
 use super::section::Reading;
-use super::settings::{Url, Urls};
+use super::settings::{RoleArn, Url, Urls};
+use crate::arn::Arn;
+use crate::directory::provider;
 use crate::net::Address;
 use crate::net::cidr::Cidr;
 use crate::source::mapping::string;
@@ -113,6 +115,29 @@ from_text!(
     "http://127.0.0.1:3000",
     url,
     ToString::to_string
+);
+from_text!(
+    RoleArn,
+    "the ARN of a role",
+    "arn:aws:iam::555566667777:role/reader",
+    |text| {
+        let arn = Arn::parse(text).ok()?;
+        let is_role = arn.service() == "iam"
+            && arn.account_id().is_some()
+            && arn.resource().starts_with("role/");
+        is_role.then(|| RoleArn(text.into()))
+    },
+    |arn| arn.0.to_string()
+);
+from_text!(
+    provider::Url,
+    "an https:// URL, or an http:// URL of this machine",
+    "https://sts.example:9902",
+    |text| {
+        let url = provider::Url::parse(text).ok()?;
+        (url.is_https() || url.is_loopback()).then_some(url)
+    },
+    |url| url.as_str().to_owned()
 );
 from_text!(
     Rate,

@@ -100,10 +100,11 @@ pub(crate) fn signed(
                 Err(refused_here(SignatureError::Mismatch))
             }
         })?;
-    let identity = identity(&snapshot.directory, &owner).ok_or_else(|| {
+    let mut identity = identity(&snapshot.directory, &owner).ok_or_else(|| {
         Error::invalid_client_token(Reason::NoPrincipal)
             .with_detail("the key's user, role or account is not in the bundle")
     })?;
+    identity.access_key = Some(unproven.access_key().into());
     Ok(Caller {
         identity: Arc::new(identity),
         kind: kind(&owner),

@@ -48,6 +48,13 @@ impl Form {
         Ok(Self(pairs))
     }
 
+    /// Parameters that are at hand.
+    pub(crate) fn of(parameters: &[(&str, &str)]) -> Self {
+        let pairs = parameters.iter();
+        let pairs = pairs.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Self(pairs.collect())
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -12,6 +12,7 @@ use http::{Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 
+use crate::clock::Timestamp;
 use crate::gate::context::RequestFacts;
 use crate::iam_api::{self, Operation};
 use crate::net::{Connection, Fault, Handler, Unread};
@@ -20,6 +21,7 @@ use crate::query_api::judge::Seen;
 use crate::query_api::{self, caller::Verifier};
 
 use super::call::Call;
+use super::container::{self, Container};
 use super::error::Error;
 use super::form::Form;
 use super::xml::{self, Members};
@@ -32,13 +34,14 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 /// The API's version.
 const VERSION: &str = "2011-06-15";
 /// The XML namespace.
-const NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
+pub(super) const NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
 
 /// Answers calls.
 #[derive(Debug)]
 pub struct Service<L> {
     parts: Parts,
     log: L,
+    container: Option<Container>,
 }
 
 /// What the endpoint can do.
@@ -121,7 +124,26 @@ pub(super) struct Origin<'a> {
 impl<L: Log + 'static> Service<L> {
     /// A service that hands each call to `log`.
     pub fn new(parts: Parts, log: L) -> Self {
-        Self { parts, log }
+        Self {
+            parts,
+            log,
+            container: None,
+        }
+    }
+
+    /// With credentials for the application in the pod.
+    #[must_use]
+    pub fn with_container(mut self, settings: Option<container::Settings>) -> Self {
+        self.container = settings.map(Container::new);
+        self
+    }
+
+    pub(super) fn container(&self) -> Option<&Container> {
+        self.container.as_ref()
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.parts.clock.now()
     }
 
     #[cfg(test)]
@@ -130,12 +152,15 @@ impl<L: Log + 'static> Service<L> {
     }
 
     async fn answer(
-        &self,
+        self: &Rc<Self>,
         connection: &Connection,
         request: Request<Incoming>,
         reading: Result<(), Fault>,
     ) -> Response<Full<Bytes>> {
         let (head, body) = request.into_parts();
+        if let Some(answer) = container::answer(self, connection, &head, reading).await {
+            return answer;
+        }
         let id = uuid::Uuid::new_v4().to_string();
         let origin = Origin {
             peer: connection.peer,

@@ -131,6 +131,12 @@ fn keys_work_and_stop_working_while_the_sidecar_runs() {
     done(&site, &["deactivate", &first.id]);
     becomes("it is refused", 401, || first.status(&sidegate));
     assert_eq!(second.status(&sidegate), 200);
+    eventually("the record names the key", || {
+        let records = site.audit();
+        let mut records = records.iter();
+        let id = |record: &Value| record["userIdentity"]["accessKeyId"] == *second.id;
+        records.any(id).then_some(())
+    });
     done(&site, &["activate", &first.id]);
     becomes("it counts again", 200, || first.status(&sidegate));
     done(&site, &["delete", &first.id]);

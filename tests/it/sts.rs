@@ -1,6 +1,7 @@
 //! The STS through the real binary: a pipeline's token becomes a session, that one another account's, and that one is
 //! used against the proxy; and everything that must not be.
 
+mod container;
 mod refusals;
 mod revocation;
 mod sessions;
@@ -140,18 +141,29 @@ fn write_bundle(site: &Site, keys: &Keys) {
 }
 
 fn world() -> World {
-    world_with(&Upstream::start(), "")
+    world_of(&Upstream::start(), "", "")
 }
 
 /// Before this upstream, with more in the configuration.
 fn world_with(upstream: &Upstream, more: &str) -> World {
+    world_of(upstream, "", more)
+}
+
+/// With more keys below `sts`.
+fn world_sts(sts: &str) -> World {
+    world_of(&Upstream::start(), sts, "")
+}
+
+fn world_of(upstream: &Upstream, sts: &str, more: &str) -> World {
     let site = Site::with_bundle(upstream, "nothing");
     let keys = Keys::make().unwrap();
     write_bundle(&site, &keys);
     let settings = std::fs::read_to_string(site.path("sidegate.yaml")).unwrap();
     site.write(
         "sidegate.yaml",
-        &format!("{settings}keyring: ./keyring.yaml\nsts: {{ address: \"127.0.0.1:0\" }}\n{more}"),
+        &format!(
+            "{settings}keyring: ./keyring.yaml\nsts: {{ address: \"127.0.0.1:0\"{sts} }}\n{more}"
+        ),
     );
     let (code, _, said) = run(&["keyring", "new"], &site.path("."));
     assert_eq!(code, 0, "{said}");

@@ -80,6 +80,7 @@ pub(in crate::app) fn of_identity(identity: &Identity) -> UserIdentity<'_> {
     let present = |text| Some(text).filter(|text: &&str| !text.is_empty());
     let mut who = UserIdentity::of(&identity.principal);
     who.principal_id = present(&identity.user_id);
+    who.access_key = identity.access_key.as_deref();
     who.user_name = identity
         .user_name
         .as_deref()

@@ -13,6 +13,7 @@ fn ann() -> UserIdentity<'static> {
         principal_id: Some("AROAEXAMPLE:ann"),
         arn: Some("arn:aws:sts::555566667777:assumed-role/image-service/ann"),
         account: Some("555566667777"),
+        access_key: Some("ASIAEXAMPLE"),
         user_name: Some("ann"),
         session: Some(Session {
             issuer_arn: Some("arn:aws:iam::555566667777:role/service/image-service"),
@@ -79,6 +80,7 @@ fn a_record_is_a_cloudtrail_event() {
                 "principalId": "AROAEXAMPLE:ann",
                 "arn": "arn:aws:sts::555566667777:assumed-role/image-service/ann",
                 "accountId": "555566667777",
+                "accessKeyId": "ASIAEXAMPLE",
                 "userName": "ann",
                 "sessionContext": {
                     "sessionIssuer": {

@@ -123,6 +123,7 @@ impl Identity {
         } else if let Some(policies) = &session.policies {
             self.session_policies = Some(Arc::clone(policies));
         }
+        self.access_key = Some(session.access_key.clone());
         self.claims.clone_from(&session.claims);
         self.transitive_tags.clone_from(&session.transitive_tags);
         self.source_identity.clone_from(&session.source_identity);

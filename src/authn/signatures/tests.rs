@@ -144,11 +144,13 @@ fn ask(keys: &Keys, signed: &Signed, root: bool) -> Result<KeyOwner, (Reason, St
     match keys.signature(&presented, now()) {
         Ok(Authentication::Verified(Verified::Signature(Signature {
             by,
+            access_key,
             body,
             presigned,
         }))) => {
             assert!(matches!(body, Body::Hash(hash) if hash == nothing));
             assert_eq!(presigned, signed.query.is_some());
+            assert!(access_key.starts_with("AKIA") || access_key.starts_with("ASIA"));
             Ok(by)
         }
         Ok(other) => panic!("{other:?}"),

@@ -218,7 +218,9 @@ pub fn configuration(upstreams: &[(String, String)]) -> String {
         "bundle: { path: ./policies }\nhealth: { address: \"127.0.0.1:0\" }\n\
          audit: { file: ./audit/ }\nlog: { level: warn }\n",
     );
-    text.push_str("keyring: ./keyring.yaml\nsts: { address: \"127.0.0.1:0\" }\n");
+    text.push_str(
+        "keyring: ./keyring.yaml\nsts: { address: \"127.0.0.1:0\" }\ncredentials: ./credentials.yaml\n",
+    );
     text
 }
 

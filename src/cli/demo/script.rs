@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use crate::cli::demo::emergency::DEVICE;
 use crate::cli::demo::stories;
 use crate::cli::demo::story::{Expected, Question, Request, Scene, Story};
 
@@ -55,7 +56,10 @@ pub fn script(places: &Places<'_>) -> String {
     }
     let _ = write!(
         out,
-        "\nYour own tokens:  sidegate token --folder {folder} --user you --claim email=you@securecart.example --claim groups='[\"security-auditors\"]'\nThe end:          Ctrl-C\n"
+        "\nBreak the glass yourself: put $ANA_SEED into an authenticator app (or `oathtool --totp -b $ANA_SEED`), then\n\n  \
+         AWS_ACCESS_KEY_ID=$ANA_ID AWS_SECRET_ACCESS_KEY=$ANA_SECRET aws sts get-session-token --region us-east-1 \
+         --endpoint-url $GATE_STS --serial-number {DEVICE} --token-code CODE\n\n\
+         Your own tokens:  sidegate token --folder {folder} --user you --claim email=you@securecart.example --claim groups='[\"security-auditors\"]'\nThe end:          Ctrl-C\n"
     );
     out
 }
@@ -63,12 +67,13 @@ pub fn script(places: &Places<'_>) -> String {
 /// The command to paste.
 pub fn command(story: &Story, folder: &Path) -> String {
     match &story.scene {
-        Scene::Request(request) => curl(request),
+        Scene::Request(request) => curl(request, false),
+        Scene::Signed(request) => curl(request, true),
         Scene::Question(question) => simulate(question, folder),
     }
 }
 
-fn curl(request: &Request) -> String {
+fn curl(request: &Request, signed: bool) -> String {
     let mut out = "curl -sSi".to_owned();
     let dots = request.target.replace("%2e", ".").contains("/.");
     if dots {
@@ -84,8 +89,18 @@ fn curl(request: &Request) -> String {
     }
     let _ = write!(out, " \"$GATE\"{}", quoted(request.target));
     let _ = write!(out, " -H {}", quoted(&format!("Host: {}", request.host)));
-    if let Some(who) = request.who {
-        let _ = write!(out, " -H \"Authorization: Bearer ${who}\"");
+    match request.who {
+        Some(who) if signed => {
+            let service = request.service();
+            let _ = write!(
+                out,
+                " --aws-sigv4 aws:amz:us-east-1:{service} --user \"${who}_ID:${who}_SECRET\" -H \"X-Amz-Security-Token: ${who}_TOKEN\""
+            );
+        }
+        Some(who) => {
+            let _ = write!(out, " -H \"Authorization: Bearer ${who}\"");
+        }
+        None => {}
     }
     for (name, value) in request.headers {
         let _ = write!(out, " -H {}", quoted(&format!("{name}: {value}")));
@@ -123,7 +138,7 @@ fn quoted(text: &str) -> String {
 /// What the command should show.
 fn outcome(story: &Story) -> String {
     match &story.scene {
-        Scene::Request(request) => match request.expected {
+        Scene::Request(request) | Scene::Signed(request) => match request.expected {
             Expected::Allowed { .. } => "-> 200".to_owned(),
             Expected::Refused {
                 status,

@@ -1,5 +1,5 @@
 //! The demo's calls to its own STS, as a pipeline makes them: a token becomes a session of the devops account, and that
-//! one, with the external id, a session of the production account.
+//! one, with the external id, a session of the production account; and a user's, for one of their own.
 
 use std::net::SocketAddr;
 
@@ -42,6 +42,55 @@ pub async fn deploy(sts: SocketAddr, jwt: &str) -> Result<String> {
         ("RoleSessionName", "release-4711"),
         ("ExternalId", EXTERNAL_ID),
     ]);
+    let first = Own {
+        access_key: access_key.to_owned(),
+        secret: secret.to_owned(),
+        token: Some(token.to_owned()),
+    };
+    let second = signed(sts, &first, body).await?;
+    Ok(element(&second, "SessionToken")?.to_owned())
+}
+
+/// Credentials that sign.
+#[derive(Debug, Clone)]
+pub struct Own {
+    /// `ASIA…` or `AKIA…`
+    pub access_key: String,
+    /// What signs.
+    pub secret: String,
+    /// Of a session.
+    pub token: Option<String>,
+}
+
+impl Own {
+    /// As the signer takes them.
+    pub fn credentials(&self) -> Credentials<'_> {
+        Credentials {
+            access_key: &self.access_key,
+            secret: &self.secret,
+            token: self.token.as_deref(),
+        }
+    }
+}
+
+/// A session of whoever's key this is: GetSessionToken.
+///
+/// # Errors
+/// When the STS refuses.
+pub async fn own(sts: SocketAddr, key: &Own, more: &[(&str, &str)]) -> Result<Own> {
+    let mut parameters = vec![("Action", "GetSessionToken")];
+    parameters.extend_from_slice(more);
+    let answer = signed(sts, key, form(&parameters)).await?;
+    let one = |name: &str| element(&answer, name).map(str::to_owned);
+    Ok(Own {
+        access_key: one("AccessKeyId")?,
+        secret: one("SecretAccessKey")?,
+        token: Some(one("SessionToken")?),
+    })
+}
+
+async fn signed(sts: SocketAddr, own: &Own, body: String) -> Result<String> {
+    let host = sts.to_string();
     let request = Signed {
         method: "POST",
         path: "/",
@@ -50,15 +99,10 @@ pub async fn deploy(sts: SocketAddr, jwt: &str) -> Result<String> {
         region: "us-east-1",
         body: &body,
     };
-    let credentials = Credentials {
-        access_key,
-        secret,
-        token: Some(token),
-    };
-    let mut headers = signer::sign(&request, &credentials, Clock::machine().now());
+    let now = Clock::machine().now();
+    let mut headers = signer::sign(&request, &own.credentials(), now);
     headers.push(("content-type".to_owned(), FORM.to_owned()));
-    let second = call(sts, &headers, body).await?;
-    Ok(element(&second, "SessionToken")?.to_owned())
+    call(sts, &headers, body).await
 }
 
 async fn call(sts: SocketAddr, headers: &[(String, String)], body: String) -> Result<String> {

@@ -7,8 +7,11 @@ use anyhow::{Result, bail, ensure};
 use serde_json::Value;
 
 use crate::cli::demo::client::{self, Answer};
+use crate::cli::demo::sessions::Own;
+use crate::cli::demo::signer::{self, Signed};
 use crate::cli::demo::story::{Expected, Request};
 use crate::cli::demo::upstream::Upstream;
+use crate::clock::Clock;
 
 /// What the stories are played on.
 #[derive(Debug)]
@@ -17,6 +20,8 @@ pub struct Stage<'a> {
     pub proxy: SocketAddr,
     /// Tokens by [`crate::cli::demo::story::Person::variable`].
     pub tokens: &'a BTreeMap<&'static str, String>,
+    /// Credentials that sign, by name.
+    pub signers: &'a BTreeMap<&'static str, Own>,
     /// The APIs behind the proxy.
     pub upstreams: &'a [Upstream],
 }
@@ -34,6 +39,32 @@ impl Stage<'_> {
             };
             headers.push(("authorization".to_owned(), format!("Bearer {token}")));
         }
+        self.send(request, headers).await
+    }
+
+    /// Plays a story whose request is signed.
+    ///
+    /// # Errors
+    /// What came otherwise than it was to come.
+    pub async fn play_signed(&self, request: &Request) -> Result<String> {
+        let who = request.who.unwrap_or_default();
+        let Some(own) = self.signers.get(who) else {
+            bail!("nobody who signs is called {who}");
+        };
+        let signed = Signed {
+            method: request.method,
+            path: request.target,
+            host: request.host,
+            service: request.service(),
+            region: "us-east-1",
+            body: request.body,
+        };
+        let now = Clock::machine().now();
+        let headers = signer::sign(&signed, &own.credentials(), now);
+        self.send(request, headers).await
+    }
+
+    async fn send(&self, request: &Request, mut headers: Vec<(String, String)>) -> Result<String> {
         for (name, value) in request.headers {
             headers.push(((*name).to_owned(), (*value).to_owned()));
         }

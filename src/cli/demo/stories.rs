@@ -66,6 +66,20 @@ const fn story(
     }
 }
 
+const fn signed(
+    name: &'static str,
+    title: &'static str,
+    because: &'static str,
+    request: Request,
+) -> Story {
+    Story {
+        name,
+        title,
+        because,
+        scene: Scene::Signed(request),
+    }
+}
+
 /// Every chapter, in the order in which they are told.
 pub fn chapters() -> impl Iterator<Item = &'static Chapter> {
     [workforce::CHAPTERS, workloads::CHAPTERS, visitors::CHAPTERS]

@@ -51,6 +51,8 @@ pub struct Story {
 pub enum Scene {
     /// A request through the proxy.
     Request(Request),
+    /// A request through the proxy, signed with the credentials that [`Request::who`] names.
+    Signed(Request),
     /// A question to `simulate`.
     Question(Question),
 }
@@ -72,6 +74,13 @@ pub struct Request {
     pub body: &'static str,
     /// What comes of it.
     pub expected: Expected,
+}
+
+impl Request {
+    /// The service that it is signed for: what the host begins with.
+    pub fn service(&self) -> &'static str {
+        self.host.split('.').next().unwrap_or_default()
+    }
 }
 
 /// What comes of a request.

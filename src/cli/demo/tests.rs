@@ -336,6 +336,7 @@ async fn play(proxy: SocketAddr, upstreams: &[Upstream], expected: Expected) -> 
     let stage = Stage {
         proxy,
         tokens: &BTreeMap::new(),
+        signers: &BTreeMap::new(),
         upstreams,
     };
     let request = Request { expected, ..PLAIN };

@@ -20,6 +20,7 @@ from botocore.config import Config
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
+import container
 from world import ADMIN, ALICE, DEPLOY, DEVICE, EXTERNAL_ID, NEXT, PIPELINE, ROOT, SEED, World
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -292,6 +293,11 @@ def main():
         with_own_keys(world, deploy)
         with_cli(world, deploy)
         with_javascript(world)
+        sidecar = World(sys.argv[1], world)
+        try:
+            container.run(check, world, sidecar)
+        finally:
+            sidecar.stop()
         rotation(world, deploy)
         written = "".join(world.read(f"audit/{name}") for name in os.listdir(os.path.join(world.folder, "audit")) if name.endswith(".jsonl"))
         secrets = [deploy["SecretAccessKey"], deploy["SessionToken"]]

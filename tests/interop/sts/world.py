@@ -18,6 +18,7 @@ PIPELINE = "arn:aws:iam::111111111111:role/ci/pipeline"
 DEPLOY = "arn:aws:iam::555566667777:role/deploy"
 NEXT = "arn:aws:iam::555566667777:role/next"
 EXTERNAL_ID = "secret-7"
+POD = "arn:aws:iam::555566667777:role/pod"
 ADMIN = "arn:aws:iam::555566667777:role/admin"
 DEVICE = "arn:aws:iam::555566667777:mfa/alice"
 SEED = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
@@ -60,6 +61,7 @@ def bundle(jwks):
             "account": "111111111111",
             "issuer": ISSUER,
             "audiences": ["app"],
+            "trusted_in": ["111111111111", "555566667777"],
             "keys": {"file": "ci.jwks.json"},
             "algorithms": ["ES256"],
             "map": {"role": "nothing", "session_name": "{claim:sub}", "source_identity": "{claim:who}"},
@@ -117,6 +119,16 @@ def bundle(jwks):
             "inline_policies": {"use": document(uses("a"))},
             "bearer": False,
         },
+        f"{app}/roles/pod.yaml": {
+            "trust_policy": document(
+                statement(
+                    WEB,
+                    Principal={"Federated": PROVIDER.replace("111111111111", "555566667777")},
+                    Condition={"StringEquals": {"ci.example/x:sub": "system:serviceaccount:shop:orders"}},
+                )
+            ),
+            "inline_policies": {"use": document(uses("a"))},
+        },
         f"{app}/policies/only-b.json": document(uses("b")),
         "routes/app.yaml": {
             "service": "app",
@@ -149,11 +161,12 @@ class Echo(http.server.BaseHTTPRequestHandler):
 
 
 class World:
-    def __init__(self, binary):
+    def __init__(self, binary, central=None):
+        """With `central`, a sidecar that has its bundle and keys, and cannot issue."""
         self.binary = binary
         self._folder = tempfile.TemporaryDirectory()
         self.folder = self._folder.name
-        self.key = ec.generate_private_key(ec.SECP256R1())
+        self.key = central.key if central else ec.generate_private_key(ec.SECP256R1())
         jwk = json.loads(jwt.algorithms.ECAlgorithm.to_jwk(self.key.public_key()))
         jwks = {"keys": [{**jwk, "kid": "one", "use": "sig", "alg": "ES256"}]}
         for name, content in bundle(jwks).items():
@@ -171,7 +184,13 @@ class World:
                     "audit": {"file": "./audit/"},
                     "keyring": "./keyring.yaml",
                     "credentials": "./credentials.yaml",
-                    "sts": {"address": "127.0.0.1:0"},
+                    "sts": {
+                        "address": "127.0.0.1:0",
+                        "container_roles": [POD],
+                        "container_token_file": "./guard",
+                        "web_identity_token_file": "./pod-token",
+                        **({"remote": central.sts} if central else {}),
+                    },
                 }
             ),
         )
@@ -185,7 +204,12 @@ class World:
         }
         self.write("credentials.yaml", json.dumps(credentials))
         os.chmod(os.path.join(self.folder, "credentials.yaml"), 0o600)
-        self.keyring("new")
+        if central:
+            central.keyring("export", "--verify-only", os.path.join(self.folder, "keyring.yaml"))
+        else:
+            self.keyring("new")
+        pod = {"kubernetes.io": {"pod": {"name": "orders-7d9f"}}}
+        self.write("pod-token", self.token(sub="system:serviceaccount:shop:orders", **pod))
         self.start()
 
     def write(self, name, text):

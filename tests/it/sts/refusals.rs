@@ -181,14 +181,14 @@ fn who_did_not_sign_is_refused() {
 fn calls_that_are_none() {
     let world = world();
     refused(
-        &world.unsigned(&[("Action", "AssumeRoleWithTicket")]),
+        &world.unsigned(&[("Action", "AssumeRoot")]),
         400,
         "InvalidAction",
     );
     refused(&world.unsigned(&[]), 400, "MissingAction");
     let host = [("host".to_owned(), world.sts.to_string())];
     refused(
-        &world.post(&host, "Action=GetCallerIdentity&Version=2010-05-08"),
+        &world.post(&host, "Action=GetCallerIdentity&Version=2011-06-16"),
         400,
         "InvalidAction",
     );

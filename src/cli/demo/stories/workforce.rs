@@ -1,7 +1,7 @@
 //! People who work at SecureCart: developers, auditors, operators, and the break-glass user.
 
 use crate::cli::demo::stories::{
-    DATABASES, DEPLOYMENTS, PAYMENTS, SECRETS, allowed, ask, denied, story,
+    DATABASES, DEPLOYMENTS, PAYMENTS, SECRETS, allowed, ask, denied, signed, story,
 };
 use crate::cli::demo::story::{Chapter, Request};
 
@@ -240,6 +240,44 @@ pub(in crate::cli::demo) const CHAPTERS: &[Chapter] = &[
                 "An SCP of the organization denies it to everyone, and no allow overrides a deny.",
                 ask(
                     "ANA",
+                    "DELETE",
+                    DATABASES,
+                    "/databases/orders",
+                    denied("with an explicit deny in a service control policy"),
+                ),
+            ),
+            signed(
+                "break-glass-by-access-key",
+                "At night the identity provider is down: the break-glass user signs with a session of her access key, made with a code",
+                "When the demo started it called GetSessionToken with a TOTP code; aws:MultiFactorAuthAge counts from there.",
+                ask(
+                    "ANA_MFA",
+                    "GET",
+                    SECRETS,
+                    "/secrets/database-password",
+                    allowed(":user/break-glass/break-glass-ana"),
+                ),
+            ),
+            signed(
+                "break-glass-key-without-code",
+                "The same access key, its session made without a code",
+                "Whoever steals the key alone can do nothing with it.",
+                ask(
+                    "ANA_KEY",
+                    "GET",
+                    SECRETS,
+                    "/secrets/database-password",
+                    denied(
+                        "because no identity-based policy allows the secrets:GetSecretValue action",
+                    ),
+                ),
+            ),
+            signed(
+                "break-glass-session-deletes-no-database",
+                "The session made with a code deletes a database",
+                "The SCP denies it to everyone.",
+                ask(
+                    "ANA_MFA",
                     "DELETE",
                     DATABASES,
                     "/databases/orders",

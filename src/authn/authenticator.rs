@@ -128,7 +128,6 @@ impl Authenticator {
                 "X-Sidegate-Role beside a credential that maps no roles",
             );
         }
-<<<<<<< HEAD
         // A session stands for the same whatever it asks for; of others' principals each is met once.
         let session = verified.session();
         let known = session.and_then(|session| self.sessions.get(session, snapshot));
@@ -137,16 +136,6 @@ impl Authenticator {
         }
         let Some(identity) = of_directory(verified, directory) else {
             return refused(
-=======
-        match of_directory(verified, directory) {
-            // Made anew each time: nobody meets this very one again.
-            Some(identity) => Ok(Arc::new(Identity {
-                lasting: false,
-                access_key: access_key(verified, identity.access_key.as_deref()),
-                ..identity
-            })),
-            None => refused(
->>>>>>> main
                 Reason::NoPrincipal,
                 "the credential's user, role or account is not in the bundle",
             );
@@ -154,6 +143,7 @@ impl Authenticator {
         let lasting = session.is_some();
         let identity = Arc::new(Identity {
             lasting,
+            access_key: verified.access_key().or(identity.access_key),
             ..identity
         });
         if let Some(session) = session {
@@ -468,28 +458,6 @@ fn by_certificate(
     })
 }
 
-<<<<<<< HEAD
-=======
-fn distrusted(distrust: Distrust) -> Failure {
-    Failure {
-        reason: distrust.reason(),
-        detail: distrust.to_string(),
-        provider: None,
-        method: Some(Method::Certificate),
-    }
-}
-
-/// The key that a signature was made with, or that of a session.
-fn access_key(verified: &Verified, of_session: Option<&str>) -> Option<Box<str>> {
-    match verified {
-        Verified::Signature(signature) => Some(signature.access_key.clone()),
-        Verified::Token(_) | Verified::Session(_) | Verified::ApiKey(_) => {
-            of_session.map(Into::into)
-        }
-    }
-}
-
->>>>>>> main
 /// Who a credential that is no token stands for.
 fn of_directory(verified: &Verified, directory: &Directory) -> Option<Identity> {
     match verified {

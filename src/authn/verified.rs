@@ -118,6 +118,14 @@ impl Verified {
         }
     }
 
+    /// The access key that signed.
+    pub(super) fn access_key(&self) -> Option<Box<str>> {
+        match self {
+            Self::Signature(signature) => Some(signature.access_key.clone()),
+            Self::Token(_) | Self::Session(_) | Self::ApiKey(_) => None,
+        }
+    }
+
     /// The session, if its token came alone.
     pub fn session(&self) -> Option<&Arc<Session>> {
         match self {

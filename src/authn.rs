@@ -200,6 +200,17 @@ impl From<CredentialError> for Failure {
     }
 }
 
+impl From<Distrust> for Failure {
+    fn from(distrust: Distrust) -> Self {
+        Self {
+            reason: distrust.reason(),
+            detail: distrust.to_string(),
+            provider: None,
+            method: Some(Method::Certificate),
+        }
+    }
+}
+
 fn sha256(bytes: &[u8]) -> [u8; 32] {
     let mut out = [0; 32];
     out.copy_from_slice(digest(&SHA256, bytes).as_ref());

@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -22,7 +23,7 @@ CACHE = HERE / ".cache"
 KEYS, TOKENS, BUNDLES = CACHE / "keys", CACHE / "tokens", CACHE / "bundles"
 RULES = json.loads((HERE / "rules.json").read_text())
 PATH = "/api/orders/123"
-UPSTREAM, AUTHORIZER, FIRST = 18000, 18001, 18100
+UPSTREAM, AUTHORIZER, STS, FIRST = 18000, 18001, 18002, 18100
 
 # Connections, tokens and protocol of each cell.
 CELLS = {
@@ -31,6 +32,7 @@ CELLS = {
     "c256": (256, "rs256-one"),
     "c50-5000-tokens": (50, "rs256-many"),
     "c50-5000-es256": (50, "es256-many"),
+    "c50-session": (50, "session"),
     "h2-c50": (50, "rs256-one"),
     "rate": (20, "rs256-one"),
 }
@@ -200,8 +202,29 @@ def sidegate(name, binary, bundle):
         config = write(f"{name}.yaml", fill(
             "sidegate.yaml", PORT=port, HEALTH=port + 500, BUNDLE=BUNDLES / bundle, AUDIT=RUN / f"{name}-audit"
         ))
-        return [str(pathlib.Path(binary).resolve()), "run", "-c", config]
+        binary_path = str(pathlib.Path(binary).resolve())
+        if name == "sidegate":
+            # It issues the token of the cell `c50-session`, too.
+            subprocess.run([binary_path, "keyring", "new", "--keyring", str(RUN / "keyring.yaml")], check=True, capture_output=True)
+            more = {"keyring": str(RUN / "keyring.yaml"), "sts": {"address": f"127.0.0.1:{STS}", "region": "us-east-1"}}
+            pathlib.Path(config).write_text(pathlib.Path(config).read_text() + "".join(f"{key}: {json.dumps(value)}\n" for key, value in more.items()))
+        return [binary_path, "run", "-c", config]
     return command
+
+
+def session():
+    """Keeps a session token, issued for the one JWT by Sidegate's STS."""
+    form = {
+        "Action": "AssumeRoleWithWebIdentity", "Version": "2011-06-15", "RoleSessionName": "bench", "DurationSeconds": "3600",
+        "RoleArn": "arn:aws:iam::555566667777:role/reader", "WebIdentityToken": (TOKENS / "rs256-one.txt").read_text().split()[0],
+    }
+    said = urllib.request.urlopen(f"http://127.0.0.1:{STS}/", urllib.parse.urlencode(form).encode(), timeout=10).read().decode()
+    (RUN / "session.txt").write_text(re.search(r"<SessionToken>([^<]+)</SessionToken>", said)[1] + "\n")
+
+
+def tokens(kind):
+    """The file with a cell's tokens."""
+    return (RUN if kind == "session" else TOKENS) / f"{kind}.txt"
 
 
 def bare(*more):
@@ -285,7 +308,7 @@ def load(port, cell, length):
     pin = ["taskset", "-c", ARGS.load_cpu]
     url = f"http://127.0.0.1:{port}"
     if cell in ("rate", "h2-c50"):
-        token = (TOKENS / f"{kind}.txt").read_text().split()[0]
+        token = tokens(kind).read_text().split()[0]
         log = RUN / "h2load.tsv"
         log.unlink(missing_ok=True)
         length = max(1, round(length))
@@ -298,7 +321,7 @@ def load(port, cell, length):
         times = sorted(int(line.split("\t")[2]) for line in open(log))
         rate = float(re.search(r"finished in .*?, ([\d.]+) req/s", said)[1])
         return {"n": max(good + bad, len(times)), "bad": bad, "rate": rate, "p50": times[len(times) // 2], "p99": times[int(len(times) * 0.99)]}
-    env = dict(os.environ, TOKENS=str(TOKENS / f"{kind}.txt"), URLPATH=PATH)
+    env = dict(os.environ, TOKENS=str(tokens(kind)), URLPATH=PATH)
     command = ["wrk", "-t1", f"-c{connections}", f"-d{max(1, math.ceil(length))}s", "--latency", "-s", str(HERE / "tokens.lua"), url]
     said = subprocess.run(pin + command, env=env, capture_output=True, text=True, timeout=length * 5 + 10).stdout
     bad = re.search(r"Non-2xx or 3xx responses: (\d+)", said)
@@ -341,7 +364,7 @@ def start():
         port = FIRST + index
         process = spawn(name, command(port), ARGS.proxy_cpu)
         wait_for(port, process)
-        started[name] = {"port": port, "pid": process.pid, "authorizes": authorizes, "protocols": protocols}
+        started[name] = {"port": port, "pid": process.pid, "authorizes": authorizes, "protocols": protocols, "sessions": name == "sidegate" or not authorizes}
     time.sleep(1)
     return started
 
@@ -390,7 +413,11 @@ def main():
         if not good:
             sys.exit(1)
     cells = ARGS.cells.split(",")
-    fits = lambda row, cell: ("h2" if cell.startswith("h2") else "h1") in row["protocols"] and (row["authorizes"] or "5000" not in cell)
+    if "sidegate" in started:
+        session()
+    else:
+        cells = [cell for cell in cells if "session" not in cell]
+    fits = lambda row, cell: ("h2" if cell.startswith("h2") else "h1") in row["protocols"] and (row["authorizes"] or "5000" not in cell) and (row["sessions"] or "session" not in cell)
     for row in started.values():
         first = "h2-c50" if row["protocols"] == {"h2"} else "c50-5000-tokens" if row["authorizes"] else "c50"
         load(row["port"], first, 1)

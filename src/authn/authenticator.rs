@@ -14,8 +14,8 @@ use crate::outcome::Reason;
 use crate::policy::Context;
 use crate::sts::seal::is_session_token;
 
-use super::cache::{Counts, IdentityCache, Key, TokenCache};
-use super::certificate::{Certificate, Distrust};
+use super::cache::{Counts, IdentityCache, Key, SessionCache, TokenCache};
+use super::certificate::Certificate;
 use super::credential::{self, Credential, Token};
 use super::digest;
 use super::dpop::Replays;
@@ -36,6 +36,7 @@ pub struct Authenticator {
     clock: Clock,
     cache: TokenCache,
     identities: IdentityCache,
+    sessions: SessionCache,
     keys: Keys,
     replays: Replays,
     followed: ArcSwap<Followed>,
@@ -63,6 +64,7 @@ impl Authenticator {
         Arc::new(Self {
             cache: TokenCache::new(settings.cache),
             identities: IdentityCache::new(settings.cache),
+            sessions: SessionCache::new(settings.cache),
             keys: Keys::new(
                 settings.credentials.clone(),
                 settings.sessions.clone(),
@@ -92,6 +94,7 @@ impl Authenticator {
             previous: before.current.clone(),
         }));
         self.identities.clear();
+        self.sessions.clear();
     }
 
     /// Who a verified credential stands for in the directory of a snapshot, which is named by its digest.
@@ -125,18 +128,28 @@ impl Authenticator {
                 "X-Sidegate-Role beside a credential that maps no roles",
             );
         }
-        match of_directory(verified, directory) {
-            // Made anew each time: nobody meets this very one again.
-            Some(identity) => Ok(Arc::new(Identity {
-                lasting: false,
-                access_key: access_key(verified, identity.access_key.as_deref()),
-                ..identity
-            })),
-            None => refused(
+        // A session stands for the same whatever it asks for; of others' principals each is met once.
+        let session = verified.session();
+        let known = session.and_then(|session| self.sessions.get(session, snapshot));
+        if let Some(identity) = known {
+            return Ok(identity);
+        }
+        let Some(identity) = of_directory(verified, directory) else {
+            return refused(
                 Reason::NoPrincipal,
                 "the credential's user, role or account is not in the bundle",
-            ),
+            );
+        };
+        let lasting = session.is_some();
+        let identity = Arc::new(Identity {
+            lasting,
+            access_key: verified.access_key().or(identity.access_key),
+            ..identity
+        });
+        if let Some(session) = session {
+            self.sessions.insert(session, snapshot, &identity);
         }
+        Ok(identity)
     }
 
     /// What [`identify`] makes of a token, or made of it before under the same snapshot and choice, if that rested on
@@ -428,8 +441,8 @@ fn trusted<'a>(
     let Some(certificate) = presented.certificate else {
         return Ok(None);
     };
-    let certificate = certificate.map_err(distrusted)?;
-    certificate.in_time(now).map_err(distrusted)?;
+    let certificate = certificate.map_err(Failure::from)?;
+    certificate.in_time(now).map_err(Failure::from)?;
     Ok(Some(certificate))
 }
 
@@ -443,29 +456,10 @@ fn by_certificate(
         return Ok(Authentication::Anonymous);
     };
     let token = certificate.vouched(presented.providers, now);
-    Ok(match token.map_err(distrusted)? {
+    Ok(match token.map_err(Failure::from)? {
         None => Authentication::Anonymous,
         Some(token) => Authentication::Verified(Verified::Token(token)),
     })
-}
-
-fn distrusted(distrust: Distrust) -> Failure {
-    Failure {
-        reason: distrust.reason(),
-        detail: distrust.to_string(),
-        provider: None,
-        method: Some(Method::Certificate),
-    }
-}
-
-/// The key that a signature was made with, or that of a session.
-fn access_key(verified: &Verified, of_session: Option<&str>) -> Option<Box<str>> {
-    match verified {
-        Verified::Signature(signature) => Some(signature.access_key.clone()),
-        Verified::Token(_) | Verified::Session(_) | Verified::ApiKey(_) => {
-            of_session.map(Into::into)
-        }
-    }
 }
 
 /// Who a credential that is no token stands for.

@@ -14,6 +14,7 @@ use quick_cache::{DefaultHashBuilder, Equivalent, Lifecycle, Weighter};
 
 use super::identity::Identity;
 use super::jwt::VerifiedToken;
+use super::session::Session;
 
 /// How much is kept.
 #[derive(Debug, Clone, Copy)]
@@ -273,5 +274,70 @@ impl IdentityCache {
     /// Lets go of everything: what it holds keeps parts of an old snapshot in memory.
     pub fn clear(&self) {
         self.identities.clear();
+    }
+}
+
+/// Principals that were made of sessions before, by where the opened session lies.
+#[derive(Debug)]
+pub struct SessionCache(Cache<usize, OfSession, Weight>);
+
+/// INVARIANT: the entry holds the session that lies at its address, so that no other can come to lie there.
+#[derive(Debug, Clone)]
+struct OfSession {
+    session: Arc<Session>,
+    made: Made,
+}
+
+impl Weighter<usize, OfSession> for Weight {
+    fn weight(&self, _: &usize, of: &OfSession) -> u64 {
+        // With the session; a policy takes several times the room of its text, which is no longer at hand.
+        let policy = if of.session.policies.is_some() {
+            64 * 1024
+        } else {
+            0
+        };
+        let claims = of.session.claims.as_deref().unwrap_or_default().iter();
+        let claims = claims.map(|(name, values)| {
+            let values = values.iter().map(|value| value.len().saturating_add(32));
+            values.fold(name.len().saturating_add(64), usize::saturating_add)
+        });
+        let bytes = of.made.identity.weight().saturating_mul(2);
+        let bytes = bytes.saturating_add(policy).saturating_add(512);
+        self.at_least(claims.fold(bytes, usize::saturating_add))
+    }
+}
+
+impl SessionCache {
+    /// An empty cache.
+    pub fn new(size: Size) -> Self {
+        Self(Cache::with_weighter(
+            size.entries,
+            size.bytes,
+            Weight::of(size),
+        ))
+    }
+
+    /// The principal that was made of a session under this snapshot.
+    pub fn get(&self, session: &Arc<Session>, snapshot: &str) -> Option<Arc<Identity>> {
+        let found = self.0.get(&Arc::as_ptr(session).addr())?;
+        let same = Arc::ptr_eq(&found.session, session) && *found.made.snapshot == *snapshot;
+        same.then_some(found.made.identity)
+    }
+
+    /// Keeps a principal.
+    pub fn insert(&self, session: &Arc<Session>, snapshot: &str, identity: &Arc<Identity>) {
+        let of = OfSession {
+            session: Arc::clone(session),
+            made: Made {
+                snapshot: snapshot.into(),
+                identity: Arc::clone(identity),
+            },
+        };
+        self.0.insert(Arc::as_ptr(session).addr(), of);
+    }
+
+    /// Lets go of everything, as [`IdentityCache::clear`].
+    pub fn clear(&self) {
+        self.0.clear();
     }
 }

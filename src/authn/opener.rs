@@ -17,7 +17,7 @@ use crate::sts::seal::{MAX_TEXT, OpenError};
 use crate::sts::{self, Keys, Mfa, Who};
 
 use super::session::{Session, SessionOf, Sessions};
-use super::{Failure, Method, sha256};
+use super::{Failure, Method, digest};
 
 const ENTRIES: usize = 10_000;
 const BYTES: u64 = 16 * 1024 * 1024;
@@ -106,7 +106,7 @@ impl Sessions for Opener {
         if token.len() > MAX_TEXT {
             return Err(refused(OpenError::Malformed));
         }
-        let digest = sha256(token.as_bytes());
+        let digest = digest::of_token(token.as_bytes());
         let key = Remembered {
             generation: self.keys.generation(),
             digest,

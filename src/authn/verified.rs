@@ -117,4 +117,20 @@ impl Verified {
             Self::ApiKey(_) => Method::ApiKey,
         }
     }
+
+    /// The access key that signed.
+    pub(super) fn access_key(&self) -> Option<Box<str>> {
+        match self {
+            Self::Signature(signature) => Some(signature.access_key.clone()),
+            Self::Token(_) | Self::Session(_) | Self::ApiKey(_) => None,
+        }
+    }
+
+    /// The session, if its token came alone.
+    pub fn session(&self) -> Option<&Arc<Session>> {
+        match self {
+            Self::Session(session) => Some(session),
+            Self::Token(_) | Self::Signature(_) | Self::ApiKey(_) => None,
+        }
+    }
 }

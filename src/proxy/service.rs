@@ -199,7 +199,6 @@ impl<C: Control> Proxy<C> {
                 Some(watch) => watched(watch, sending).await,
             }
         } else {
-            // Larger, and not the rule: kept out of every request's own memory.
             let whole = Whole {
                 parts,
                 permit,
@@ -210,11 +209,10 @@ impl<C: Control> Proxy<C> {
                 wanted,
                 stream,
             };
-            Box::pin(self.forward(connection, upstream, whole, (&watch, places), &record.id)).await
+            self.forward(connection, upstream, whole, (&watch, places), &record.id)
+                .await
         };
-        let answered = monotonic();
-        record.upstream = Some(answered.saturating_duration_since(asked));
-        record.ended = Some(answered);
+        record.answered(asked);
         let mut response = forwarded?;
         self.keep_watch(&mut response, watch, expires_at, form, record);
         Ok(response)
@@ -461,6 +459,15 @@ impl<'a, C: Control> Record<'a, C> {
             upstream: None,
             ended: None,
         }
+    }
+}
+
+impl<C: Control> Record<'_, C> {
+    /// The upstream, which was asked then, has answered or failed.
+    fn answered(&mut self, asked: Instant) {
+        let now = monotonic();
+        self.upstream = Some(now.saturating_duration_since(asked));
+        self.ended = Some(now);
     }
 }
 

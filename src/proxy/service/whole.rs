@@ -103,7 +103,11 @@ impl<C: Control> Proxy<C> {
                         .ok_or(ForwardError::Client(Reason::Internal))?,
                     idle: self.upgrade_idle,
                 };
-                upgrade::send(upstream, connection, outgoing, wanted, tunnel).await
+                // Rare and large: kept out of every request's own memory.
+                Box::pin(upgrade::send(
+                    upstream, connection, outgoing, wanted, tunnel,
+                ))
+                .await
             }
         }
     }

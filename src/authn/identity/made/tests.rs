@@ -1,9 +1,11 @@
 use std::time::Duration;
 
 use super::*;
-use crate::clock::Timestamp;
+use crate::authn::{Authenticator, Settings, Verified};
+use crate::clock::{Clock, Timestamp};
 use crate::directory::{Account, Group, Parts, PasswordPolicy};
-use crate::policy::context::Value;
+use crate::outcome::Reason;
+use crate::policy::context::{Map, Value};
 use crate::secret::Secret;
 
 const ACCOUNT: &str = "222222222222";
@@ -207,4 +209,38 @@ fn whoever_is_not_in_the_directory_is_nobody() {
     ] {
         assert!(Identity::of_session(&directory, &session(of)).is_none());
     }
+}
+
+#[test]
+fn a_sessions_principal_is_made_once_for_each_snapshot() {
+    let authenticator = Authenticator::new(Settings::default(), Clock::machine());
+    let nothing = Map::new();
+    let identify = |verified: &Verified, snapshot: &str, directory: &Directory| {
+        authenticator.identify(verified, snapshot, directory, None, &nothing)
+    };
+    let opened = || {
+        let of = SessionOf::Role {
+            arn: DEPLOY.into(),
+            name: "release".into(),
+        };
+        let session = Session {
+            bearer: true,
+            ..session(of)
+        };
+        Verified::Session(Arc::new(session))
+    };
+    let (directory, empty) = (directory(), Directory::new(Parts::default()));
+    let (one, other) = (opened(), opened());
+    let first = identify(&one, "before", &directory).unwrap();
+    let again = identify(&one, "before", &directory).unwrap();
+    assert!(Arc::ptr_eq(&first, &again) && first.is_lasting());
+    let others = identify(&other, "before", &directory).unwrap();
+    assert!(!Arc::ptr_eq(&first, &others));
+    // The role is gone, and stays so however often it is asked for.
+    for _ in 0..2 {
+        let refused = identify(&one, "after", &empty).unwrap_err();
+        assert_eq!(refused.reason, Reason::NoPrincipal);
+    }
+    let chosen = authenticator.identify(&one, "before", &directory, Some(DEPLOY), &nothing);
+    assert_eq!(chosen.unwrap_err().reason, Reason::RoleNotOffered);
 }

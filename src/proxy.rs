@@ -111,6 +111,8 @@ pub struct Settings {
     /// Header names that are never taken from a client: exact, or a prefix ending in `*`. `X-Sidegate-*` is always
     /// among them.
     pub strip: Vec<String>,
+    /// The cookie that holds a token, which goes no further.
+    pub token_cookie: Option<Box<str>>,
     /// Whether the client's credential goes upstream.
     pub forward_credential: bool,
     /// Peers whose `X-Forwarded-*` and `Forwarded` are believed.
@@ -137,6 +139,7 @@ impl Default for Settings {
         Self {
             upstreams: Vec::new(),
             strip: headers::STRIPPED.iter().map(|&name| name.into()).collect(),
+            token_cookie: None,
             forward_credential: false,
             trusted: Vec::new(),
             body_idle: limits.body_idle,

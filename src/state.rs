@@ -1,8 +1,8 @@
 //! What must not be forgotten: revocations, codes and ids that are good once, when access keys were used last.
 //!
 //! A [`Ledger`] takes facts that are never taken back, only expire ([`revocation`]): taken twice or in any order, they
-//! come to the same. So what is on disk ([`journal`]) is a list of facts to be read from its beginning, and what
-//! replicas share is the union of what each knows. What requests ask is in memory, without a lock ([`compact`]).
+//! come to the same. So what is on disk (`journal`) is a list of facts to be read from its beginning, and what
+//! replicas share is the union of what each knows. What requests ask is in memory, without a lock (`compact`).
 //! Knows nothing of requests, credentials, HTTP or the bundle.
 
 pub mod asked;

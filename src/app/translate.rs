@@ -36,14 +36,18 @@ pub(super) fn limits(limits: &config::Limits) -> net::Limits {
 }
 
 pub(super) fn proxy(settings: &Settings) -> proxy::Settings {
+    // Where tokens stand beside Authorization goes no further either.
+    let own_places = (!settings.headers.forward_credential).then_some(&settings.tokens);
     proxy::Settings {
         upstreams: settings.upstreams.iter().map(upstream).collect(),
         strip: settings
             .headers
             .strip
             .iter()
+            .chain(own_places.and_then(|tokens| tokens.header.as_ref()))
             .map(ToString::to_string)
             .collect(),
+        token_cookie: own_places.and_then(|tokens| tokens.cookie.clone()),
         forward_credential: settings.headers.forward_credential,
         trusted: settings
             .headers

@@ -13,6 +13,9 @@ use crate::policy::{PolicySet, Principal};
 use super::jwt::VerifiedToken;
 use super::session::Claims;
 
+/// How far an issuer's clock may be ahead.
+const LEEWAY: Duration = Duration::from_secs(30);
+
 /// Who a request comes from.
 #[derive(Debug)]
 pub struct Identity {
@@ -101,7 +104,10 @@ impl Identity {
 
     /// How long ago several factors were used: `aws:MultiFactorAuthAge`, which depends on the time of asking.
     pub fn mfa_age(&self, now: Timestamp) -> Option<Duration> {
-        self.mfa_authenticated_at.map(|at| now.since(at))
+        // One that lies ahead is none: it would seem to be now for as long.
+        let at = self.mfa_authenticated_at;
+        at.filter(|at| *at <= now.plus(LEEWAY))
+            .map(|at| now.since(at))
     }
 
     /// The context keys that say who asks; `key` is in lower case. `None`: the key is absent, or says something else.
@@ -245,5 +251,22 @@ fn same_key(key: &str, folded: &str) -> bool {
         key.eq_ignore_ascii_case(folded)
     } else {
         key.to_lowercase() == folded
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_factor_that_lies_ahead_is_none() {
+        let at = Timestamp::from_seconds;
+        let identity = Identity {
+            mfa_authenticated_at: Some(at(1000)),
+            ..Identity::anonymous()
+        };
+        assert_eq!(identity.mfa_age(at(1060)), Some(Duration::from_secs(60)));
+        assert_eq!(identity.mfa_age(at(970)), Some(Duration::ZERO));
+        assert_eq!(identity.mfa_age(at(969)), None);
     }
 }

@@ -1,6 +1,6 @@
 //! Passwords, hashed with argon2id and compared with such hashes (PHC strings, as `credentials.yaml` holds them).
 //!
-//! Costs are OWASP's: 19 MiB, two passes. A hash that asks for more than [`MAX_MEMORY`] is not computed: whoever can
+//! Costs are OWASP's: 19 MiB, two passes. A hash that asks for more than `MAX_MEMORY` is not computed: whoever can
 //! write a hash must not be able to exhaust the machine. Blocks for tens of milliseconds.
 
 use argon2::{Algorithm, Argon2, Params, Version};

@@ -226,8 +226,9 @@ impl<'w> Work<'w> {
         self.providers();
         self.permission_sets();
         self.resources();
-        if let Some(tree) = tree {
-            self.organization(&tree);
+        match tree {
+            Some(tree) => self.organization(&tree),
+            None => self.unattached(),
         }
         let routes = self.routes();
         self.references();

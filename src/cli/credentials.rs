@@ -1,6 +1,6 @@
 //! `sidegate credentials`: makes and changes long-lived keys, second factors and passwords in `credentials.yaml`.
 //!
-//! Changes one entry of the text and leaves the rest as it was written ([`store`]). A secret is printed once, when it is
+//! Changes one entry of the text and leaves the rest as it was written (`store`). A secret is printed once, when it is
 //! made, on stdout; nothing prints one again, and no command takes one as an argument. A running sidecar follows the
 //! file by itself.
 

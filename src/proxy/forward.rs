@@ -22,6 +22,7 @@ use crate::proxy::body::{Progress, Relay, RequestBody};
 use crate::proxy::headers;
 use crate::proxy::load::Places;
 use crate::proxy::reply::REQUEST_ID;
+use crate::proxy::upstream::answer::AnswerError;
 use crate::proxy::upstream::{ExchangeError, Lease, Upstream};
 use crate::proxy::written::Written;
 
@@ -356,13 +357,16 @@ async fn in_time<T>(
             if let Poll::Ready(answer) = poll(context) {
                 return Poll::Ready(Ok(answer));
             }
+            if progress.frames() != seen {
+                seen = progress.frames();
+                wait.reset(limit);
+            }
             if wait.poll(context).is_pending() {
                 return Poll::Pending;
             }
-            if progress.frames() == seen && (progress.done() || !progress.waiting()) {
+            if progress.done() || !progress.waiting() {
                 return Poll::Ready(Err(ForwardError::ResponseTimeout));
             }
-            seen = progress.frames();
             wait.reset(limit);
         }
     })
@@ -379,6 +383,9 @@ fn relay(
         return Err(ForwardError::Unasked);
     }
     parts.version = Version::HTTP_11;
+    if !headers::one_framing(&mut parts.headers) {
+        return Err(ForwardError::Direct(AnswerError::Framing.into()));
+    }
     headers::take_answer_hop(&mut parts.headers);
     if !progress.done() {
         lease.detach();

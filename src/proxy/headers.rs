@@ -194,6 +194,65 @@ fn is_for_one_hop(name: &HeaderName) -> bool {
     )
 }
 
+/// Whether an answer's lines say in one way only where it ends; a length said several times is said once then.
+pub fn one_framing(fields: &mut HeaderMap) -> bool {
+    let mut codings = fields
+        .get_all(TRANSFER_ENCODING)
+        .iter()
+        .flat_map(|value| value.as_bytes().split(|&byte| byte == b','));
+    // Another coding would reach the client undone and unnamed, as nobody here undoes it.
+    let chunks = codings.next().is_none_or(is_chunked) && codings.next().is_none();
+    let lengths = fields.get_all(header::CONTENT_LENGTH);
+    let mut lengths = lengths.iter();
+    let Some(length) = lengths.next().cloned() else {
+        return chunks;
+    };
+    let is_number = !length.is_empty() && length.as_bytes().iter().all(u8::is_ascii_digit);
+    let mut others = 0_usize;
+    let same = lengths.all(|other| {
+        others = others.saturating_add(1);
+        *other == length
+    });
+    if others > 0 {
+        fields.insert(header::CONTENT_LENGTH, length);
+    }
+    chunks && is_number && same
+}
+
+fn is_chunked(coding: &[u8]) -> bool {
+    coding.trim_ascii().eq_ignore_ascii_case(b"chunked")
+}
+
+/// Takes a cookie out of a head, and leaves the others.
+pub fn take_cookie(fields: &mut HeaderMap, name: &str) {
+    let is_it = |pair: &[u8]| {
+        let key = pair.split(|&byte| byte == b'=').next();
+        key.is_some_and(|key| key.trim_ascii() == name.as_bytes())
+    };
+    let pairs = |line: &HeaderValue| -> Vec<Vec<u8>> {
+        let pairs = line.as_bytes().split(|&byte| byte == b';');
+        pairs.map(|pair| pair.trim_ascii().to_vec()).collect()
+    };
+    let lines: Vec<HeaderValue> = fields.get_all(header::COOKIE).iter().cloned().collect();
+    if !lines
+        .iter()
+        .any(|line| pairs(line).iter().any(|pair| is_it(pair)))
+    {
+        return;
+    }
+    fields.remove(header::COOKIE);
+    for line in &lines {
+        let mut left = pairs(line);
+        left.retain(|pair| !is_it(pair));
+        // What is left of a value is one.
+        if let Ok(value) = HeaderValue::from_bytes(&left.join(&b"; "[..]))
+            && !value.is_empty()
+        {
+            fields.append(header::COOKIE, value);
+        }
+    }
+}
+
 /// Removes the fields of an upstream's answer that are meant for the hop between it and us.
 pub fn take_answer_hop(fields: &mut HeaderMap) {
     let mut found: Names = fields

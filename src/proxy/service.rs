@@ -79,6 +79,7 @@ pub struct Proxy<C> {
     strip: Rc<Strip>,
     identifiers: Identifiers,
     forward_credential: bool,
+    token_cookie: Option<Box<str>>,
     trusted: Vec<Cidr>,
     body_idle: Duration,
     fields: usize,
@@ -99,6 +100,7 @@ impl<C: Control> Proxy<C> {
             strip: Rc::new(Strip::new(settings.strip.iter().map(String::as_str))),
             identifiers: Identifiers::default(),
             forward_credential: settings.forward_credential,
+            token_cookie: settings.token_cookie.clone(),
             trusted: settings.trusted.clone(),
             body_idle: settings.body_idle,
             fields: settings.fields,
@@ -172,6 +174,7 @@ impl<C: Control> Proxy<C> {
             upstream: upstream.admit()?,
         };
 
+        self.take_token(&mut parts.headers);
         let chunks = permit.take_chunks();
         let plain = wanted.is_none()
             && chunks.is_none()
@@ -216,6 +219,13 @@ impl<C: Control> Proxy<C> {
         let mut response = forwarded?;
         self.keep_watch(&mut response, watch, expires_at, form, record);
         Ok(response)
+    }
+
+    /// A token in a cookie goes no further, where credentials do not.
+    fn take_token(&self, fields: &mut HeaderMap) {
+        if let Some(cookie) = &self.token_cookie {
+            headers::take_cookie(fields, cookie);
+        }
     }
 
     fn cleaning(&self, origin: &Origin, permit: &Permit) -> Cleaning<'_> {

@@ -4,7 +4,7 @@
 //! body, another protocol) goes that way.
 
 use http::Method;
-use http::header::{HOST, HeaderMap, HeaderValue, VIA};
+use http::header::{CONTENT_LENGTH, HOST, HeaderMap, HeaderValue, VIA};
 use http::request::Parts;
 
 use crate::gate::Permit;
@@ -77,6 +77,14 @@ impl Written {
             head.extend_from_slice(from.permit.identity_lines());
         }
         line(&mut head, REQUEST_ID.as_str(), from.id);
+        // Of these a body is expected, and some servers ask for a length even of none (RFC 9110, 8.6).
+        if !seen.length && matches!(*method, Method::POST | Method::PUT | Method::PATCH) {
+            line(
+                &mut head,
+                CONTENT_LENGTH.as_str(),
+                &HeaderValue::from_static("0"),
+            );
+        }
         if !seen.host {
             line(&mut head, HOST.as_str(), from.upstream.host());
         }
@@ -94,6 +102,7 @@ impl Written {
 struct Seen {
     host: bool,
     proto: bool,
+    length: bool,
 }
 
 /// Writes those of the client's fields that go on.
@@ -107,7 +116,7 @@ fn clients_own(head: &mut Vec<u8>, fields: &HeaderMap, cleaning: &Cleaning<'_>) 
             "host" => seen.host = true,
             "x-forwarded-proto" => seen.proto = true,
             // No body: nothing else can be true.
-            "content-length" if value.as_bytes() == b"0" => {}
+            "content-length" if value.as_bytes() == b"0" => seen.length = true,
             "connection" | "content-length" | "te" | "trailer" | "transfer-encoding" => {
                 return None;
             }

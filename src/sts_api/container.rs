@@ -2,7 +2,7 @@
 //! them (`AWS_CONTAINER_CREDENTIALS_FULL_URI`, `AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE`).
 //!
 //! Who may have them is the pod's service account, whose token is exchanged by AssumeRoleWithWebIdentity: here, or at
-//! another STS by a sidecar that cannot issue ([`source`]). Guarded by a token that whoever shares the pod's files knows,
+//! another STS by a sidecar that cannot issue (`source`). Guarded by a token that whoever shares the pod's files knows,
 //! and by a peer and a Host that are loopback, so that no page in a browser and no other machine gets any. A role's
 //! credentials are kept and renewed in the background once somebody has asked for them; one exchange at a time a role.
 

@@ -70,7 +70,11 @@ impl Work<'_> {
 
     /// Makes the organization.
     pub(super) fn organization(&mut self, read: &Read<Raw>) {
-        let Some(tree) = read.value.as_ref().and_then(|raw| raw.tree.as_ref()) else {
+        let Some(raw) = &read.value else {
+            return;
+        };
+        let Some(tree) = &raw.tree else {
+            self.unattached();
             return;
         };
         let derived = || {
@@ -125,6 +129,25 @@ impl Work<'_> {
     }
 
     /// The files under `scps/` or `rcps/`, and the built-in one.
+    /// Without an organization no SCP and no RCP limits anybody: whoever wrote one meant otherwise.
+    pub(super) fn unattached(&mut self) {
+        if self.may_hold(FILE) {
+            return;
+        }
+        let files = self.files;
+        for (path, _) in files.iter() {
+            if let Place::Scp(_) | Place::Rcp(_) = layout::place(path) {
+                self.error(
+                    path,
+                    "missing-file",
+                    first_line(),
+                    "it limits nobody: there is no organization that it could be attached to",
+                    "write organization.yaml with `management_account` and `root`, or remove this file",
+                );
+            }
+        }
+    }
+
     fn control_policies(&mut self, kind: Kind, tree: &Tree, organization_id: &str) -> Named {
         let (built_in, family) = if kind == Kind::Rcp {
             (RCP_FULL, "resource_control_policy")

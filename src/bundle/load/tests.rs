@@ -277,8 +277,28 @@ fn missing_files() {
         ]
     );
     assert_eq!(faults(&Files::new()), ["empty-bundle :0:0"]);
-    // Without an organization there is nothing that SCPs could be attached to, so nothing refers to them.
-    assert!(load(&without("organization.yaml"), &Options::default()).is_ok());
+    // Whoever loses an organization loses what its policies forbid.
+    let found = faults(&without("organization.yaml"));
+    assert_eq!(
+        found,
+        [
+            "missing-file rcps/inside.json:1:1",
+            "missing-file scps/guard.json:1:1",
+        ]
+    );
+    let found = faults(&with(&[("organization.yaml", "partition: aws\n")]));
+    assert_eq!(
+        found,
+        [
+            "missing-file rcps/inside.json:1:1",
+            "missing-file scps/guard.json:1:1",
+        ]
+    );
+    let mut alone = sound();
+    alone.retain(|(path, _)| {
+        !["organization.yaml", "rcps/inside.json", "scps/guard.json"].contains(path)
+    });
+    assert!(load(&files(&alone), &Options::default()).is_ok());
 }
 
 #[test]

@@ -164,3 +164,50 @@ fn trailers_are_announced_only_when_they_may_come() {
     assert_eq!(map.get_all(TRAILER).iter().count(), 1);
     assert_eq!(map[TRAILER], "Digest");
 }
+
+#[test]
+fn a_token_cookie_is_taken_out_and_the_others_stay() {
+    for (lines, left) in [
+        (&["a=b; session=x.y; c=d"][..], &["a=b; c=d"][..]),
+        (&["session=x"], &[]),
+        (&["session=x; a=1", "b=2"], &["a=1", "b=2"]),
+        (&[" session =x;a=1"], &["a=1"]),
+        (&["sessions=1; a=session"], &["sessions=1; a=session"]),
+    ] {
+        let lines: Vec<_> = lines.iter().map(|line| ("cookie", *line)).collect();
+        let mut map = fields(&lines);
+        take_cookie(&mut map, "session");
+        let seen: Vec<_> = map.get_all("cookie").iter().collect();
+        assert_eq!(seen, left, "{lines:?}");
+    }
+}
+
+#[test]
+fn an_answer_is_framed_in_one_way_only() {
+    for (lines, good) in [
+        (&[("content-length", "2")][..], true),
+        (&[("content-length", "2"), ("content-length", "2")], true),
+        (&[("transfer-encoding", "Chunked")], true),
+        (&[], true),
+        (&[("content-length", "2"), ("content-length", "3")], false),
+        (&[("content-length", "2, 2")], false),
+        (&[("content-length", "+2")], false),
+        (&[("content-length", "")], false),
+        (&[("transfer-encoding", "gzip, chunked")], false),
+        (&[("transfer-encoding", "gzip")], false),
+        (&[("transfer-encoding", "")], false),
+        (&[("transfer-encoding", "chunked, chunked")], false),
+        (
+            &[
+                ("transfer-encoding", "gzip"),
+                ("transfer-encoding", "chunked"),
+            ],
+            false,
+        ),
+    ] {
+        let mut map = fields(lines);
+        assert_eq!(one_framing(&mut map), good, "{lines:?}");
+        let lengths = map.get_all("content-length").iter().count();
+        assert!(!good || lengths <= 1, "{lines:?}");
+    }
+}

@@ -66,6 +66,40 @@ fn an_upstream_that_does_not_answer_is_504() {
 }
 
 #[test]
+fn the_time_for_an_answer_runs_from_the_last_byte_of_a_body_and_once() {
+    let (url, _) = silent_upstream();
+    let limit = Duration::from_secs(2);
+    let settings = Settings {
+        response_timeout: limit,
+        ..quick(&url)
+    };
+    let proxy = proxy(settings, |_| {}, Limits::default());
+    let began = monotonic();
+    let put = b"PUT / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 5\r\n\r\nhello";
+    assert_eq!(status(&until_closed(proxy.address, put)), "504");
+    let took = began.elapsed();
+    assert!(took >= limit * 9 / 10 && took < limit * 9 / 5, "{took:?}");
+}
+
+#[test]
+fn an_answer_that_can_be_read_in_two_ways_is_502_whoever_reads_it() {
+    for lines in [
+        "Transfer-Encoding: gzip, chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
+        "Transfer-Encoding: chunked, chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
+        "Transfer-Encoding: gzip\r\n\r\nok",
+        "Content-Length: 2, 2\r\n\r\nok",
+    ] {
+        let (url, _) = raw_upstream(move |stream, _| {
+            let _ = write!(stream, "HTTP/1.1 200 OK\r\n{lines}");
+        });
+        let proxy = proxy_to(&url);
+        assert_eq!(status(&ask(proxy.address, GET)), "502", "{lines:?}");
+        let by_hyper = format!("{GET}Connection: TE\nTE: trailers\n");
+        assert_eq!(status(&ask(proxy.address, &by_hyper)), "502", "{lines:?}");
+    }
+}
+
+#[test]
 fn an_upstream_that_breaks_off_is_502_and_gets_a_post_once() {
     for answer in [
         "",

@@ -260,7 +260,9 @@ impl Gate {
         }
         let path = matched.path.as_str();
         let query = head.parts.uri.query();
-        let cleaned = if shown.presigned && !self.forward_credential {
+        let preflight = matched.kind == MatchKind::Preflight;
+        // A browser asks with the very query that it is going to send.
+        let cleaned = if preflight || (shown.presigned && !self.forward_credential) {
             query.and_then(sigv4::without_credential).map(Cow::Owned)
         } else {
             query.map(Cow::Borrowed)
@@ -276,7 +278,7 @@ impl Gate {
             identity: identity.map(|identity| self.assertions.of(identity, upstream)),
             upstream: upstream.clone(),
             expires_at: identity.and_then(|identity| identity.expires_at),
-            preflight: matched.kind == MatchKind::Preflight,
+            preflight,
             upgrade: upgrade == Upgrade::Granted,
             chunks: shown.chunks,
         })

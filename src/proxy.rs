@@ -17,6 +17,7 @@ pub mod inbound;
 pub mod load;
 pub mod reply;
 pub mod service;
+pub mod streamed;
 pub mod streams;
 pub mod strict;
 pub mod tunnel;

@@ -126,6 +126,11 @@ impl Claims {
         self.at(path).map(Json::texts).unwrap_or_default()
     }
 
+    /// Whether there is such a claim.
+    pub fn has(&self, path: &ClaimPath) -> bool {
+        self.at(path).is_some()
+    }
+
     /// A claim as a time.
     pub fn time(&self, path: &ClaimPath) -> Option<Timestamp> {
         self.at(path).and_then(instant)

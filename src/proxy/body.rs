@@ -11,7 +11,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep};
 
 use crate::outcome::Reason;
@@ -19,6 +18,7 @@ use crate::proxy::aws_chunked::{Coding, CodingError};
 use crate::proxy::headers::Strip;
 use crate::proxy::inbound::Share;
 use crate::proxy::reply;
+use crate::proxy::streamed::{StreamError, Streamed};
 use crate::proxy::streams::Watch;
 use crate::proxy::upstream::answer::Framing;
 use crate::proxy::upstream::{ExchangeError, Lease};
@@ -28,7 +28,7 @@ use crate::proxy::upstream::{ExchangeError, Lease};
 pub enum BodyError {
     /// The client's body has a fault, or the client is gone.
     #[error("the request body cannot be read")]
-    Client(#[source] hyper::Error),
+    Client(#[source] StreamError),
     /// It is not what was signed.
     #[error("the request body is not what was signed")]
     Coding(#[source] CodingError),
@@ -37,7 +37,7 @@ pub enum BodyError {
     Idle,
     /// The upstream's body has a fault, or the upstream is gone.
     #[error("the upstream's answer broke off")]
-    Upstream(#[source] hyper::Error),
+    Upstream(#[source] StreamError),
     /// The same.
     #[error("the upstream's answer broke off")]
     Answer(#[source] ExchangeError),
@@ -54,7 +54,8 @@ pub struct Progress(Option<Rc<Shared>>);
 #[derive(Debug, Default)]
 struct Shared {
     done: Cell<bool>,
-    frames: Cell<u32>,
+    /// When the last frame went upstream.
+    taken: Cell<Option<Instant>>,
     waiting: Cell<bool>,
     failed: Cell<Option<Reason>>,
 }
@@ -65,9 +66,10 @@ impl Progress {
         self.0.as_ref().is_none_or(|shared| shared.done.get())
     }
 
-    /// Changes whenever a frame went upstream.
-    pub fn frames(&self) -> u32 {
-        self.0.as_ref().map_or(0, |shared| shared.frames.get())
+    /// How long ago a frame went upstream, if one did.
+    pub fn since_taken(&self) -> Option<Duration> {
+        let taken = self.0.as_ref()?.taken.get()?;
+        Some(taken.elapsed())
     }
 
     /// Whether the upstream would take more than the client has sent.
@@ -107,7 +109,7 @@ struct Coded {
 
 #[derive(Debug)]
 struct Upload {
-    incoming: Incoming,
+    incoming: Streamed,
     progress: Rc<Shared>,
     strip: Rc<Strip>,
     idle: Duration,
@@ -129,7 +131,7 @@ impl RequestBody {
     }
 
     /// The client's body, which may pause for `idle` at most, and how far it has got.
-    pub fn new(incoming: Incoming, strip: &Rc<Strip>, idle: Duration) -> (Self, Progress) {
+    pub fn new(incoming: Streamed, strip: &Rc<Strip>, idle: Duration) -> (Self, Progress) {
         if incoming.is_end_stream() {
             return (Self::empty(), Progress(None));
         }
@@ -139,7 +141,7 @@ impl RequestBody {
 
     /// The same, of which only what `coding` has verified and undone goes on.
     pub fn coded(
-        incoming: Incoming,
+        incoming: Streamed,
         strip: &Rc<Strip>,
         idle: Duration,
         coding: Coding,
@@ -155,7 +157,7 @@ impl RequestBody {
 }
 
 impl Upload {
-    fn new(incoming: Incoming, strip: &Rc<Strip>, idle: Duration) -> (Self, Progress) {
+    fn new(incoming: Streamed, strip: &Rc<Strip>, idle: Duration) -> (Self, Progress) {
         let progress = Rc::new(Shared::default());
         let upload = Self {
             incoming,
@@ -177,8 +179,7 @@ impl Upload {
                 if let Some(trailers) = frame.trailers_mut() {
                     self.strip.remove(trailers);
                 }
-                let frames = self.progress.frames.get();
-                self.progress.frames.set(frames.wrapping_add(1));
+                self.progress.taken.set(Some(Instant::now()));
                 self.progress.done.set(self.incoming.is_end_stream());
                 Poll::Ready(Some(Ok(frame)))
             }
@@ -187,6 +188,7 @@ impl Upload {
                 Poll::Ready(Some(Err(BodyError::Client(error))))
             }
             Poll::Ready(None) => {
+                self.progress.taken.set(Some(Instant::now()));
                 self.progress.done.set(true);
                 Poll::Ready(None)
             }
@@ -312,7 +314,7 @@ enum Answer {
 /// Who reads an answer's body.
 #[derive(Debug)]
 enum Source {
-    Hyper(Incoming),
+    Hyper(Streamed),
     Ourselves(Framing),
 }
 
@@ -376,7 +378,7 @@ impl Relay {
     }
 
     /// The upstream's body. Its connection goes back to the pool when it has ended.
-    pub fn upstream(incoming: Incoming, lease: Lease) -> Self {
+    pub fn upstream(incoming: Streamed, lease: Lease) -> Self {
         if incoming.is_end_stream() {
             lease.give_back();
             return Self::empty();

@@ -22,6 +22,7 @@ use crate::proxy::body::{Progress, Relay, RequestBody};
 use crate::proxy::headers;
 use crate::proxy::load::Places;
 use crate::proxy::reply::REQUEST_ID;
+use crate::proxy::streamed::Streamed;
 use crate::proxy::upstream::answer::AnswerError;
 use crate::proxy::upstream::{ExchangeError, Lease, Upstream};
 use crate::proxy::written::Written;
@@ -351,23 +352,23 @@ async fn in_time<T>(
 ) -> Result<T, ForwardError> {
     let limit = upstream.response_timeout();
     let mut wait = upstream.patience().wait(limit);
-    let mut seen = progress.frames();
     poll_fn(|context| {
         loop {
             if let Poll::Ready(answer) = poll(context) {
                 return Poll::Ready(Ok(answer));
             }
-            if progress.frames() != seen {
-                seen = progress.frames();
-                wait.reset(limit);
-            }
             if wait.poll(context).is_pending() {
                 return Poll::Pending;
             }
-            if progress.done() || !progress.waiting() {
+            let left = match progress.since_taken() {
+                _ if progress.waiting() && !progress.done() => limit,
+                Some(since) => limit.saturating_sub(since),
+                None => std::time::Duration::ZERO,
+            };
+            if left.is_zero() {
                 return Poll::Ready(Err(ForwardError::ResponseTimeout));
             }
-            wait.reset(limit);
+            wait.reset(left);
         }
     })
     .await
@@ -382,6 +383,7 @@ fn relay(
     if parts.status == StatusCode::SWITCHING_PROTOCOLS {
         return Err(ForwardError::Unasked);
     }
+    let body = Streamed::new(incoming, parts.version);
     parts.version = Version::HTTP_11;
     if !headers::one_framing(&mut parts.headers) {
         return Err(ForwardError::Direct(AnswerError::Framing.into()));
@@ -390,8 +392,5 @@ fn relay(
     if !progress.done() {
         lease.detach();
     }
-    Ok(Response::from_parts(
-        parts,
-        Relay::upstream(incoming, lease),
-    ))
+    Ok(Response::from_parts(parts, Relay::upstream(body, lease)))
 }

@@ -12,13 +12,13 @@ use std::time::Duration;
 use aws_lc_rs::digest::{SHA256, digest};
 use bytes::Bytes;
 use http_body::Body as _;
-use hyper::body::Incoming;
 
 use crate::gate::{Body, Hashing};
 use crate::outcome::Reason;
 use crate::proxy::aws_chunked::Coding;
 use crate::proxy::body::{Progress, RequestBody};
 use crate::proxy::headers::Strip;
+use crate::proxy::streamed::Streamed;
 
 /// How many bytes of bodies the whole process may hold.
 #[derive(Debug)]
@@ -80,7 +80,7 @@ pub struct Inbound<'p> {
 
 #[derive(Debug)]
 enum State {
-    Unread(Incoming),
+    Unread(Streamed),
     Whole(Whole),
     /// Reading it failed, or goes on.
     Gone,
@@ -95,7 +95,7 @@ struct Whole {
 
 impl<'p> Inbound<'p> {
     /// A body that was not read yet. If it must be, then within these limits: `idle` between two pieces, `most` bytes.
-    pub fn new(incoming: Incoming, idle: Duration, most: usize, budget: &'p Arc<Budget>) -> Self {
+    pub fn new(incoming: Streamed, idle: Duration, most: usize, budget: &'p Arc<Budget>) -> Self {
         Self {
             state: RefCell::new(State::Unread(incoming)),
             idle,
@@ -152,7 +152,7 @@ impl<'p> Inbound<'p> {
         Ok(hash)
     }
 
-    async fn whole(&self, mut incoming: Incoming) -> Result<Whole, Reason> {
+    async fn whole(&self, mut incoming: Streamed) -> Result<Whole, Reason> {
         let announced = usize::try_from(incoming.size_hint().lower()).unwrap_or(usize::MAX);
         if announced > self.most {
             return Err(Reason::BodyTooLarge);

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use http::header::{RETRY_AFTER, UPGRADE};
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Request, Response};
+use http::{HeaderMap, HeaderValue, Request, Response, Version};
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 
@@ -29,6 +29,7 @@ use crate::proxy::identifier::Identifiers;
 use crate::proxy::inbound::{Budget, Inbound};
 use crate::proxy::load::{self, Load, Places};
 use crate::proxy::reply::{self, Form};
+use crate::proxy::streamed::Streamed;
 use crate::proxy::streams::{self, Kept, Streams, Watch};
 use crate::proxy::upstream::{SettingsError, Target, Upstream};
 use crate::proxy::written::{Sources, Written};
@@ -136,7 +137,7 @@ impl<C: Control> Proxy<C> {
             &self.trusted,
         );
         record.peer = origin.client;
-        let inbound = Inbound::new(body, self.body_idle, self.signed_body, &self.budget);
+        let inbound = self.inbound(body, parts.version);
 
         let lasting = hop.upgrade.is_some() || streams::announced(&parts.headers);
         let kept = lasting.then(|| keep(&parts, &origin, connection, &record.id));
@@ -219,6 +220,11 @@ impl<C: Control> Proxy<C> {
         let mut response = forwarded?;
         self.keep_watch(&mut response, watch, expires_at, form, record);
         Ok(response)
+    }
+
+    fn inbound(&self, body: Incoming, version: Version) -> Inbound<'_> {
+        let body = Streamed::new(body, version);
+        Inbound::new(body, self.body_idle, self.signed_body, &self.budget)
     }
 
     /// A token in a cookie goes no further, where credentials do not.

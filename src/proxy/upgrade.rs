@@ -24,9 +24,11 @@ use crate::proxy::forward::{ForwardError, Outgoing};
 use crate::proxy::handshake::Handshake;
 use crate::proxy::headers;
 use crate::proxy::load::Places;
+use crate::proxy::streamed::Streamed;
 use crate::proxy::streams::Watch;
 use crate::proxy::tunnel::{self, Manner};
 use crate::proxy::upstream::Upstream;
+use crate::proxy::upstream::answer::AnswerError;
 
 /// What an upgraded connection holds and obeys.
 #[derive(Debug)]
@@ -103,10 +105,14 @@ pub async fn send(
     };
     if !agreed {
         let (mut parts, incoming) = response.into_parts();
+        let body = Streamed::new(incoming, parts.version);
         parts.version = Version::HTTP_11;
+        if !headers::one_framing(&mut parts.headers) {
+            return Err(ForwardError::Direct(AnswerError::Framing.into()));
+        }
         headers::take_answer_hop(&mut parts.headers);
         lease.hold(tunnel.places);
-        let body = Relay::upstream(incoming, lease);
+        let body = Relay::upstream(body, lease);
         return Ok(Response::from_parts(parts, body));
     }
     if !upstream.http2() && !shaken.is_answered_by(response.headers()) {

@@ -1,5 +1,7 @@
 //! What a role session is called and carries: its name, tags, source identity, groups and second factor.
 
+use std::time::Duration;
+
 use crate::authn::claims::Claims;
 use crate::authn::identity::find_tag;
 use crate::authn::json::Json;
@@ -10,6 +12,8 @@ use crate::directory::provider::{Mfa, Target};
 
 /// IAM's limits (IAM User Guide, quotas; STS API Reference).
 const MAX_NAME: usize = 64;
+/// How far clocks may differ.
+const LEEWAY: Duration = Duration::from_secs(30);
 const MAX_TAGS: usize = 50;
 const MAX_TAG_KEY: usize = 128;
 const MAX_TAG_VALUE: usize = 256;
@@ -211,10 +215,16 @@ pub(super) fn mfa(token: &VerifiedToken) -> (Option<bool>, Option<Timestamp>) {
         .texts(claim)
         .iter()
         .any(|value| any_of.iter().any(|known| **known == **value));
-    let at = time
-        .as_ref()
-        .filter(|_| used)
-        .and_then(|path| claims.time(path));
+    let Some(path) = time.as_ref().filter(|_| used) else {
+        return (Some(used), None);
+    };
+    let at = claims.time(path);
+    // Nobody was authenticated after the token was issued: such a time, or one that is none, vouches for nothing.
+    let issued = claims.issued_at.map(|issued| issued.plus(LEEWAY));
+    let ahead = at.zip(issued).is_some_and(|(at, issued)| at > issued);
+    if ahead || (at.is_none() && claims.has(path)) {
+        return (Some(false), None);
+    }
     (Some(used), at)
 }
 

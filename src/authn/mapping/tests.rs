@@ -435,3 +435,24 @@ fn principals_are_remembered_by_snapshot_and_choice() {
         "what rests on the request is asked each time"
     );
 }
+
+#[test]
+fn a_second_factor_at_a_time_that_cannot_be_is_none() {
+    let directory = world(
+        vec![role(SECURITY, "dev", trust(SECURITY, ALL_THREE, "{}"))],
+        None,
+    );
+    for (time, present) in [
+        (r#","auth_time":1799999000"#, true),
+        ("", true),
+        (r#","auth_time":1800086400"#, false),
+        (r#","auth_time":"x""#, false),
+        (r#","auth_time":-5"#, false),
+        (r#","auth_time":1e30"#, false),
+    ] {
+        let claims =
+            format!(r#","team":"images","email":"alice@corp.example","amr":["otp"]{time}"#);
+        let identity = identify_in(&directory, &token(FULL, &claims), None).unwrap();
+        assert_eq!(identity.mfa_present, Some(present), "{time}");
+    }
+}

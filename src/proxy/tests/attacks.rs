@@ -5,6 +5,8 @@ use std::thread;
 use std::time::Duration;
 
 use super::support::*;
+use crate::net::Limits;
+use crate::proxy::upstream::Settings;
 
 /// Refused with 400, the connection closed, and nothing of it at the upstream.
 #[test]
@@ -423,4 +425,71 @@ fn what_http2_forbids_is_refused() {
     let (url, _) = plain_upstream();
     let proxy = proxy_to(&url);
     assert_eq!(ask_http2(&proxy, &asterisk).unwrap()[0], STATUS_200);
+}
+
+#[test]
+fn a_body_cut_off_over_http2_never_looks_complete() {
+    for code in [0, 2, 8] {
+        let (url, upstream) = silent_upstream();
+        let proxy = proxy_to(&url);
+        let mut client = connect(proxy.address);
+        let head = [
+            (":method", "POST"),
+            (":scheme", "http"),
+            (":path", "/a"),
+            (":authority", "a"),
+        ];
+        let block: Vec<u8> = head
+            .iter()
+            .flat_map(|(name, value)| field(name, value))
+            .collect();
+        let mut bytes = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
+        bytes.extend(frame(4, 0, 0, &[]));
+        bytes.extend(frame(1, 0b100, 1, &block));
+        bytes.extend(frame(0, 0, 1, b"partial"));
+        client.write_all(&bytes).unwrap();
+        let mut seen = String::new();
+        for _ in 0..400 {
+            seen = received(&upstream);
+            if seen.contains("partial") {
+                break;
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+        assert!(seen.contains("7\r\npartial\r\n"), "{seen}");
+        client.write_all(&frame(3, 0, 1, &[0, 0, 0, code])).unwrap();
+        thread::sleep(Duration::from_millis(300));
+        let seen = received(&upstream);
+        assert!(seen.ends_with("7\r\npartial\r\n"), "{code}: {seen}");
+    }
+}
+
+#[test]
+fn an_answer_cut_off_over_http2_never_looks_complete() {
+    for (head, code, whole) in [
+        (&[STATUS_200][..], 0, false),
+        (&[STATUS_200], 8, false),
+        // content-length: 3, of the static table: all of it came, whatever follows.
+        (&[STATUS_200, 0x0f, 0x0d, 1, b'3'], 0, true),
+    ] {
+        let head = head.to_vec();
+        let (url, _) = raw_upstream(move |stream, _| {
+            let mut bytes = frame(4, 0, 0, &[]);
+            bytes.extend(frame(1, 0b100, 1, &head));
+            bytes.extend(frame(0, 0, 1, b"abc"));
+            let _ = stream.write_all(&bytes);
+            thread::sleep(Duration::from_millis(200));
+            let _ = stream.write_all(&frame(3, 0, 1, &[0, 0, 0, code]));
+            thread::sleep(Duration::from_millis(500));
+        });
+        let settings = Settings {
+            http2: true,
+            ..Settings::new("app", &url)
+        };
+        let proxy = proxy(settings, |_| {}, Limits::default());
+        let answer = ask(proxy.address, "GET /a HTTP/1.1\nHost: a\n");
+        assert!(answer.contains("abc"), "{answer}");
+        let ended = answer.ends_with("0\r\n\r\n") || answer.contains("content-length: 3");
+        assert_eq!(ended, whole, "{code}: {answer}");
+    }
 }

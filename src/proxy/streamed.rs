@@ -1,0 +1,71 @@
+//! A body as hyper reads it, that ends only where its sender said so.
+//!
+//! hyper takes RST_STREAM with NO_ERROR, and the like GOAWAY, for the end of an HTTP/2 body, as a server may send them
+//! behind a whole answer (RFC 9113, section 8.1). Without END_STREAM they are no end: what came is a part, and must not
+//! look like the whole to whoever gets it.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use http::Version;
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+
+/// Why a body broke off.
+#[derive(Debug, thiserror::Error)]
+pub enum StreamError {
+    /// It has a fault, or its sender is gone.
+    #[error(transparent)]
+    Hyper(#[from] hyper::Error),
+    /// Its stream ended, and the body did not.
+    #[error("its stream was closed before its end")]
+    CutOff,
+}
+
+/// The body.
+#[derive(Debug)]
+pub struct Streamed {
+    incoming: Incoming,
+    http2: bool,
+}
+
+impl Streamed {
+    /// That of a message of this version.
+    pub fn new(incoming: Incoming, version: Version) -> Self {
+        Self {
+            incoming,
+            http2: version == Version::HTTP_2,
+        }
+    }
+
+    /// Whether END_STREAM came, or all that was announced.
+    fn is_whole(&self) -> bool {
+        !self.http2 || self.incoming.is_end_stream() || self.incoming.size_hint().exact() == Some(0)
+    }
+}
+
+impl Body for Streamed {
+    type Data = Bytes;
+    type Error = StreamError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, StreamError>>> {
+        let frame = ready!(Pin::new(&mut self.incoming).poll_frame(context));
+        Poll::Ready(match frame {
+            Some(frame) => Some(frame.map_err(StreamError::Hyper)),
+            None if self.is_whole() => None,
+            None => Some(Err(StreamError::CutOff)),
+        })
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.incoming.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.incoming.size_hint()
+    }
+}

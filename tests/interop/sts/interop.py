@@ -141,7 +141,7 @@ def with_boto3(world):
     refused("boto3 GetSessionToken with a session", 403, "AccessDenied", pipeline.get_session_token)
     refused("boto3 GetFederationToken with a session", 403, "AccessDenied", lambda: pipeline.get_federation_token(Name="alice"))
     refused("boto3 DecodeAuthorizationMessage of none", 400, "InvalidAuthorizationMessageException", lambda: pipeline.decode_authorization_message(EncodedMessage="nonsense"))
-    refused("boto3 AssumeRoleWithSAML is not offered", 400, "InvalidAction", lambda: web.assume_role_with_saml(RoleArn=DEPLOY, PrincipalArn="arn:aws:iam::111111111111:saml-provider/x", SAMLAssertion="abcd"))
+    refused("boto3 AssumeRoleWithSAML of a provider that is none", 400, "InvalidIdentityToken", lambda: web.assume_role_with_saml(RoleArn=DEPLOY, PrincipalArn="arn:aws:iam::111111111111:saml-provider/x", SAMLAssertion="abcd"))
 
     refused("a wrong secret", 403, "SignatureDoesNotMatch", client(world, {**deploy, "SecretAccessKey": "x" * 40}).get_caller_identity)
     refused("a wrong token", 403, "InvalidClientTokenId", client(world, {**deploy, "SessionToken": deploy["SessionToken"][:-2]}).get_caller_identity)

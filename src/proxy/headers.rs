@@ -260,7 +260,12 @@ pub fn take_answer_hop(fields: &mut HeaderMap) {
         .filter(|name| {
             matches!(
                 name.as_str(),
-                "connection" | "keep-alive" | "proxy-connection" | "transfer-encoding" | "upgrade"
+                "connection"
+                    | "keep-alive"
+                    | "proxy-connection"
+                    | "te"
+                    | "transfer-encoding"
+                    | "upgrade"
             )
         })
         .cloned()
@@ -358,14 +363,19 @@ pub fn announce_trailers(fields: &mut HeaderMap, strip: &Strip) {
     if !fields.contains_key(TRAILER) {
         return;
     }
+    let may_come =
+        |token: &&[u8]| HeaderName::from_bytes(token).is_ok_and(|name| !strip.holds(&name));
     let kept: SmallVec<[HeaderValue; 2]> = fields
         .get_all(TRAILER)
         .iter()
-        .filter(|value| {
-            tokens(value)
-                .all(|token| HeaderName::from_bytes(token).is_ok_and(|name| !strip.holds(&name)))
+        .filter_map(|line| {
+            if tokens(line).all(|token| may_come(&token)) {
+                return Some(line.clone());
+            }
+            let left: SmallVec<[&[u8]; 4]> = tokens(line).filter(may_come).collect();
+            let line = HeaderValue::from_bytes(&left.join(&b", "[..])).ok()?;
+            (!left.is_empty()).then_some(line)
         })
-        .cloned()
         .collect();
     fields.remove(TRAILER);
     for value in kept {

@@ -392,5 +392,14 @@ fn relay(
     if !progress.done() {
         lease.detach();
     }
-    Ok(Response::from_parts(parts, Relay::upstream(body, lease)))
+    let relay = match parts.status {
+        // Whatever their length says, no body follows these. Over HTTP/2 the parser would wait for one, and miss it.
+        StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED => {
+            drop(body);
+            lease.give_back();
+            Relay::empty()
+        }
+        _ => Relay::upstream(body, lease),
+    };
+    Ok(Response::from_parts(parts, relay))
 }

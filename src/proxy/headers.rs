@@ -358,24 +358,68 @@ pub(super) fn via(version: Version) -> HeaderValue {
     })
 }
 
+/// Writes a line of a head. Neither a name nor a value can hold an end of line: their types see to that.
+pub(super) fn line(head: &mut Vec<u8>, name: &str, value: &HeaderValue) {
+    let value = value.as_bytes();
+    let both = name.len().saturating_add(value.len());
+    head.reserve(both.saturating_add(4));
+    head.extend_from_slice(name.as_bytes());
+    head.extend_from_slice(b": ");
+    head.extend_from_slice(value);
+    head.extend_from_slice(b"\r\n");
+}
+
+/// Whether a field may stand behind a body (RFC 9110, 6.5.1): not what says where a message ends, where it goes, who sent
+/// it or how it is read.
+pub(super) fn may_trail(name: &HeaderName) -> bool {
+    !is_for_one_hop(name)
+        && !forwarded::claims(name)
+        && !matches!(
+            name.as_str(),
+            "authorization"
+                | "cache-control"
+                | "content-encoding"
+                | "content-length"
+                | "content-range"
+                | "content-type"
+                | "cookie"
+                | "dpop"
+                | "expect"
+                | "host"
+                | "max-forwards"
+                | "set-cookie"
+                | "trailer"
+                | "via"
+                | "x-amz-security-token"
+                | "x-api-key"
+        )
+}
+
+/// What is left of a line that announces trailers: names of which some will not be there are taken out of it.
+pub(super) fn announced(
+    value: &HeaderValue,
+    strip: &Strip,
+) -> Option<(HeaderValue, Vec<HeaderName>)> {
+    let name = |token| HeaderName::from_bytes(token).ok();
+    let names = tokens(value).filter_map(name);
+    let names: Vec<HeaderName> = names.filter(|name| !strip.holds(name)).collect();
+    if names.len() == tokens(value).count() {
+        return Some((value.clone(), names));
+    }
+    let left: Vec<&str> = names.iter().map(HeaderName::as_str).collect();
+    let left = HeaderValue::from_str(&left.join(", ")).ok()?;
+    (!left.is_empty()).then_some((left, names))
+}
+
 /// Removes names from a Trailer announcement that will not be among the trailers.
 pub fn announce_trailers(fields: &mut HeaderMap, strip: &Strip) {
     if !fields.contains_key(TRAILER) {
         return;
     }
-    let may_come =
-        |token: &&[u8]| HeaderName::from_bytes(token).is_ok_and(|name| !strip.holds(&name));
     let kept: SmallVec<[HeaderValue; 2]> = fields
         .get_all(TRAILER)
         .iter()
-        .filter_map(|line| {
-            if tokens(line).all(|token| may_come(&token)) {
-                return Some(line.clone());
-            }
-            let left: SmallVec<[&[u8]; 4]> = tokens(line).filter(may_come).collect();
-            let line = HeaderValue::from_bytes(&left.join(&b", "[..])).ok()?;
-            (!left.is_empty()).then_some(line)
-        })
+        .filter_map(|value| announced(value, strip).map(|(line, _)| line))
         .collect();
     fields.remove(TRAILER);
     for value in kept {

@@ -119,9 +119,7 @@ pub fn start_log(log: &Log) {
         .with_default(LevelFilter::WARN)
         .with_target("notify", LevelFilter::ERROR)
         .with_target("sidegate", level);
-    let lines = fmt::layer()
-        .with_writer(std::io::stderr)
-        .with_target(false);
+    let lines = fmt::layer().with_writer(std::io::stderr).with_target(false);
     let registry = tracing_subscriber::registry().with(filter);
     let result = match log.format {
         LogFormat::Text => {

@@ -188,13 +188,9 @@ impl Answer {
             let mut members = self.members.iter();
             members.find(|(name, _)| &**name == wanted)
         };
-        let is_one_of = |name: &str, words: &[&str]| match said(name) {
-            None => None,
-            Some((_, value)) => Some(
-                value
-                    .text()
-                    .is_some_and(|text| words.iter().any(|word| text.eq_ignore_ascii_case(word))),
-            ),
+        let is_one_of = |name: &str, words: &[&str]| {
+            let text = said(name).map(|(_, value)| value.text().unwrap_or_default());
+            text.map(|text| words.iter().any(|word| text.eq_ignore_ascii_case(word)))
         };
         let kind = is_one_of("token_type", &["Bearer", "DPoP", "access_token"]);
         let used = is_one_of("token_use", &["access_token", "access"]);

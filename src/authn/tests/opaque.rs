@@ -57,8 +57,8 @@ fn asking(
     Arc::new(provider)
 }
 
-async fn world(mode: Mode, more: &str) -> World {
-    let endpoint = Endpoint::start(mode).await;
+async fn world(says: Mode, more: &str) -> World {
+    let endpoint = Endpoint::start(says).await;
     let folder = tempfile::tempdir().unwrap();
     let providers = vec![asking(
         "corp",

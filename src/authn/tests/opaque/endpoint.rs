@@ -122,8 +122,9 @@ async fn serve(
     socket.read_exact(&mut body).await.ok()?;
     let body = String::from_utf8(body).ok()?;
     seen.questions.lock().unwrap().push((head, body));
-    let under_way = seen.under_way.fetch_add(1, Ordering::SeqCst) + 1;
-    seen.peak.fetch_max(under_way, Ordering::SeqCst);
+    let before = seen.under_way.fetch_add(1, Ordering::SeqCst);
+    seen.peak
+        .fetch_max(before.saturating_add(1), Ordering::SeqCst);
     let mode = mode.lock().unwrap().clone();
     let told = tell(&mut socket, mode).await;
     seen.under_way.fetch_sub(1, Ordering::SeqCst);

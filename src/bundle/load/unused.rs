@@ -42,10 +42,13 @@ impl Work<'_> {
         let limits = self.parts.organization.as_ref().map(limiting);
         let mut found: Vec<Fault> = Vec::new();
         for (path, policy) in &self.seen {
-            let told = match layout::place(path) {
-                Place::Scp(_) => self.limits_nobody(path, policy, limits.as_ref(), "SCP", "scps"),
-                Place::Rcp(_) => self.limits_nobody(path, policy, limits.as_ref(), "RCP", "rcps"),
-                _ => None,
+            let place = layout::place(path);
+            let told = if matches!(place, Place::Scp(_)) {
+                self.limits_nobody(path, policy, limits.as_ref(), "SCP", "scps")
+            } else if matches!(place, Place::Rcp(_)) {
+                self.limits_nobody(path, policy, limits.as_ref(), "RCP", "rcps")
+            } else {
+                None
             };
             found.extend(told);
         }

@@ -54,10 +54,7 @@ pub(super) fn source(node: &Node, used: Use<'_>, report: &mut Report) -> Option<
         }));
     }
     if let Some([entry]) = node.as_map()
-        && entry
-            .value
-            .as_str()
-            .is_some_and(|text| text.ends_with(".json"))
+        && entry.value.as_str().is_some_and(super::is_json)
     {
         let message = format!("unknown key `{}`", entry.key);
         let help = "did you mean `file`? a policy is written out, or `{ file: NAME.json }`";

@@ -110,11 +110,12 @@ fn arn_as_text(condition: &Condition, report: &mut Report) {
     {
         return;
     }
-    let is_open = |text: &&Box<str>| {
+    let is_open = |text: &&str| {
         let head = text.splitn(6, ':').take(5);
         text.starts_with("arn:") && head.into_iter().any(|part| part.contains('*'))
     };
-    if let Some(text) = condition.texts.iter().find(is_open) {
+    let mut texts = condition.texts.iter().map(|text| &**text);
+    if let Some(text) = texts.find(is_open) {
         let operator = &condition.operator.name;
         report.add(
             Severity::Suggestion,

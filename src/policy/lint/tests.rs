@@ -89,7 +89,9 @@ fn misspelt_variables_are_named_with_what_was_meant() {
         partition: None,
     };
     lint(&document, &surroundings, &mut report);
-    let lines: Vec<String> = (report.faults().iter()).map(|fault| fault.line()).collect();
+    let lines: Vec<String> = (report.faults().iter())
+        .map(crate::source::Fault::line)
+        .collect();
     assert_eq!(
         lines,
         [

@@ -1,6 +1,8 @@
 //! Texts that are broken, or only look so: for each what exactly is said, where, and what the carets stand under. A row
 //! that says nothing is read without a word.
 
+#![expect(clippy::arithmetic_side_effects, reason = "tests count small things")]
+
 use super::{Files, Options, is_finding, load, sound};
 use crate::source::{Fault, Severity, Span};
 

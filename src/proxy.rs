@@ -23,6 +23,7 @@ pub mod strict;
 pub mod tunnel;
 pub mod unread;
 pub mod upgrade;
+pub mod upload;
 pub mod upstream;
 pub mod written;
 

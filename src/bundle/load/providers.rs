@@ -42,6 +42,34 @@ impl Work<'_> {
             }
         }
         self.provider_authorities();
+        self.provider_tokens();
+    }
+
+    /// An opaque token does not say whose it is. It is shown to nobody but its issuer, who could use it otherwise.
+    fn provider_tokens(&mut self) {
+        let providers = self.parts.providers.clone();
+        for (at, provider) in providers.iter().enumerate() {
+            let Some(introspection) = &provider.introspection else {
+                continue;
+            };
+            let other = providers.iter().take(at).find(|other| {
+                let theirs = other.introspection.as_ref();
+                theirs.is_some_and(|theirs| theirs.overlaps(introspection))
+            });
+            if let Some(other) = other {
+                let message = format!(
+                    "an opaque token could be this provider's as well as {}'s",
+                    other.name
+                );
+                self.error(
+                    &format!("identity-providers/{}.yaml", provider.name),
+                    "ambiguous-tokens",
+                    Span::default(),
+                    message,
+                    "give both `introspection.token_prefix`, of which neither begins with the other",
+                );
+            }
+        }
     }
 
     /// Where several providers take certificates of one kind, each must say which authorities speak for it: else those

@@ -7,7 +7,7 @@ use crate::arn::AccountId;
 use crate::source::mapping::{Mapping, digits, string};
 use crate::source::{Node, Report, Span, nearest};
 
-use super::{Algorithm, Binding, ClaimMap, KeySource, Keys, Kind, Provider, Url};
+use super::{Algorithm, Binding, ClaimMap, Introspection, KeySource, Keys, Kind, Provider, Url};
 
 const DAY: u64 = 24 * 60 * 60;
 /// A leap year: what "a year" means to whoever issues year-long tokens.
@@ -72,6 +72,9 @@ impl Provider {
         let max_stale = map.integer("max_stale", 60..=MAX_TOKEN_LIFETIME, report);
         let max_stale = Duration::from_secs(max_stale.unwrap_or(MAX_STALE));
         let binding = binding(&mut map, report);
+        let introspection = map
+            .take("introspection")
+            .map(|node| Introspection::read(node, keys.as_ref(), &audiences, allow_http, report));
         let claim_map = ClaimMap::read(map.take("map"), report);
         let span = map.span();
         map.finish(report);
@@ -102,6 +105,8 @@ impl Provider {
             max_stale,
             allow_http,
             binding,
+            // Half of it would leave tokens unread that are meant to be: the report says what is wrong.
+            introspection: introspection.flatten(),
             ..defaults
         })
     }
@@ -130,6 +135,7 @@ impl Provider {
             max_stale: Duration::from_secs(MAX_STALE),
             allow_http: false,
             binding: None,
+            introspection: None,
             map,
         }
     }
@@ -224,7 +230,13 @@ fn issuer(text: &str, span: Span, allow_http: bool, report: &mut Report) -> Opti
     Some(url)
 }
 
-fn url(text: &str, span: Span, key: &str, allow_http: bool, report: &mut Report) -> Option<Url> {
+pub(super) fn url(
+    text: &str,
+    span: Span,
+    key: &str,
+    allow_http: bool,
+    report: &mut Report,
+) -> Option<Url> {
     match Url::parse(text) {
         Err(why) => {
             report.error(

@@ -354,3 +354,33 @@ fn several_trust_domains_each_have_their_authorities() {
         }
     }
 }
+
+/// An opaque token is shown to its own issuer alone.
+#[test]
+fn opaque_tokens_tell_whose_they_are() {
+    let provider = |issuer: &str, prefix: &str| {
+        let prefix = match prefix {
+            "" => String::new(),
+            prefix => format!(", token_prefix: {prefix}"),
+        };
+        format!(
+            "type: oidc\naccount: \"555566667777\"\nissuer: https://{issuer}.example\naudiences: [x]\nkeys: {{ discovery: true }}\n\
+             introspection: {{ client_id: c, client_secret_file: /run/secret{prefix} }}\nmap: {{ role: \"{{claim:role}}\" }}\n"
+        )
+    };
+    for (one, two, good) in [
+        ("", "", false),
+        ("", "two_", false),
+        ("a_", "a_b_", false),
+        ("a_b_", "a_", false),
+        ("one_", "two_", true),
+    ] {
+        let (first, second) = (provider("one", one), provider("two", two));
+        let mut all = sound();
+        all.push(("identity-providers/one.yaml", &first));
+        all.push(("identity-providers/two.yaml", &second));
+        let found = faults(&files(&all));
+        let expected = ["ambiguous-tokens identity-providers/two.yaml:0:0"];
+        assert_eq!(found, if good { &[][..] } else { &expected }, "{one} {two}");
+    }
+}

@@ -1,7 +1,8 @@
 //! Sends a permitted request to its upstream and brings the head of the answer back.
 //!
 //! Takes a `Permit`, so that nothing undecided can be sent. A request goes out at most once: it is tried again only
-//! when the connection was closed before a single byte of it was written.
+//! when the connection was closed before a single byte of it was written, or, where it is idempotent and all of it is
+//! still here, on a new connection in place of a kept one that its upstream closed meanwhile, or as often as configured.
 
 use std::future::{Future, poll_fn};
 use std::io;
@@ -9,7 +10,7 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use http::header::{CONNECTION, HOST, HeaderValue, TE, TRANSFER_ENCODING};
+use http::header::{CONNECTION, HOST, HeaderValue, TE};
 use http::request::Parts;
 use http::uri::{PathAndQuery, Scheme};
 use http::{Method, Request, Response, StatusCode, Uri, Version};
@@ -18,12 +19,13 @@ use hyper::client::conn::TrySendError;
 
 use crate::gate::Permit;
 use crate::outcome::Reason;
-use crate::proxy::body::{Progress, Relay, RequestBody};
+use crate::proxy::body::Relay;
 use crate::proxy::headers;
 use crate::proxy::load::Places;
 use crate::proxy::reply::REQUEST_ID;
 use crate::proxy::streamed::Streamed;
-use crate::proxy::upstream::answer::AnswerError;
+use crate::proxy::upload::{Progress, RequestBody};
+use crate::proxy::upstream::answer::{AnswerError, Head};
 use crate::proxy::upstream::{ExchangeError, Lease, Upstream};
 use crate::proxy::written::Written;
 
@@ -150,8 +152,70 @@ pub(super) fn target(uri: &Uri, permit: &Permit) -> Result<PathAndQuery, Forward
     }
 }
 
-/// Sends the request; yields the answer, whose body streams.
-pub async fn send(
+/// Sends a request to an HTTP/1 upstream; yields the answer, whose body streams.
+pub async fn send_written(
+    upstream: &Rc<Upstream>,
+    request: Written,
+    progress: &Progress,
+    places: Places,
+) -> Result<Response<Relay>, ForwardError> {
+    let Written {
+        mut sending,
+        bodiless,
+        repeatable,
+    } = request;
+    let mut fresh = false;
+    let mut retries = upstream.retries();
+    loop {
+        let mut lease = upstream.lease(fresh).await?;
+        let exchange = in_time(upstream, progress, |context| {
+            lease.poll_exchange(context, &mut sending, bodiless)
+        });
+        let error = match exchange.await {
+            Ok(Ok(head)) => {
+                lease.did_well();
+                if head.parts.status == StatusCode::SWITCHING_PROTOCOLS {
+                    return Err(ForwardError::Unasked);
+                }
+                lease.hold(places);
+                lease.send_on(sending);
+                let Head { parts, body, .. } = head;
+                return Ok(Response::from_parts(parts, Relay::direct(body, lease)));
+            }
+            Ok(Err(ExchangeError::Unsent)) if fresh => {
+                return Err(ForwardError::Connect(io::ErrorKind::ConnectionReset.into()));
+            }
+            Ok(Err(ExchangeError::Unsent)) => {
+                fresh = true;
+                continue;
+            }
+            Ok(Err(ExchangeError::Request(_))) => {
+                let reason = progress.failed().unwrap_or(Reason::MalformedRequest);
+                return Err(ForwardError::Client(reason));
+            }
+            Ok(Err(error)) => error,
+            Err(late) => {
+                lease.failed();
+                return Err(late);
+            }
+        };
+        let again = repeatable && sending.rewind();
+        if again && lease.may_be_stale() {
+            // No fault of the endpoint's; a new connection is not stale.
+            fresh = true;
+            continue;
+        }
+        lease.failed();
+        if !again || retries == 0 {
+            return Err(ForwardError::Direct(error));
+        }
+        retries = retries.saturating_sub(1);
+        fresh = true;
+    }
+}
+
+/// Sends a request to an HTTP/2 upstream; yields the answer, whose body streams.
+pub async fn send_http2(
     upstream: &Rc<Upstream>,
     outgoing: Outgoing,
     body: RequestBody,
@@ -159,9 +223,6 @@ pub async fn send(
     places: Places,
 ) -> Result<Response<Relay>, ForwardError> {
     let mut request = outgoing.with(body);
-    if !upstream.http2() {
-        frame(&mut request);
-    }
     let mut fresh = false;
     let mut retries = upstream.retries();
     let copy = if retries > 0 {
@@ -170,15 +231,10 @@ pub async fn send(
         None
     };
     loop {
-        let sent = if upstream.http2() {
-            Box::pin(send_http2(upstream, request, progress, fresh)).await
-        } else {
-            send_http1(upstream, request, progress, fresh).await
-        };
-        match sent {
+        match exchange_http2(upstream, request, progress, fresh).await {
             Ok((response, mut lease)) => {
                 lease.hold(places);
-                return relay((response, lease), progress);
+                return relay(response, lease);
             }
             Err(Failed::Unsent(unsent)) if !fresh => {
                 request = *unsent;
@@ -202,54 +258,6 @@ pub async fn send(
     }
 }
 
-/// Sends a request that has no body; yields the answer, whose body streams.
-pub async fn send_written(
-    upstream: &Rc<Upstream>,
-    request: Written,
-    places: Places,
-) -> Result<Response<Relay>, ForwardError> {
-    let mut fresh = false;
-    let mut retries = if request.repeatable {
-        upstream.retries()
-    } else {
-        0
-    };
-    let progress = Progress::default();
-    loop {
-        let mut lease = upstream.direct(fresh).await?;
-        let exchange = in_time(upstream, &progress, |context| {
-            lease.poll_exchange(context, &request)
-        });
-        match exchange.await {
-            Ok(Ok(head)) => {
-                lease.did_well();
-                if head.parts.status == StatusCode::SWITCHING_PROTOCOLS {
-                    return Err(ForwardError::Unasked);
-                }
-                lease.hold(places);
-                let body = Relay::direct(head.body, lease);
-                return Ok(Response::from_parts(head.parts, body));
-            }
-            Ok(Err(ExchangeError::Unsent)) if fresh => {
-                return Err(ForwardError::Connect(io::ErrorKind::ConnectionReset.into()));
-            }
-            Ok(Err(ExchangeError::Unsent)) => fresh = true,
-            Ok(Err(error)) => {
-                lease.failed();
-                if retries == 0 {
-                    return Err(ForwardError::Direct(error));
-                }
-                retries = retries.saturating_sub(1);
-                fresh = true;
-            }
-            Err(late) => {
-                lease.failed();
-                return Err(late);
-            }
-        }
-    }
-}
-
 /// A copy of a request that may be sent again: it is idempotent (RFC 9110, 9.2.2) and has no body.
 fn repeatable(request: &Request<RequestBody>) -> Option<Request<()>> {
     let method = request.method();
@@ -265,16 +273,6 @@ fn repeatable(request: &Request<RequestBody>) -> Option<Request<()>> {
     Some(copy)
 }
 
-/// Says that the body comes in chunks when its length is not known. hyper would say so for most methods, but drops the
-/// body of GET and HEAD: a request would go on without what the client sent with it.
-fn frame(request: &mut Request<RequestBody>) {
-    let body = request.body();
-    if !body.is_end_stream() && body.size_hint().exact().is_none() {
-        let chunked = HeaderValue::from_static("chunked");
-        request.headers_mut().insert(TRANSFER_ENCODING, chunked);
-    }
-}
-
 enum Failed {
     /// Not a byte of it was written.
     Unsent(Box<Request<RequestBody>>),
@@ -288,25 +286,6 @@ impl From<TrySendError<Request<RequestBody>>> for Failed {
             None => Self::Sent(ForwardError::Exchange(error.into_error())),
         }
     }
-}
-
-async fn send_http1(
-    upstream: &Rc<Upstream>,
-    request: Request<RequestBody>,
-    progress: &Progress,
-    fresh: bool,
-) -> Result<(Response<Incoming>, Lease), Failed> {
-    let mut lease = upstream.lease(fresh).await.map_err(Failed::Sent)?;
-    let Some(sender) = lease.sender() else {
-        return Err(Failed::Unsent(Box::new(request)));
-    };
-    let mut sending = pin!(sender.try_send_request(request));
-    let answered = in_time(upstream, progress, |context| {
-        lease.drive(context, |context| sending.as_mut().poll(context))
-    })
-    .await;
-    let response = judged(answered, &lease, progress)?;
-    Ok((response, lease))
 }
 
 /// Keeps in mind how the endpoint did.
@@ -327,7 +306,7 @@ fn judged(
     judged
 }
 
-async fn send_http2(
+async fn exchange_http2(
     upstream: &Rc<Upstream>,
     request: Request<RequestBody>,
     progress: &Progress,
@@ -375,10 +354,7 @@ async fn in_time<T>(
 }
 
 /// Makes the upstream's answer the client's.
-fn relay(
-    (response, mut lease): (Response<Incoming>, Lease),
-    progress: &Progress,
-) -> Result<Response<Relay>, ForwardError> {
+fn relay(response: Response<Incoming>, lease: Lease) -> Result<Response<Relay>, ForwardError> {
     let (mut parts, incoming) = response.into_parts();
     if parts.status == StatusCode::SWITCHING_PROTOCOLS {
         return Err(ForwardError::Unasked);
@@ -389,8 +365,5 @@ fn relay(
         return Err(ForwardError::Direct(AnswerError::Framing.into()));
     }
     headers::take_answer_hop(&mut parts.headers);
-    if !progress.done() {
-        lease.detach();
-    }
     Ok(Response::from_parts(parts, Relay::upstream(body, lease)))
 }

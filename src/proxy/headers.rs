@@ -353,6 +353,51 @@ pub(super) fn via(version: Version) -> HeaderValue {
     })
 }
 
+/// Writes a line of a head. Neither a name nor a value can hold an end of line: their types see to that.
+pub(super) fn line(head: &mut Vec<u8>, name: &str, value: &HeaderValue) {
+    let value = value.as_bytes();
+    let both = name.len().saturating_add(value.len());
+    head.reserve(both.saturating_add(4));
+    head.extend_from_slice(name.as_bytes());
+    head.extend_from_slice(b": ");
+    head.extend_from_slice(value);
+    head.extend_from_slice(b"\r\n");
+}
+
+/// Whether a field may stand behind a body (RFC 9110, 6.5.1): not what says where a message ends, where it goes, who sent
+/// it or how it is read.
+pub(super) fn may_trail(name: &HeaderName) -> bool {
+    !is_for_one_hop(name)
+        && !forwarded::claims(name)
+        && !matches!(
+            name.as_str(),
+            "authorization"
+                | "cache-control"
+                | "content-encoding"
+                | "content-length"
+                | "content-range"
+                | "content-type"
+                | "cookie"
+                | "dpop"
+                | "expect"
+                | "host"
+                | "max-forwards"
+                | "set-cookie"
+                | "trailer"
+                | "via"
+                | "x-amz-security-token"
+                | "x-api-key"
+        )
+}
+
+/// The trailers that a line announces, unless one of them will not be there.
+pub(super) fn announced(value: &HeaderValue, strip: &Strip) -> Option<Vec<HeaderName>> {
+    let names = tokens(value).map(|token| HeaderName::from_bytes(token).ok());
+    names
+        .map(|name| name.filter(|name| !strip.holds(name)))
+        .collect()
+}
+
 /// Removes names from a Trailer announcement that will not be among the trailers.
 pub fn announce_trailers(fields: &mut HeaderMap, strip: &Strip) {
     if !fields.contains_key(TRAILER) {
@@ -361,10 +406,7 @@ pub fn announce_trailers(fields: &mut HeaderMap, strip: &Strip) {
     let kept: SmallVec<[HeaderValue; 2]> = fields
         .get_all(TRAILER)
         .iter()
-        .filter(|value| {
-            tokens(value)
-                .all(|token| HeaderName::from_bytes(token).is_ok_and(|name| !strip.holds(&name)))
-        })
+        .filter(|value| announced(value, strip).is_some())
         .cloned()
         .collect();
     fields.remove(TRAILER);

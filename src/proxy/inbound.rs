@@ -16,9 +16,9 @@ use http_body::Body as _;
 use crate::gate::{Body, Hashing};
 use crate::outcome::Reason;
 use crate::proxy::aws_chunked::Coding;
-use crate::proxy::body::{Progress, RequestBody};
 use crate::proxy::headers::Strip;
 use crate::proxy::streamed::Streamed;
+use crate::proxy::upload::{Progress, RequestBody};
 
 /// How many bytes of bodies the whole process may hold.
 #[derive(Debug)]

@@ -1,13 +1,12 @@
 //! The way of a request, top to bottom.
 
 use std::future::poll_fn;
-use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use http::header::{RETRY_AFTER, UPGRADE};
 use http::request::Parts;
@@ -15,8 +14,8 @@ use http::{HeaderMap, HeaderValue, Request, Response, Version};
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 
-use crate::clock::{Timestamp, monotonic};
-use crate::gate::{Facts, Head, Judgement, Permit, only_http2};
+use crate::clock::monotonic;
+use crate::gate::{Head, Judgement, Lasts, Permit, only_http2};
 use crate::net::cidr::Cidr;
 use crate::net::tls::ClientCertificate;
 use crate::net::{Connection, Fault, Handler, Unread};
@@ -31,12 +30,15 @@ use crate::proxy::load::{self, Load, Places};
 use crate::proxy::reply::{self, Form};
 use crate::proxy::streamed::Streamed;
 use crate::proxy::streams::{self, Kept, Streams, Watch};
+use crate::proxy::upload::{Progress, RequestBody};
 use crate::proxy::upstream::{SettingsError, Target, Upstream};
 use crate::proxy::written::{Sources, Written};
-use crate::proxy::{Control, Outcome, Settings, Unjudged, strict, unread};
+use crate::proxy::{Control, Settings, Unjudged, strict, unread};
 
-use whole::{Whole, watched};
+use record::Record;
+use whole::{Whole, unless_ended};
 
+mod record;
 mod whole;
 
 /// What every worker's proxy is made from.
@@ -154,11 +156,8 @@ impl<C: Control> Proxy<C> {
         let Judgement { facts, verdict } = self.control.judge(&head).await;
         let facts = record.facts.insert(facts);
         let mut permit = verdict?;
-        let expires_at = permit.expires_at();
-        let watch = kept.map(|kept| {
-            self.streams
-                .add(&self.control, Some(kept), expires_at, facts)
-        });
+        let lasts = permit.lasts();
+        let watch = kept.map(|kept| self.streams.add(&self.control, Some(kept), lasts, facts));
         record.reason = if permit.preflight() {
             Reason::Preflight
         } else {
@@ -177,13 +176,10 @@ impl<C: Control> Proxy<C> {
 
         self.take_token(&mut parts.headers);
         let chunks = permit.take_chunks();
-        let plain = wanted.is_none()
-            && chunks.is_none()
-            && !hop.trailers
-            && !upstream.http2()
-            && inbound.is_empty();
-        let written = if plain {
-            Written::of(&Sources {
+        let plain = wanted.is_none() && chunks.is_none() && !upstream.http2() && inbound.is_empty();
+        let asked = monotonic();
+        let forwarded = if plain {
+            let sources = Sources {
                 parts: &parts,
                 cleaning: self.cleaning(&origin, &permit),
                 origin: &origin,
@@ -191,16 +187,15 @@ impl<C: Control> Proxy<C> {
                 permit: &permit,
                 id: &record.id,
                 upstream,
-            })?
-        } else {
-            None
-        };
-        let asked = monotonic();
-        let forwarded = if let Some(request) = written {
-            let sending = forward::send_written(upstream, request, places);
+                trailers: hop.trailers,
+            };
+            let request = Written::of(&sources, RequestBody::empty())?;
+            let nothing = Progress::default();
+            let sending = forward::send_written(upstream, request, &nothing, places);
             match &watch {
                 None => sending.await,
-                Some(watch) => watched(watch, sending).await,
+                // Rare and large: kept out of every request's own memory.
+                watch => Box::pin(unless_ended(watch.as_ref(), sending)).await,
             }
         } else {
             let whole = Whole {
@@ -213,12 +208,13 @@ impl<C: Control> Proxy<C> {
                 wanted,
                 stream,
             };
-            self.forward(connection, upstream, whole, (&watch, places), &record.id)
-                .await
+            let forwarding =
+                self.forward(connection, upstream, whole, (&watch, places), &record.id);
+            Box::pin(forwarding).await
         };
         record.answered(asked);
         let mut response = forwarded?;
-        self.keep_watch(&mut response, watch, expires_at, form, record);
+        self.keep_watch(&mut response, watch, lasts, form, record);
         Ok(response)
     }
 
@@ -261,14 +257,14 @@ impl<C: Control> Proxy<C> {
         &self,
         response: &mut Response<Relay>,
         watch: Option<Watch>,
-        expires_at: Option<Timestamp>,
+        lasts: Lasts,
         form: Form,
         record: &Record<'_, C>,
     ) {
         let watch = watch.or_else(|| {
             let events = streams::is_events(response.headers());
             let facts = record.facts.as_ref().filter(|_| events)?;
-            Some(self.streams.add(&self.control, None, expires_at, facts))
+            Some(self.streams.add(&self.control, None, lasts, facts))
         });
         if let Some(watch) = watch {
             response.body_mut().obey(watch, form.takes_grpc_trailers());
@@ -286,7 +282,7 @@ impl<C: Control> Handler for Proxy<C> {
         reading: Result<(), Fault>,
     ) -> Response<Relay> {
         let form = Form::of(request.method(), request.headers(), connection.protocol);
-        let mut record = Record::new(&self, connection.peer);
+        let mut record = Record::new(&*self.control, self.identifiers.next(), connection.peer);
         let answered = {
             // Pinned where it is made: each time it were moved, some kilobytes would be copied.
             let mut answering = pin!(self.answer(&connection, request, reading, form, &mut record));
@@ -445,62 +441,5 @@ impl From<ForwardError> for Refused {
         let reason = error.reason();
         tracing::debug!(?error, reason = reason.label(), "not forwarded");
         Self::from(reason)
-    }
-}
-
-/// What will be recorded of a request: once, when this is dropped, whatever happened.
-struct Record<'a, C: Control> {
-    control: &'a C,
-    id: HeaderValue,
-    began: Instant,
-    peer: IpAddr,
-    facts: Option<Facts>,
-    reason: Reason,
-    status: Option<u16>,
-    upstream: Option<Duration>,
-    ended: Option<Instant>,
-}
-
-impl<'a, C: Control> Record<'a, C> {
-    fn new(proxy: &'a Proxy<C>, peer: IpAddr) -> Self {
-        Self {
-            control: &proxy.control,
-            id: proxy.identifiers.next(),
-            began: monotonic(),
-            peer,
-            facts: None,
-            // What it stays if the client goes away before a decision: its doing, not ours.
-            reason: Reason::MalformedRequest,
-            status: None,
-            upstream: None,
-            ended: None,
-        }
-    }
-}
-
-impl<C: Control> Record<'_, C> {
-    /// The upstream, which was asked then, has answered or failed.
-    fn answered(&mut self, asked: Instant) {
-        let now = monotonic();
-        self.upstream = Some(now.saturating_duration_since(asked));
-        self.ended = Some(now);
-    }
-}
-
-impl<C: Control> Drop for Record<'_, C> {
-    fn drop(&mut self) {
-        let outcome = Outcome {
-            reason: self.reason,
-            status: self.status,
-            request_id: &self.id,
-            peer: self.peer,
-            began: self.began,
-            took: self.ended.map_or_else(
-                || self.began.elapsed(),
-                |ended| ended.saturating_duration_since(self.began),
-            ),
-            upstream: self.upstream,
-        };
-        self.control.finish(self.facts.as_ref(), &outcome);
     }
 }

@@ -10,4 +10,5 @@ mod framing;
 mod speed;
 mod stalls;
 mod support;
+mod uploads;
 mod websockets;

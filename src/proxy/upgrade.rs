@@ -19,7 +19,7 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::net::Connection;
-use crate::proxy::body::{Relay, RequestBody};
+use crate::proxy::body::Relay;
 use crate::proxy::forward::{ForwardError, Outgoing};
 use crate::proxy::handshake::Handshake;
 use crate::proxy::headers;
@@ -27,6 +27,7 @@ use crate::proxy::load::Places;
 use crate::proxy::streamed::Streamed;
 use crate::proxy::streams::Watch;
 use crate::proxy::tunnel::{self, Manner};
+use crate::proxy::upload::RequestBody;
 use crate::proxy::upstream::Upstream;
 use crate::proxy::upstream::answer::AnswerError;
 

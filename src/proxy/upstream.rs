@@ -4,43 +4,43 @@
 //! with its own work, which saves a wake-up and a switch for every message. HTTP/2 connections are shared by many
 //! exchanges and have a task each.
 
-use std::cell::RefCell;
 use std::fmt;
-use std::future::poll_fn;
-use std::pin::Pin;
 use std::rc::{Rc, Weak};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::HeaderValue;
 use http::uri::Authority;
 use http_body::Frame;
-use hyper::client::conn::{http1, http2};
+use hyper::client::conn::http2;
 use hyper_util::rt::{TokioIo, TokioTimer};
 
 use crate::clock::monotonic;
 use crate::net::connection::Local;
 use crate::net::stream::Stream;
 use crate::outcome::Reason;
-use crate::proxy::body::RequestBody;
 use crate::proxy::forward::ForwardError;
 use crate::proxy::load::{Load, Place, Places};
-use crate::proxy::written::Written;
+use crate::proxy::upload::RequestBody;
 use answer::{Framing, Head};
 use direct::Direct;
+use duplex::Duplex;
 use endpoint::Endpoint;
 use endpoints::Endpoints;
 use patience::{Patience, TICK};
+use sending::Sending;
 
 pub use direct::ExchangeError;
 pub use target::{Settings, SettingsError, Target};
 
 pub mod answer;
 mod direct;
+mod duplex;
 mod endpoint;
 mod endpoints;
 pub mod patience;
+pub mod sending;
 mod target;
 
 /// Idle connections that are kept; more are closed.
@@ -67,31 +67,9 @@ impl fmt::Debug for Upstream {
     }
 }
 
-struct Idle<C> {
-    connection: Box<C>,
+struct Idle {
+    connection: Box<Direct>,
     since: Instant,
-}
-
-/// An HTTP/1 connection and what drives it.
-struct Wired {
-    sender: http1::SendRequest<RequestBody>,
-    driver: http1::Connection<TokioIo<Stream>, RequestBody>,
-    over: bool,
-}
-
-impl Wired {
-    /// Lets the connection work; afterwards it may be over.
-    fn work(&mut self, context: &mut Context<'_>) {
-        if !self.over {
-            self.over = Pin::new(&mut self.driver).poll(context).is_ready();
-        }
-    }
-
-    /// Whether it takes another request now. What happened to it since it was last driven is noticed here.
-    fn usable(&mut self) -> bool {
-        self.work(&mut Context::from_waker(Waker::noop()));
-        !self.over && self.sender.is_ready()
-    }
 }
 
 impl Upstream {
@@ -166,48 +144,17 @@ impl Upstream {
     pub async fn lease(self: &Rc<Self>, fresh: bool) -> Result<Lease, ForwardError> {
         let endpoint = self.endpoint().await?;
         let idle = if fresh { None } else { endpoint.take_idle() };
-        match idle {
-            Some(wired) => Ok(Lease::of(self, endpoint, Some(wired), true)),
-            // Takes much memory and is rare.
-            None => Box::pin(self.wire(endpoint, self.target.connect_timeout)).await,
-        }
-    }
-
-    /// The same, for a request without a body.
-    pub async fn direct(self: &Rc<Self>, fresh: bool) -> Result<Lease, ForwardError> {
-        let endpoint = self.endpoint().await?;
-        let idle = if fresh { None } else { endpoint.take_direct() };
         let reused = idle.is_some();
         let (direct, endpoint) = if let Some(direct) = idle {
             (direct, endpoint)
         } else {
             let timeout = self.target.connect_timeout;
+            // Takes much memory and is rare.
             let connecting = Box::pin(self.endpoints.connect(endpoint, timeout));
             let (stream, endpoint) = connecting.await?;
             (Box::new(Direct::new(stream)), endpoint)
         };
-        let mut lease = Lease::of(self, endpoint, None, reused);
-        lease.direct = Some(direct);
-        Ok(lease)
-    }
-
-    async fn wire(
-        self: &Rc<Self>,
-        endpoint: Rc<Endpoint>,
-        timeout: Duration,
-    ) -> Result<Lease, ForwardError> {
-        let (stream, endpoint) = self.endpoints.connect(endpoint, timeout).await?;
-        let (sender, driver) = http1::Builder::new()
-            .max_buf_size(READ_AHEAD)
-            .handshake(TokioIo::new(stream))
-            .await
-            .map_err(ForwardError::Exchange)?;
-        let wired = Box::new(Wired {
-            sender,
-            driver,
-            over: false,
-        });
-        Ok(Lease::of(self, endpoint, Some(wired), false))
+        Ok(Lease::of(self, endpoint, Some(direct), reused))
     }
 
     /// An HTTP/2 connection, which others share, and a lease that counts the exchange.
@@ -254,7 +201,7 @@ impl Upstream {
 
 impl Endpoint {
     /// The connection that became idle last and still lives.
-    fn take_idle(&self) -> Option<Box<Wired>> {
+    fn take_idle(&self) -> Option<Box<Direct>> {
         loop {
             let mut idle = self.idle.borrow_mut().pop()?;
             if idle.connection.usable() {
@@ -263,20 +210,11 @@ impl Endpoint {
         }
     }
 
-    fn take_direct(&self) -> Option<Box<Direct>> {
-        loop {
-            let mut idle = self.direct.borrow_mut().pop()?;
-            if idle.connection.usable() {
-                return Some(idle.connection);
-            }
+    fn keep(&self, connection: Box<Direct>, since: Instant) {
+        let mut idle = self.idle.borrow_mut();
+        if idle.len() < IDLE_MOST {
+            idle.push(Idle { connection, since });
         }
-    }
-}
-
-fn keep<C>(idle: &RefCell<Vec<Idle<C>>>, connection: Box<C>, since: Instant) {
-    let mut idle = idle.borrow_mut();
-    if idle.len() < IDLE_MOST {
-        idle.push(Idle { connection, since });
     }
 }
 
@@ -303,10 +241,6 @@ async fn reap(upstream: Weak<Upstream>) {
                 .idle
                 .borrow_mut()
                 .retain_mut(|idle| fresh(idle.since) && idle.connection.usable());
-            endpoint
-                .direct
-                .borrow_mut()
-                .retain_mut(|idle| fresh(idle.since) && idle.connection.usable());
         }
         if upstream.endpoints.are_due(now) {
             tokio::task::spawn_local(async move {
@@ -319,16 +253,28 @@ async fn reap(upstream: Weak<Upstream>) {
 
 /// A connection lent for one exchange. Dropping it closes the connection; HTTP/2 exchanges hold an empty one.
 pub struct Lease {
-    wired: Option<Box<Wired>>,
-    direct: Option<Box<Direct>>,
+    connection: Held,
     upstream: Rc<Upstream>,
     endpoint: Rc<Endpoint>,
     reused: bool,
     places: Places,
 }
 
+/// What a lease has of a connection.
+enum Held {
+    /// It is not the lease's own, or no longer.
+    Nothing,
+    /// All of it.
+    Whole(Box<Direct>),
+    /// Its answers: the request is still being sent.
+    Reading(Rc<Duplex>),
+}
+
 impl Drop for Lease {
     fn drop(&mut self) {
+        if let Held::Reading(duplex) = &self.connection {
+            duplex.give_up();
+        }
         self.endpoint.end();
     }
 }
@@ -347,13 +293,12 @@ impl Lease {
     fn of(
         upstream: &Rc<Upstream>,
         endpoint: Rc<Endpoint>,
-        wired: Option<Box<Wired>>,
+        direct: Option<Box<Direct>>,
         reused: bool,
     ) -> Self {
         endpoint.begin();
         Self {
-            wired,
-            direct: None,
+            connection: direct.map_or(Held::Nothing, Held::Whole),
             upstream: Rc::clone(upstream),
             endpoint,
             reused,
@@ -376,83 +321,60 @@ impl Lease {
         self.places = places;
     }
 
-    /// Whether the connection served another exchange before.
-    pub fn reused(&self) -> bool {
-        self.reused
-    }
-
-    /// What sends over it.
-    pub fn sender(&mut self) -> Option<&mut http1::SendRequest<RequestBody>> {
-        self.wired.as_mut().map(|wired| &mut wired.sender)
-    }
-
-    /// Polls something that the connection feeds, letting the connection work when it has nothing yet.
-    pub fn drive<T>(
-        &mut self,
-        context: &mut Context<'_>,
-        mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>,
-    ) -> Poll<T> {
-        if let Poll::Ready(ready) = poll(context) {
-            return Poll::Ready(ready);
-        }
-        let Some(wired) = &mut self.wired else {
-            return Poll::Pending;
-        };
-        wired.work(context);
-        if wired.over {
-            // Whoever waits learns from the connection's end what became of it.
-            self.wired = None;
-        }
-        poll(context)
-    }
-
-    /// Lets the connection work on by itself to its end: the answer has begun before the request was sent whole, and
-    /// either may have to wait for the other.
-    pub fn detach(&mut self) {
-        if let Some(mut wired) = self.wired.take() {
-            tokio::task::spawn_local(async move {
-                poll_fn(|context| {
-                    wired.work(context);
-                    if wired.over {
-                        Poll::Ready(())
-                    } else {
-                        Poll::Pending
-                    }
-                })
-                .await;
-            });
+    /// Whether the connection served another exchange before and nothing has come of this one: its upstream may have
+    /// closed it when it was idle.
+    pub fn may_be_stale(&self) -> bool {
+        match &self.connection {
+            Held::Whole(direct) => self.reused && direct.is_silent(),
+            Held::Nothing | Held::Reading(_) => false,
         }
     }
 
     /// The exchange is complete: the connection may serve another one.
     pub fn give_back(mut self) {
-        if let Some(mut wired) = self.wired.take()
-            && ((!wired.over && wired.sender.is_ready()) || wired.usable())
-        {
-            keep(&self.endpoint.idle, wired, self.upstream.patience.now());
-        }
-        if let Some(mut direct) = self.direct.take()
+        let direct = match std::mem::replace(&mut self.connection, Held::Nothing) {
+            Held::Nothing => None,
+            Held::Whole(direct) => Some(direct),
+            Held::Reading(duplex) => duplex.answered(),
+        };
+        if let Some(mut direct) = direct
             && direct.rest()
         {
-            keep(&self.endpoint.direct, direct, self.upstream.patience.now());
+            self.endpoint.keep(direct, self.upstream.patience.now());
         }
     }
 
-    /// Sends a request without a body, as it was written, and reads the head of its answer.
+    /// Sends a request and reads the head of its answer.
     pub(super) fn poll_exchange(
         &mut self,
         context: &mut Context<'_>,
-        request: &Written,
+        request: &mut Sending,
+        bodiless: bool,
     ) -> Poll<Result<Head, ExchangeError>> {
-        match &mut self.direct {
-            Some(direct) => direct.poll_exchange(context, &request.head, request.bodiless),
-            None => Poll::Ready(Err(ExchangeError::Unsent)),
+        match &mut self.connection {
+            Held::Whole(direct) => direct.poll_exchange(context, request, bodiless),
+            Held::Nothing | Held::Reading(_) => Poll::Ready(Err(ExchangeError::Unsent)),
+        }
+    }
+
+    /// The answer has begun. What is left of the request goes on being sent.
+    pub(super) fn send_on(&mut self, request: Sending) {
+        if request.is_whole() {
+            return;
+        }
+        if let Held::Whole(direct) = std::mem::replace(&mut self.connection, Held::Nothing) {
+            let limit = self.upstream.target.response_timeout;
+            self.connection = Held::Reading(Duplex::begin(direct, request, limit));
         }
     }
 
     /// The whole of an answer's body, if it is short and has come already.
     pub(super) fn whole(&mut self, body: &mut Framing) -> Option<Bytes> {
-        self.direct.as_mut()?.whole(body)
+        match &mut self.connection {
+            Held::Nothing => None,
+            Held::Whole(direct) => direct.whole(body),
+            Held::Reading(duplex) => duplex.whole(body),
+        }
     }
 
     /// The next piece of an answer's body.
@@ -461,9 +383,10 @@ impl Lease {
         context: &mut Context<'_>,
         body: &mut Framing,
     ) -> Poll<Option<Result<Frame<Bytes>, ExchangeError>>> {
-        match &mut self.direct {
-            Some(direct) => direct.poll_piece(context, body),
-            None => Poll::Ready(Some(Err(ExchangeError::Unsent))),
+        match &mut self.connection {
+            Held::Nothing => Poll::Ready(Some(Err(ExchangeError::Unsent))),
+            Held::Whole(direct) => direct.poll_piece(context, body),
+            Held::Reading(duplex) => duplex.poll_piece(context, body),
         }
     }
 }

@@ -1,27 +1,29 @@
-//! The head of a request without a body, written in one pass over the client's fields for an HTTP/1 upstream.
+//! A request as it goes to an HTTP/1 upstream, its head written in one pass over the client's fields.
 //!
-//! What may go on is [`Cleaning`]'s to say, here as where a map of fields is made; whatever is not plain (trailers, a
-//! body, another protocol) goes that way.
+//! What may go on is [`Cleaning`]'s to say, here as where a map of fields is made. Where the body ends is said once, by
+//! what is known of the body and not by what the client said.
 
 use http::Method;
-use http::header::{CONTENT_LENGTH, HOST, HeaderMap, HeaderValue, VIA};
+use http::header::{CONTENT_LENGTH, HOST, HeaderMap, HeaderValue, TRANSFER_ENCODING, VIA};
 use http::request::Parts;
 
 use crate::gate::Permit;
 use crate::net::Connection;
 use crate::proxy::forward::{ForwardError, target};
 use crate::proxy::forwarded::{self, Origin};
-use crate::proxy::headers::{self, Cleaning};
+use crate::proxy::headers::{self, Cleaning, line};
 use crate::proxy::reply::REQUEST_ID;
+use crate::proxy::upload::RequestBody;
 use crate::proxy::upstream::Upstream;
+use crate::proxy::upstream::sending::{Measure, Sending};
 
 /// What most heads fit into.
 const USUAL: usize = 2048;
 
-/// A request's head as bytes: only a permit makes one.
+/// A request as bytes: only a permit makes one.
 #[derive(Debug)]
 pub struct Written {
-    pub(super) head: Vec<u8>,
+    pub(super) sending: Sending,
     /// The answer has no body, whatever it says.
     pub(super) bodiless: bool,
     /// It may be sent again.
@@ -45,24 +47,26 @@ pub struct Sources<'a> {
     pub id: &'a HeaderValue,
     /// Where to.
     pub upstream: &'a Upstream,
+    /// Whether the client takes trailers.
+    pub trailers: bool,
 }
 
 impl Written {
-    /// The head; `None` when the request is not plain.
+    /// The request with that body.
     ///
     /// # Errors
     /// When the permit's target is none.
-    pub fn of(from: &Sources<'_>) -> Result<Option<Self>, ForwardError> {
+    pub fn of(from: &Sources<'_>, body: RequestBody) -> Result<Self, ForwardError> {
         let method = &from.parts.method;
         let target = target(&from.parts.uri, from.permit)?;
+        let mut measure = Measure::of(&body);
         let mut head = Vec::with_capacity(USUAL);
         head.extend_from_slice(method.as_str().as_bytes());
         head.push(b' ');
         head.extend_from_slice(target.as_str().as_bytes());
         head.extend_from_slice(b" HTTP/1.1\r\n");
-        let Some(seen) = clients_own(&mut head, &from.parts.headers, &from.cleaning) else {
-            return Ok(None);
-        };
+        let fields = &from.parts.headers;
+        let seen = clients_own(&mut head, fields, &from.cleaning, &mut measure);
         line(
             &mut head,
             forwarded::FOR.as_str(),
@@ -72,29 +76,41 @@ impl Written {
             let proto = forwarded::proto(from.connection.secure);
             line(&mut head, forwarded::PROTO.as_str(), &proto);
         }
+        if from.trailers {
+            head.extend_from_slice(b"te: trailers\r\nconnection: TE\r\n");
+        }
         line(&mut head, VIA.as_str(), &headers::via(from.parts.version));
         if !from.permit.preflight() {
             head.extend_from_slice(from.permit.identity_lines());
         }
         line(&mut head, REQUEST_ID.as_str(), from.id);
-        // Of these a body is expected, and some servers ask for a length even of none (RFC 9110, 8.6).
-        if !seen.length && matches!(*method, Method::POST | Method::PUT | Method::PATCH) {
-            line(
-                &mut head,
-                CONTENT_LENGTH.as_str(),
-                &HeaderValue::from_static("0"),
-            );
-        }
+        announce(&mut head, &measure, seen.length || expects_a_body(method));
         if !seen.host {
             line(&mut head, HOST.as_str(), from.upstream.host());
         }
         head.extend_from_slice(b"\r\n");
-        Ok(Some(Self {
-            head,
+        Ok(Self {
+            sending: Sending::new(head, body, measure),
             bodiless: *method == Method::HEAD,
             repeatable: method.is_idempotent(),
-        }))
+        })
     }
+}
+
+/// Of these a body is expected, and some servers ask for a length even of none (RFC 9110, 8.6).
+fn expects_a_body(method: &Method) -> bool {
+    matches!(*method, Method::POST | Method::PUT | Method::PATCH)
+}
+
+/// Says where the body ends; where there is none, only if that is worth saying.
+fn announce(head: &mut Vec<u8>, measure: &Measure, even_nothing: bool) {
+    let (name, value) = match measure {
+        Measure::Nothing if !even_nothing => return,
+        Measure::Nothing => (CONTENT_LENGTH, HeaderValue::from_static("0")),
+        Measure::Length(length) => (CONTENT_LENGTH, HeaderValue::from(*length)),
+        Measure::Chunks(_) => (TRANSFER_ENCODING, HeaderValue::from_static("chunked")),
+    };
+    line(head, name.as_str(), &value);
 }
 
 /// What the client has said.
@@ -106,7 +122,12 @@ struct Seen {
 }
 
 /// Writes those of the client's fields that go on.
-fn clients_own(head: &mut Vec<u8>, fields: &HeaderMap, cleaning: &Cleaning<'_>) -> Option<Seen> {
+fn clients_own(
+    head: &mut Vec<u8>,
+    fields: &HeaderMap,
+    cleaning: &Cleaning<'_>,
+    measure: &mut Measure,
+) -> Seen {
     let mut seen = Seen::default();
     for (name, value) in fields {
         if cleaning.concerns(name, value) {
@@ -115,25 +136,20 @@ fn clients_own(head: &mut Vec<u8>, fields: &HeaderMap, cleaning: &Cleaning<'_>) 
         match name.as_str() {
             "host" => seen.host = true,
             "x-forwarded-proto" => seen.proto = true,
-            // No body: nothing else can be true.
-            "content-length" if value.as_bytes() == b"0" => seen.length = true,
-            "connection" | "content-length" | "te" | "trailer" | "transfer-encoding" => {
-                return None;
+            "content-length" => {
+                seen.length = true;
+                continue;
             }
+            // Of the client's hop: they are gone already, and would be wrong here.
+            "connection" | "te" | "transfer-encoding" => continue,
+            "trailer" => match (&mut *measure, headers::announced(value, cleaning.strip)) {
+                (Measure::Chunks(all), Some(names)) => all.extend(names),
+                // Nothing can come behind any other body.
+                _ => continue,
+            },
             _ => {}
         }
         line(head, name.as_str(), value);
     }
-    Some(seen)
-}
-
-/// Neither a name nor a value can hold an end of line: their types see to that.
-fn line(head: &mut Vec<u8>, name: &str, value: &HeaderValue) {
-    let value = value.as_bytes();
-    let both = name.len().saturating_add(value.len());
-    head.reserve(both.saturating_add(4));
-    head.extend_from_slice(name.as_bytes());
-    head.extend_from_slice(b": ");
-    head.extend_from_slice(value);
-    head.extend_from_slice(b"\r\n");
+    seen
 }

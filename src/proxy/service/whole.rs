@@ -1,5 +1,4 @@
-//! The way upstream of requests that are not plain: that have a body, want trailers or another protocol, or go out as
-//! HTTP/2.
+//! The way upstream of requests that are not plain: that have a body, want another protocol, or go out as HTTP/2.
 
 use std::future::Future;
 use std::rc::Rc;
@@ -16,7 +15,7 @@ use crate::net::{Connection, Protocol};
 use crate::outcome::Reason;
 use crate::proxy::Control;
 use crate::proxy::aws_chunked::Coding;
-use crate::proxy::body::{Progress, Relay, RequestBody};
+use crate::proxy::body::Relay;
 use crate::proxy::forward::{self, ForwardError, Outgoing};
 use crate::proxy::forwarded::Origin;
 use crate::proxy::headers::{self, Hop};
@@ -24,7 +23,9 @@ use crate::proxy::inbound::Inbound;
 use crate::proxy::load::Places;
 use crate::proxy::streams::Watch;
 use crate::proxy::upgrade::{self, Tunnel, Wanted};
+use crate::proxy::upload::{Progress, RequestBody};
 use crate::proxy::upstream::Upstream;
+use crate::proxy::written::{Sources, Written};
 
 /// A request that is not plain, with what is known of it.
 pub(super) struct Whole<'p> {
@@ -38,12 +39,15 @@ pub(super) struct Whole<'p> {
     pub(super) stream: Option<OnUpgrade>,
 }
 
-/// Sends what ends when it ceases to be allowed. Rare and large: kept out of every request's own memory.
-pub(super) async fn watched(
-    watch: &Watch,
+/// Sends what ends when it ceases to be allowed, where anything can end it.
+pub(super) async fn unless_ended(
+    watch: Option<&Watch>,
     sending: impl Future<Output = Result<Response<Relay>, ForwardError>>,
 ) -> Result<Response<Relay>, ForwardError> {
-    let watched = Box::pin(watch.unless_ended(sending)).await;
+    let Some(watch) = watch else {
+        return sending.await;
+    };
+    let watched = watch.unless_ended(sending).await;
     watched.unwrap_or_else(|reason| Err(ForwardError::Ended(reason)))
 }
 
@@ -75,40 +79,47 @@ impl<C: Control> Proxy<C> {
             // Trailers are not signed.
             fields.remove(TRAILER);
         }
-        self.clean(fields, connection, &origin, &permit);
-        headers::add_hop(fields, &hop, version);
-        let outgoing = Outgoing::new(parts, &permit, id, upstream)?;
         let (body, progress) = if permit.preflight() {
             (RequestBody::empty(), Progress::default())
         } else {
             let body = inbound.into_body(&self.strip, coding);
             body.map_err(ForwardError::Client)?
         };
-        match (wanted, watch) {
-            (None, None) => forward::send(upstream, outgoing, body, &progress, places).await,
-            (None, Some(watch)) => {
-                let sending = forward::send(upstream, outgoing, body, &progress, places);
-                watched(watch, sending).await
-            }
-            (Some(protocol), watch) => {
-                let http2 = connection.protocol == Protocol::Http2;
-                let wanted = Wanted {
-                    protocol,
-                    stream: stream.filter(|_| http2),
-                };
-                let tunnel = Tunnel {
-                    places,
-                    watch: watch
-                        .clone()
-                        .ok_or(ForwardError::Client(Reason::Internal))?,
-                    idle: self.upgrade_idle,
-                };
-                // Rare and large: kept out of every request's own memory.
-                Box::pin(upgrade::send(
-                    upstream, connection, outgoing, wanted, tunnel,
-                ))
-                .await
-            }
+        if wanted.is_none() && !upstream.http2() {
+            let sources = Sources {
+                parts: &parts,
+                cleaning: self.cleaning(&origin, &permit),
+                origin: &origin,
+                connection,
+                permit: &permit,
+                id,
+                upstream,
+                trailers: hop.trailers,
+            };
+            let request = Written::of(&sources, body)?;
+            let sending = forward::send_written(upstream, request, &progress, places);
+            return unless_ended(watch.as_ref(), sending).await;
         }
+        let fields = &mut parts.headers;
+        self.clean(fields, connection, &origin, &permit);
+        headers::add_hop(fields, &hop, version);
+        let outgoing = Outgoing::new(parts, &permit, id, upstream)?;
+        let Some(protocol) = wanted else {
+            let sending = forward::send_http2(upstream, outgoing, body, &progress, places);
+            return unless_ended(watch.as_ref(), sending).await;
+        };
+        let http2 = connection.protocol == Protocol::Http2;
+        let wanted = Wanted {
+            protocol,
+            stream: stream.filter(|_| http2),
+        };
+        let tunnel = Tunnel {
+            places,
+            watch: watch
+                .clone()
+                .ok_or(ForwardError::Client(Reason::Internal))?,
+            idle: self.upgrade_idle,
+        };
+        upgrade::send(upstream, connection, outgoing, wanted, tunnel).await
     }
 }

@@ -309,6 +309,34 @@ fn tls_on_both_sides() {
         assert!(got.contains("via: 1.1 sidegate\r\n"), "{got}");
         assert!(got.contains(&format!("{via} sidegate\r\nx-")), "{got}");
         assert!(got.contains("x-forwarded-proto: https"), "{got}");
+        // Bodies, too, longer than a record of TLS.
+        let body = "x".repeat(300_000);
+        let put = format!(
+            "PUT / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 300000\r\n\r\n{body}"
+        );
+        let (url, bodies) = raw_upstream(|stream, keep| {
+            let mut body = vec![0; 300_000];
+            stream.read_exact(&mut body).unwrap();
+            keep(&body);
+            let _ = stream.write_all(OK);
+        });
+        let inner = proxy_with(
+            Settings::new("app", &url),
+            |_| {},
+            Limits::default(),
+            Some(tls::Server::load(server.files.clone()).unwrap()),
+        );
+        let through = Settings {
+            http2,
+            ca_file: Some(server.files.certificate.clone()),
+            ..Settings::new(
+                "app",
+                &format!("https://localhost:{}", inner.address.port()),
+            )
+        };
+        let outer = proxy(through, |_| {}, Limits::default());
+        assert_eq!(status(&until_closed(outer.address, put.as_bytes())), "200");
+        assert!(received(&bodies).ends_with(&body));
         // A certificate that nobody vouches for is not accepted.
         let outer = proxy(Settings::new("app", &inner_url), |_| {}, Limits::default());
         assert_eq!(status(&ask(outer.address, GET)), "502");

@@ -22,6 +22,8 @@ pub mod chunks;
 
 /// The most bytes of a head, and of trailers.
 pub(super) const MOST: usize = 64 * 1024;
+/// The most answers that are only informational, before the one that counts.
+const INFORMATIONAL: u32 = 32;
 /// The most fields of a head.
 const FIELDS: usize = 100;
 /// Up to here bytes are copied out of the buffer, which so stays whole and is used again.
@@ -42,6 +44,9 @@ pub enum AnswerError {
     /// It ended too early.
     #[error("it broke off")]
     Truncated,
+    /// It does not get beyond what is only informational.
+    #[error("too many informational answers came before it")]
+    Endless,
 }
 
 /// An answer's head.
@@ -66,32 +71,56 @@ pub enum Framing {
     Close,
 }
 
-/// Reads the head of an answer, once it is there as a whole; informational ones are passed over. `bodiless`: the answer
-/// has no body whatever it says, as the request was HEAD. `scanned` is how far it was looked for an end before.
+/// What of an answer was read before its head is there.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    /// How far a head was looked for an end.
+    scanned: usize,
+    /// Informational answers, and their bytes.
+    passed: u32,
+    bytes: usize,
+}
+
+impl Seen {
+    /// Whether nothing was.
+    pub(super) fn is_nothing(&self) -> bool {
+        self.passed == 0 && self.scanned == 0
+    }
+}
+
+/// Reads the head of an answer, once it is there as a whole; informational ones are passed over, up to a bound.
+/// `bodiless`: the answer has no body whatever it says, as the request was HEAD.
 pub(super) fn head(
     buffer: &mut BytesMut,
-    scanned: &mut usize,
+    seen: &mut Seen,
     bodiless: bool,
 ) -> Result<Option<Head>, AnswerError> {
     loop {
+        let before = buffer.len();
         // What comes byte by byte is not read anew for each of them: a head ends with a line.
-        let new = buffer.get(*scanned..).unwrap_or_default();
+        let new = buffer.get(seen.scanned..).unwrap_or_default();
         let read = match memchr(b'\n', new) {
             Some(_) => read(buffer, bodiless)?,
             None => None,
         };
         let Some(read) = read else {
-            *scanned = buffer.len();
-            return if buffer.len() > MOST {
+            seen.scanned = before;
+            return if before > MOST {
                 Err(AnswerError::TooLarge)
             } else {
                 Ok(None)
             };
         };
-        *scanned = 0;
+        seen.scanned = 0;
         let status = read.parts.status;
         if !status.is_informational() || status == StatusCode::SWITCHING_PROTOCOLS {
             return Ok(Some(read));
+        }
+        seen.passed = seen.passed.saturating_add(1);
+        let bytes = before.saturating_sub(buffer.len());
+        seen.bytes = seen.bytes.saturating_add(bytes);
+        if seen.passed > INFORMATIONAL || seen.bytes > MOST {
+            return Err(AnswerError::Endless);
         }
     }
 }

@@ -1,8 +1,8 @@
-//! An HTTP/1 connection to an upstream that we speak ourselves: a request without a body, which most are, goes out in
-//! one piece, and the answer is read as it comes.
+//! An HTTP/1 connection to an upstream that we speak ourselves: a request goes out in as few pieces as can be, and its
+//! answer is read as it comes.
 //!
 //! hyper's client does the same by way of a channel, a task's worth of state and a map of fields for every message;
-//! that costs more than all that is decided about a request. Requests with bodies still go that way.
+//! that costs more than all that is decided about a request.
 
 use std::future::Future;
 use std::io;
@@ -11,11 +11,13 @@ use std::task::{Context, Poll, Waker, ready};
 
 use bytes::{Bytes, BytesMut};
 use http_body::Frame;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
 
 use crate::net::stream::Stream;
+use crate::proxy::body::BodyError;
 use crate::proxy::upstream::READ_AHEAD;
-use crate::proxy::upstream::answer::{self, AnswerError, Framing, Head};
+use crate::proxy::upstream::answer::{self, AnswerError, Framing, Head, Seen};
+use crate::proxy::upstream::sending::{Failure, Sending};
 
 /// Room for one read at least.
 const ROOM: usize = 8 * 1024;
@@ -32,6 +34,12 @@ pub enum ExchangeError {
     /// The answer cannot be relayed.
     #[error("the answer is not valid")]
     Answer(#[from] AnswerError),
+    /// The request's body broke off.
+    #[error("the request body broke off")]
+    Request(#[source] Box<BodyError>),
+    /// The request broke off while its answer came.
+    #[error("the request broke off while its answer came")]
+    Aborted,
 }
 
 /// The connection.
@@ -39,10 +47,10 @@ pub enum ExchangeError {
 pub(super) struct Direct {
     stream: Stream,
     buffer: BytesMut,
-    /// How much of the request was written.
-    written: usize,
-    flushed: bool,
-    scanned: usize,
+    /// What of an answer came before its head.
+    seen: Seen,
+    /// It takes nothing more of a request.
+    deaf: bool,
     /// Whether it may serve another exchange after this one.
     keep: bool,
 }
@@ -52,9 +60,8 @@ impl Direct {
         Self {
             stream,
             buffer: BytesMut::new(),
-            written: 0,
-            flushed: false,
-            scanned: 0,
+            seen: Seen::default(),
+            deaf: false,
             keep: false,
         }
     }
@@ -75,9 +82,7 @@ impl Direct {
         if !self.keep || !self.buffer.is_empty() {
             return false;
         }
-        self.written = 0;
-        self.flushed = false;
-        self.scanned = 0;
+        self.seen = Seen::default();
         self.keep = false;
         if self.buffer.capacity() > ROOM {
             self.buffer = BytesMut::new();
@@ -85,45 +90,63 @@ impl Direct {
         true
     }
 
-    /// Sends `request` and reads the head of its answer.
+    /// Whether the upstream means to go on with it after this exchange, and takes what is sent.
+    pub(super) fn stays(&self) -> bool {
+        self.keep && !self.deaf
+    }
+
+    /// Whether nothing came over it in this exchange.
+    pub(super) fn is_silent(&self) -> bool {
+        self.buffer.is_empty() && self.seen.is_nothing()
+    }
+
+    /// Sends a request and reads the head of its answer.
     pub(super) fn poll_exchange(
         &mut self,
         context: &mut Context<'_>,
-        request: &[u8],
+        request: &mut Sending,
         bodiless: bool,
     ) -> Poll<Result<Head, ExchangeError>> {
-        let sent = match self.poll_send(context, request) {
-            Poll::Ready(Err(_)) if self.written == 0 => {
-                return Poll::Ready(Err(ExchangeError::Unsent));
+        if let Poll::Ready(Err(failure)) = self.poll_send(context, request) {
+            match failure {
+                Failure::Client(error) => {
+                    return Poll::Ready(Err(ExchangeError::Request(Box::new(error))));
+                }
+                Failure::Upstream(_) if !request.has_begun() => {
+                    return Poll::Ready(Err(ExchangeError::Unsent));
+                }
+                // It may have answered before it closed.
+                Failure::Upstream(error) => {
+                    tracing::debug!(%error, "no more of a request is taken");
+                }
             }
-            // It may have answered before it closed.
-            Poll::Ready(Err(_)) | Poll::Pending => false,
-            Poll::Ready(Ok(())) => true,
-        };
+        }
         loop {
             if ready!(self.poll_more(context)).map_err(ExchangeError::Io)? == 0 {
                 return Poll::Ready(Err(AnswerError::Truncated.into()));
             }
-            let head = answer::head(&mut self.buffer, &mut self.scanned, bodiless)?;
-            if let Some(head) = head {
-                self.keep = sent && head.keep;
+            if let Some(head) = answer::head(&mut self.buffer, &mut self.seen, bodiless)? {
+                self.keep = head.keep;
                 return Poll::Ready(Ok(head));
             }
         }
     }
 
-    fn poll_send(&mut self, context: &mut Context<'_>, request: &[u8]) -> Poll<io::Result<()>> {
-        while let Some(rest @ [_, ..]) = request.get(self.written..) {
-            match ready!(Pin::new(&mut self.stream).poll_write(context, rest))? {
-                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                count => self.written = self.written.saturating_add(count),
-            }
+    /// Sends what there is of a request.
+    pub(super) fn poll_send(
+        &mut self,
+        context: &mut Context<'_>,
+        request: &mut Sending,
+    ) -> Poll<Result<(), Failure>> {
+        if self.deaf {
+            let error = io::ErrorKind::BrokenPipe.into();
+            return Poll::Ready(Err(Failure::Upstream(error)));
         }
-        if !self.flushed {
-            ready!(Pin::new(&mut self.stream).poll_flush(context))?;
-            self.flushed = true;
+        let sent = request.poll_send(context, &mut self.stream);
+        if matches!(sent, Poll::Ready(Err(Failure::Upstream(_)))) {
+            self.deaf = true;
         }
-        Poll::Ready(Ok(()))
+        sent
     }
 
     /// Reads what there is, behind what was not used yet.

@@ -12,10 +12,8 @@ use tokio::net::{TcpStream, UnixStream};
 
 use crate::net::stream::{Plain, Stream};
 use crate::net::tls;
-use crate::proxy::body::RequestBody;
+use crate::proxy::upload::RequestBody;
 use crate::proxy::upstream::Idle;
-use crate::proxy::upstream::Wired;
-use crate::proxy::upstream::direct::Direct;
 
 /// So many failures in a row put an endpoint out.
 const FAILURES: u32 = 3;
@@ -39,9 +37,9 @@ pub(super) enum Address {
 pub(super) struct Endpoint {
     pub(super) address: Address,
     tls: Option<tls::Client>,
-    /// Connections without an exchange: those that hyper speaks, and those that we do.
-    pub(super) idle: RefCell<Vec<Idle<Wired>>>,
-    pub(super) direct: RefCell<Vec<Idle<Direct>>>,
+    /// HTTP/1 connections without an exchange.
+    pub(super) idle: RefCell<Vec<Idle>>,
+    /// The HTTP/2 connection.
     pub(super) shared: RefCell<Option<http2::SendRequest<RequestBody>>>,
     /// Requests under way.
     busy: Cell<u32>,
@@ -57,7 +55,6 @@ impl Endpoint {
             address,
             tls,
             idle: RefCell::default(),
-            direct: RefCell::default(),
             shared: RefCell::default(),
             busy: Cell::new(0),
             failures: Cell::new(0),

@@ -8,10 +8,10 @@ type Came = (u16, Vec<String>, Vec<u8>, Option<HeaderMap>, bool, usize);
 
 fn came(bytes: &[u8], step: usize, bodiless: bool) -> Result<Came, AnswerError> {
     let mut buffer = BytesMut::new();
-    let (mut scanned, mut rest) = (0, bytes.chunks(step));
+    let (mut seen, mut rest) = (Seen::default(), bytes.chunks(step));
     let mut read = loop {
         buffer.extend_from_slice(rest.next().ok_or(AnswerError::Truncated)?);
-        if let Some(read) = head(&mut buffer, &mut scanned, bodiless)? {
+        if let Some(read) = head(&mut buffer, &mut seen, bodiless)? {
             break read;
         }
     };
@@ -250,9 +250,42 @@ fn fields_of_the_hop_stay_here_and_trailers_go_on() {
     );
     assert!(keep);
     let mut buffer = BytesMut::from("HTTP/1.1 200 Fine\r\ncontent-length: 0\r\n\r\n");
-    let parts = head(&mut buffer, &mut 0, false).unwrap().unwrap().parts;
+    let parts = head(&mut buffer, &mut Seen::default(), false)
+        .unwrap()
+        .unwrap()
+        .parts;
     let reason = parts.extensions.get::<ReasonPhrase>().unwrap();
     assert_eq!(reason.as_bytes(), b"Fine");
+}
+
+#[test]
+fn informational_answers_are_passed_over_up_to_a_bound() {
+    let end = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
+    for (line, count, good) in [
+        ("HTTP/1.1 102 Processing\r\n\r\n".to_owned(), 32, true),
+        ("HTTP/1.1 102 Processing\r\n\r\n".to_owned(), 33, false),
+        (
+            format!("HTTP/1.1 103 Early\r\nlink: {}\r\n\r\n", "x".repeat(9000)),
+            7,
+            true,
+        ),
+        (
+            format!("HTTP/1.1 103 Early\r\nlink: {}\r\n\r\n", "x".repeat(9000)),
+            8,
+            false,
+        ),
+    ] {
+        let text = format!("{}{end}", line.repeat(count));
+        for step in [7, 1000, text.len()] {
+            let read = came(text.as_bytes(), step, false).map(|came| came.0);
+            let expected = if good {
+                Ok(200)
+            } else {
+                Err(AnswerError::Endless)
+            };
+            assert_eq!(read, expected, "{count} times {line:.30}");
+        }
+    }
 }
 
 #[test]

@@ -1,9 +1,9 @@
 //! Between an HTTP/2 client and the parser (hyper's h2): no malformed head without an answer.
 //!
 //! h2 answers what the protocol forbids with a reset of the stream, or with the end of the connection and of all else
-//! that goes on in it; nobody behind it learns of that. So heads and trailers are read here first ([`inbound`]): one that
-//! breaks the rules is replaced by one that is in order and marked ([`stand_in`]), and is refused, recorded and counted
-//! like every other. What h2 alone can find is answered on its way out ([`outbound`]). Faults in the frames themselves,
+//! that goes on in it; nobody behind it learns of that. So heads and trailers are read here first (`inbound`): one that
+//! breaks the rules is replaced by one that is in order and marked (`stand_in`), and is refused, recorded and counted
+//! like every other. What h2 alone can find is answered on its way out (`outbound`). Faults in the frames themselves,
 //! or in the compression, still end the connection: nobody can say then which request is meant.
 
 use std::io::{self, IoSlice};

@@ -40,6 +40,58 @@ fn elements(lacks: &[Mismatch]) -> Vec<&str> {
     lacks.iter().map(|mismatch| &*mismatch.element).collect()
 }
 
+#[test]
+fn behind_an_explicit_deny_the_nearest_allow_is_told_too() {
+    let deny = r#"{"Effect":"Deny","Action":"*","Resource":"*",
+        "Condition":{"StringNotEquals":{"aws:RequestedRegion":"eu-west-1"}}}"#;
+    let scps = set(
+        Kind::Scp,
+        "scp",
+        &format!(r#"{{"Effect":"Allow","Action":"*","Resource":"*"}},{deny}"#),
+    );
+    let allowing = set(
+        Kind::Identity,
+        "own",
+        r#"{"Sid":"Own","Effect":"Allow","Action":"x:Get","Resource":"*"}"#,
+    );
+    let nearly = set(
+        Kind::Identity,
+        "own",
+        &format!(r#"{{"Effect":"Allow","Action":"x:Get","Resource":"*",{MFA}}}"#),
+    );
+    let mut context = Map::new();
+    context.set("aws:RequestedRegion", "us-east-1");
+    let judged = |identity: &PolicySet, context: &Map| {
+        let layers = Layers {
+            identity: &[identity],
+            scps: &[&scps],
+            ..Layers::default()
+        };
+        told(&ann("111111111111"), context, &layers)
+    };
+    let found = judged(&allowing, &context);
+    assert_eq!(found.decision, Verdict::ExplicitDeny);
+    let nearest = found.nearest.as_ref().unwrap();
+    assert_eq!(nearest.layer, LayerKind::Identity);
+    assert!(nearest.lacks.is_empty() && found.missing.is_empty());
+    assert!(found.table().contains(
+        "Nearest allow: identity-based policy own, statement 0 (Own). It lacks nothing: every DENIES above stands"
+    ));
+    let found = judged(&nearly, &context);
+    assert_eq!(found.decision, Verdict::ExplicitDeny);
+    assert_eq!(
+        elements(&found.nearest.unwrap().lacks),
+        ["Condition Bool aws:MultiFactorAuthPresent"]
+    );
+    assert_eq!(found.missing.len(), 1);
+    // What a negated operator asks for is anything but its values.
+    context.set("aws:RequestedRegion", "eu-west-1");
+    let found = judged(&allowing, &context);
+    assert_eq!(found.decision, Verdict::Allowed);
+    let denying = &found.layers[0].policies[0].statements[1];
+    assert_eq!(denying.failed[0].expected, "none of eu-west-1");
+}
+
 const MFA: &str = r#""Condition":{"Bool":{"aws:MultiFactorAuthPresent":"true"}}"#;
 
 #[test]

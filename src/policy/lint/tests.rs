@@ -183,6 +183,11 @@ fn findings_about_conditions_and_their_mended_twins() {
         ),
         (
             "redundant-condition-value",
+            r#""IpAddress":{"aws:SourceIp":["10.1.0.0/16","10.0.0.0/8"]}"#,
+            r#""IpAddress":{"aws:SourceIp":["10.1.0.0/16","10.2.0.0/16"]}"#,
+        ),
+        (
+            "redundant-condition-value",
             r#""NumericEquals":{"k":["1","1"]}"#,
             r#""NumericEquals":{"k":["1","2"]}"#,
         ),

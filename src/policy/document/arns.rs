@@ -15,7 +15,7 @@ pub(super) fn check(text: &str, variables: bool, span: Span, report: &mut Report
         return;
     }
     let parts = split_outside(text, 6, variables);
-    if let [first, _, _, _, account, ..] = *parts.as_slice() {
+    if let [first, _, _, region, account, ..] = *parts.as_slice() {
         if first != "arn" && !open(first, variables) && !fits(first, "arn") {
             warn(
                 report,
@@ -25,7 +25,9 @@ pub(super) fn check(text: &str, variables: bool, span: Span, report: &mut Report
                 "write arn:partition:service:region:account:resource",
             );
         }
-        if !open(account, variables) && !account_exists(account) {
+        // Where parts are missing, a `*` before them crosses colons.
+        let reached = parts.len() < 6 && region.contains('*');
+        if !reached && !open(account, variables) && !account_exists(account) {
             warn(
                 report,
                 "arn-never-matches",
@@ -34,6 +36,15 @@ pub(super) fn check(text: &str, variables: bool, span: Span, report: &mut Report
                 ACCOUNT_HELP,
             );
         }
+    }
+    if parts.get(5) == Some(&"") {
+        warn(
+            report,
+            "arn-never-matches",
+            span,
+            format!("`{text}` can never match: it names no resource"),
+            "write the resource behind the fifth colon, or * for every one",
+        );
     }
     white_space(text, &parts, variables, span, report);
 }
@@ -172,6 +183,7 @@ mod tests {
             "arn:aws:s3:::a\tb",
             "arn:aws:s3:::a\u{a0}b",
             "x:aws:s3:::bucket",
+            "arn:aws:s3:::",
         ] {
             let found = found(text, true);
             assert!(

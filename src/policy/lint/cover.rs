@@ -4,8 +4,8 @@
 
 use super::allows;
 use super::subset::{self, Effort, Pieces, Shape};
-use crate::policy::condition::{Condition, Values};
 use crate::policy::condition::ip::Range;
+use crate::policy::condition::{Condition, Values};
 use crate::policy::document::{Effect, Statement};
 use crate::policy::principal::element::Name;
 use crate::policy::variable::Template;

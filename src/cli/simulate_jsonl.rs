@@ -80,7 +80,6 @@ fn answer(
 
 #[derive(Serialize)]
 struct Answer<'a> {
-    id: serde_json::Value,
     decision: &'static str,
     reason: Reason<'a>,
 }
@@ -96,16 +95,11 @@ struct Reason<'a> {
 
 #[derive(Serialize)]
 struct Failure {
-    id: serde_json::Value,
     error: String,
 }
 
 fn failure(id: Option<&Node>, error: String) -> String {
-    let failure = Failure {
-        id: id.map_or(serde_json::Value::Null, plain),
-        error,
-    };
-    serde_json::to_string(&failure).unwrap_or_default()
+    answered(id, &Failure { error })
 }
 
 /// Judges one case, given as one line of JSON; answers with one line of JSON.
@@ -145,12 +139,24 @@ fn decide(case: &Case, id: Option<&Node>) -> String {
     case.with_request(|request, layers| {
         let decision = evaluate(request, layers);
         let answer = Answer {
-            id: id.map_or(serde_json::Value::Null, plain),
             decision: decision.verdict.as_str(),
             reason: reason(request, &decision),
         };
-        serde_json::to_string(&answer).unwrap_or_default()
+        answered(id, &answer)
     })
+}
+
+/// An answer with the id before it, as the case wrote it: a number keeps its digits.
+fn answered(id: Option<&Node>, answer: &impl Serialize) -> String {
+    let mut out = String::from("{\"id\":");
+    match id {
+        Some(id) => echo(id, &mut out),
+        None => out.push_str("null"),
+    }
+    let rest = serde_json::to_string(answer).unwrap_or_default();
+    out.push(',');
+    out.push_str(rest.strip_prefix('{').unwrap_or("}"));
+    out
 }
 
 fn reason<'a>(request: &Request<'_>, decision: &Decision<'a>) -> Reason<'a> {
@@ -163,23 +169,32 @@ fn reason<'a>(request: &Request<'_>, decision: &Decision<'a>) -> Reason<'a> {
     }
 }
 
-/// The same value without places, so that an id comes back as it was.
-fn plain(node: &Node) -> serde_json::Value {
-    use serde_json::Value as Json;
+/// Writes a value as JSON again.
+fn echo(node: &Node, out: &mut String) {
+    let text = |text: &str| serde_json::to_string(text).unwrap_or_default();
     match &node.value {
-        Value::Null => Json::Null,
-        Value::Bool(value) => Json::Bool(*value),
-        Value::Number(text) => {
-            serde_json::from_str(text).unwrap_or_else(|_| Json::String(text.to_string()))
+        Value::Null => out.push_str("null"),
+        Value::Bool(value) => out.push_str(if *value { "true" } else { "false" }),
+        Value::Number(digits) => out.push_str(digits),
+        Value::String(value) => out.push_str(&text(value)),
+        Value::List(items) => {
+            out.push('[');
+            for (at, item) in items.iter().enumerate() {
+                out.push_str(if at > 0 { "," } else { "" });
+                echo(item, out);
+            }
+            out.push(']');
         }
-        Value::String(text) => Json::String(text.to_string()),
-        Value::List(items) => Json::Array(items.iter().map(plain).collect()),
-        Value::Map(entries) => Json::Object(
-            entries
-                .iter()
-                .map(|entry| (entry.key.to_string(), plain(&entry.value)))
-                .collect(),
-        ),
+        Value::Map(entries) => {
+            out.push('{');
+            for (at, entry) in entries.iter().enumerate() {
+                out.push_str(if at > 0 { "," } else { "" });
+                out.push_str(&text(&entry.key));
+                out.push(':');
+                echo(&entry.value, out);
+            }
+            out.push('}');
+        }
     }
 }
 

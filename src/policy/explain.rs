@@ -35,10 +35,12 @@ pub struct Explanation {
     pub resource: String,
     /// Every layer that acts, in the order in which IAM's documentation tells them.
     pub layers: Vec<LayerReport>,
-    /// For an implicit deny: the allow that came nearest; the first of `missing` that has one.
+    /// For a denial: the allow that came nearest, the first of `missing` that has one. Behind an explicit deny it may
+    /// lack nothing: then that deny alone stands against it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub nearest: Option<Nearest>,
-    /// For an implicit deny: of all ways to an allow the one that lacks least, layer by layer.
+    /// For a denial: of all ways to an allow the one that lacks least, layer by layer; what an explicit deny refuses
+    /// is missing nothing where it would else be allowed.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub missing: Vec<Missing>,
 }
@@ -218,33 +220,34 @@ pub fn explain(request: &Request<'_>, layers: &Layers<'_>) -> Explanation {
         .iter()
         .find(|report| report.says == Says::Deny)
         .map(|report| report.layer);
+    let session_passed = acting.session.is_some();
+    let undenied = conclude(request, layers.resource_kind, findings, session_passed);
     let (decision, layer, basis) = if needs_no_permission(request) {
         (Verdict::Allowed, LayerKind::Identity, Basis::Nothing)
     } else if let Some(layer) = denied {
         (Verdict::ExplicitDeny, layer, Basis::Deny)
     } else {
-        let session_passed = acting.session.is_some();
-        match conclude(request, layers.resource_kind, findings, session_passed) {
-            Conclusion::ByIdentity => (Verdict::Allowed, LayerKind::Identity, Basis::Allow),
-            Conclusion::ByResource(grants) => {
-                let layer = acting.resource_layer;
-                (Verdict::Allowed, layer, Basis::Grant(grants))
-            }
-            Conclusion::Missing(layer) => (Verdict::ImplicitDeny, layer, Basis::Nothing),
+        match allowing(undenied, acting.resource_layer) {
+            Ok((layer, basis)) => (Verdict::Allowed, layer, basis),
+            Err(layer) => (Verdict::ImplicitDeny, layer, Basis::Nothing),
         }
     };
-    let missing = if decision == Verdict::ImplicitDeny {
-        let refused = Refused {
-            request,
-            kind: layers.resource_kind,
-            reports: &reports,
-            findings,
-            session_passed: acting.session.is_some(),
-            resource_layer: acting.resource_layer,
-        };
-        refused.missing()
-    } else {
-        Vec::new()
+    let refused = Refused {
+        request,
+        kind: layers.resource_kind,
+        reports: &reports,
+        findings,
+        session_passed,
+        resource_layer: acting.resource_layer,
+    };
+    let (nearest, missing) = match (decision, allowing(undenied, acting.resource_layer)) {
+        (Verdict::Allowed, _) => (None, Vec::new()),
+        (_, Ok((layer, basis))) => (nearest::complete(&reports, layer, basis), Vec::new()),
+        (_, Err(_)) => {
+            let missing = refused.missing();
+            let nearest = missing.iter().find_map(|missing| missing.nearest.clone());
+            (nearest, missing)
+        }
     };
     Explanation {
         decision,
@@ -253,7 +256,7 @@ pub fn explain(request: &Request<'_>, layers: &Layers<'_>) -> Explanation {
         action: request.action.to_owned(),
         resource: request.resource.to_owned(),
         layers: reports,
-        nearest: missing.iter().find_map(|missing| missing.nearest.clone()),
+        nearest,
         missing,
     }
 }
@@ -265,6 +268,45 @@ enum Basis {
     Allow,
     Grant(Grants),
     Nothing,
+}
+
+/// What allows, if no deny stands against it; or the first layer whose allow is missing.
+fn allowing(
+    conclusion: Conclusion,
+    resource_layer: LayerKind,
+) -> Result<(LayerKind, Basis), LayerKind> {
+    match conclusion {
+        Conclusion::ByIdentity => Ok((LayerKind::Identity, Basis::Allow)),
+        Conclusion::ByResource(grants) => Ok((resource_layer, Basis::Grant(grants))),
+        Conclusion::Missing(layer) => Err(layer),
+    }
+}
+
+/// The first statement of a layer that decides.
+fn deciding(
+    reports: &[LayerReport],
+    layer: LayerKind,
+    basis: Basis,
+) -> Option<(&PolicyReport, &StatementReport)> {
+    let decides = |statement: &StatementReport| {
+        statement.applies
+            && match basis {
+                Basis::Deny => statement.effect == Effect::Deny,
+                Basis::Allow => statement.effect == Effect::Allow,
+                Basis::Grant(grants) => {
+                    statement.effect == Effect::Allow && judge::grants_of(statement).has(grants)
+                }
+                Basis::Nothing => false,
+            }
+    };
+    reports
+        .iter()
+        .filter(|report| report.layer == layer)
+        .flat_map(|report| &report.policies)
+        .find_map(|policy| {
+            let mut statements = policy.statements.iter();
+            Some((policy, statements.find(|statement| decides(statement))?))
+        })
 }
 
 /// Reports in the order in which [`evaluate`](super::evaluate()) looks for denies, so that both name the same one.
@@ -331,28 +373,7 @@ fn reason(
     basis: Basis,
     reports: &[LayerReport],
 ) -> Reason {
-    let decides = |statement: &StatementReport| {
-        statement.applies
-            && match basis {
-                Basis::Deny => statement.effect == Effect::Deny,
-                Basis::Allow => statement.effect == Effect::Allow,
-                Basis::Grant(grants) => {
-                    statement.effect == Effect::Allow && judge::grants_of(statement).has(grants)
-                }
-                Basis::Nothing => false,
-            }
-    };
-    let found = reports
-        .iter()
-        .filter(|report| report.layer == layer)
-        .flat_map(|report| &report.policies)
-        .find_map(|policy| {
-            let statement = policy
-                .statements
-                .iter()
-                .find(|statement| decides(statement))?;
-            Some((policy, statement))
-        });
+    let found = deciding(reports, layer, basis);
     let statement = found.map(|(_, statement)| statement);
     let words = Decision {
         verdict: decision,

@@ -3,7 +3,8 @@
 //! An incomplete ARN (`arn:aws:sqs`) is completed with wildcards where IAM does so, in identity-based policies, and
 //! refused elsewhere: as it stands it matches nothing, and a Deny so written would never fire. For the same reason
 //! what is neither `*` nor an ARN is refused, and a variable before the fifth colon. Decided here, where IAM's
-//! documentation is silent: boundaries are completed too; a `*` that ends the text reaches over all missing parts.
+//! documentation is silent: boundaries are completed too; a `*` behind the service reaches over all missing parts, since
+//! patterns are globs over the whole text (`arn:aws:s3:*/secret` is any resource of S3 that ends so).
 
 use std::borrow::Cow;
 
@@ -96,10 +97,13 @@ fn checked(source: &str, variables: bool, completes: bool) -> Result<Cow<'_, str
     }
 }
 
-/// What IAM makes of an ARN that lacks parts; `None`: it has all of them, or a `*` at its end stands for the rest.
+/// What IAM makes of an ARN that lacks parts; `None`: it has all of them, or a `*` behind the service reaches over the
+/// colons of those that it lacks.
 pub(crate) fn completed(source: &str) -> Option<String> {
     let missing = 5usize.saturating_sub(source.bytes().filter(|byte| *byte == b':').count());
-    (missing > 0 && !source.ends_with('*')).then(|| format!("{source}{}", ":*".repeat(missing)))
+    let reaches = source.splitn(4, ':').nth(3);
+    let reaches = source.ends_with('*') || reaches.is_some_and(|text| text.contains('*'));
+    (missing > 0 && !reaches).then(|| format!("{source}{}", ":*".repeat(missing)))
 }
 
 /// Up to and with the fifth colon, and what is behind it.
@@ -172,12 +176,31 @@ mod tests {
             let refused = read(pattern, true, false).unwrap_err();
             assert_eq!(refused.id, "incomplete-arn", "{pattern}");
         }
+        assert!(covers("arn:*:sqs", queue));
         assert!(!covers("arn:aws:sq", queue));
         assert!(!covers("arn:aws:sqs:us", queue));
         for pattern in ["arn:aws:sqs:*", "arn:aws:sqs:eu:*", "arn:*"] {
             assert!(covers(pattern, queue), "{pattern}");
             assert!(read(pattern, true, false).is_ok(), "{pattern}");
         }
+    }
+
+    #[test]
+    fn a_star_within_an_incomplete_arn_crosses_its_colons() {
+        let object = "arn:aws:s3:::b/secret";
+        for pattern in [
+            "arn:aws:s3:*/secret",
+            "arn:aws:s3:*secret",
+            "arn:aws:s3:*:b/secret",
+            "arn:aws:s3::*b/secret",
+            "arn:aws:s3:*:*secret",
+            "arn:aws:s3:*:?/secret",
+        ] {
+            assert!(covers(pattern, object), "{pattern}");
+            assert!(!covers(pattern, "arn:aws:s3:::b/open"), "{pattern}");
+            assert!(read(pattern, true, false).is_ok(), "{pattern}");
+        }
+        assert!(!covers("arn:aws:s3:*/secret", "arn:aws:sqs:::b/secret"));
     }
 
     #[test]

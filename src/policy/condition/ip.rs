@@ -80,6 +80,27 @@ impl Range {
             (Self::V4 { .. }, IpAddr::V6(_)) | (Self::V6 { .. }, IpAddr::V4(_)) => false,
         }
     }
+
+    /// Whether every address of another range lies in it.
+    pub(crate) fn covers(&self, other: &Self) -> bool {
+        match (self, other) {
+            (
+                Self::V4 { network, mask },
+                Self::V4 {
+                    network: inner,
+                    mask: inner_mask,
+                },
+            ) => mask & inner_mask == *mask && inner & mask == *network,
+            (
+                Self::V6 { network, mask },
+                Self::V6 {
+                    network: inner,
+                    mask: inner_mask,
+                },
+            ) => mask & inner_mask == *mask && inner & mask == *network,
+            (Self::V4 { .. }, Self::V6 { .. }) | (Self::V6 { .. }, Self::V4 { .. }) => false,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -88,6 +109,21 @@ mod tests {
 
     fn within(range: &str, text: &str) -> bool {
         Range::read(range).unwrap().contains(address(text).unwrap())
+    }
+
+    #[test]
+    fn ranges_within_ranges() {
+        let covers = |outer, inner| {
+            let read = |text| Range::read(text).unwrap();
+            read(outer).covers(&read(inner))
+        };
+        assert!(covers("10.0.0.0/8", "10.1.0.0/16"));
+        assert!(covers("10.0.0.0/8", "10.0.0.0/8"));
+        assert!(!covers("10.1.0.0/16", "10.0.0.0/8"));
+        assert!(!covers("10.0.0.0/8", "11.0.0.0/16"));
+        assert!(covers("0.0.0.0/0", "203.0.113.7"));
+        assert!(covers("2001:db8::/32", "2001:db8:1::/48"));
+        assert!(!covers("::/0", "10.0.0.0/8"));
     }
 
     #[test]

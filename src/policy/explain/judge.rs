@@ -209,7 +209,7 @@ fn condition_mismatch(condition: &Condition, context: &dyn Context) -> Mismatch 
             Ok(_) | Err(_) => text.to_string(),
         }
     });
-    let expected = listed(texts, false);
+    let expected = listed(texts, condition.operator.negated);
     let actual = match context.get(&condition.key) {
         None => "no such key".to_owned(),
         Some(Value::List(values)) => format!(

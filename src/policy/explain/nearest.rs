@@ -4,7 +4,7 @@
 //! Follows the same rows as [`conclude`](crate::policy::decision::conclude). Which way is nearer is a judgement for
 //! people, and decides nothing.
 
-use super::{LayerReport, Missing, Nearest, Says, StatementReport, judge};
+use super::{Basis, LayerReport, Missing, Nearest, StatementReport, deciding, judge};
 use crate::policy::decision::{Findings, Way, ways};
 use crate::policy::document::Effect;
 use crate::policy::layers::{LayerKind, Request, ResourceKind};
@@ -73,11 +73,11 @@ impl Refused<'_> {
         found
     }
 
-    /// The levels of a layer that are silent.
+    /// The levels of a layer that allow nothing.
     fn silent(&self, layer: LayerKind) -> Vec<(usize, Missing)> {
         let silent = self.reports.iter();
         silent
-            .filter(|report| report.layer == layer && report.says == Says::Silent)
+            .filter(|report| report.layer == layer && !judge::allows(report))
             .map(|report| self.nearest(layer, report.level, None))
             .collect()
     }
@@ -114,6 +114,19 @@ impl Refused<'_> {
         let far = found.map_or(FAR, |(_, statement)| distance(statement));
         (far, missing)
     }
+}
+
+/// The allow that lacks nothing, behind an explicit deny.
+pub(super) fn complete(reports: &[LayerReport], layer: LayerKind, basis: Basis) -> Option<Nearest> {
+    let (policy, statement) = deciding(reports, layer, basis)?;
+    Some(Nearest {
+        layer,
+        level: None,
+        policy: policy.policy.clone(),
+        statement: statement.statement,
+        sid: statement.sid.clone(),
+        lacks: Vec::new(),
+    })
 }
 
 fn statements(report: &LayerReport) -> impl Iterator<Item = &StatementReport> {

@@ -15,7 +15,7 @@ const OTHER_ACTIONS: usize = 60;
 
 impl Explanation {
     /// Draws the table: the decision, then layer by layer every statement, what matched and what failed first, and for
-    /// an implicit deny the nearest allow with what it lacks, and what is missing besides. Of long policies some
+    /// a denial the nearest allow with what it lacks, and what is missing besides. Of long policies some
     /// statements are counted, not shown; the explanation as data has them all.
     pub fn table(&self) -> String {
         let mut rows: Vec<[String; 4]> = Vec::new();
@@ -37,11 +37,16 @@ impl Explanation {
                 .map_or_else(String::new, |level| format!(" (level {level})"));
             let _ = writeln!(
                 out,
-                "\nNearest allow: {}{level} {}, statement {}{}. It lacks:",
+                "\nNearest allow: {}{level} {}, statement {}{}. It lacks{}",
                 nearest.layer.noun(),
                 nearest.policy,
                 nearest.statement,
-                named(nearest.sid.as_deref())
+                named(nearest.sid.as_deref()),
+                if nearest.lacks.is_empty() {
+                    " nothing: every DENIES above stands against it."
+                } else {
+                    ":"
+                }
             );
             for mismatch in &nearest.lacks {
                 let _ = writeln!(out, "  {}", words(mismatch));

@@ -40,6 +40,58 @@ fn elements(lacks: &[Mismatch]) -> Vec<&str> {
     lacks.iter().map(|mismatch| &*mismatch.element).collect()
 }
 
+#[test]
+fn behind_an_explicit_deny_the_nearest_allow_is_told_too() {
+    let deny = r#"{"Effect":"Deny","Action":"*","Resource":"*",
+        "Condition":{"StringNotEquals":{"aws:RequestedRegion":"eu-west-1"}}}"#;
+    let scps = set(
+        Kind::Scp,
+        "scp",
+        &format!(r#"{{"Effect":"Allow","Action":"*","Resource":"*"}},{deny}"#),
+    );
+    let allowing = set(
+        Kind::Identity,
+        "own",
+        r#"{"Sid":"Own","Effect":"Allow","Action":"x:Get","Resource":"*"}"#,
+    );
+    let nearly = set(
+        Kind::Identity,
+        "own",
+        &format!(r#"{{"Effect":"Allow","Action":"x:Get","Resource":"*",{MFA}}}"#),
+    );
+    let mut context = Map::new();
+    context.set("aws:RequestedRegion", "us-east-1");
+    let judged = |identity: &PolicySet, context: &Map| {
+        let layers = Layers {
+            identity: &[identity],
+            scps: &[&scps],
+            ..Layers::default()
+        };
+        told(&ann("111111111111"), context, &layers)
+    };
+    let found = judged(&allowing, &context);
+    assert_eq!(found.decision, Verdict::ExplicitDeny);
+    let nearest = found.nearest.as_ref().unwrap();
+    assert_eq!(nearest.layer, LayerKind::Identity);
+    assert!(nearest.lacks.is_empty() && found.missing.is_empty());
+    assert!(found.table().contains(
+        "Nearest allow: identity-based policy own, statement 0 (Own). It lacks nothing: every DENIES above stands"
+    ));
+    let found = judged(&nearly, &context);
+    assert_eq!(found.decision, Verdict::ExplicitDeny);
+    assert_eq!(
+        elements(&found.nearest.unwrap().lacks),
+        ["Condition Bool aws:MultiFactorAuthPresent"]
+    );
+    assert_eq!(found.missing.len(), 1);
+    // What a negated operator asks for is anything but its values.
+    context.set("aws:RequestedRegion", "eu-west-1");
+    let found = judged(&allowing, &context);
+    assert_eq!(found.decision, Verdict::Allowed);
+    let denying = &found.layers[0].policies[0].statements[1];
+    assert_eq!(denying.failed[0].expected, "none of eu-west-1");
+}
+
 const MFA: &str = r#""Condition":{"Bool":{"aws:MultiFactorAuthPresent":"true"}}"#;
 
 #[test]
@@ -304,11 +356,12 @@ fn agree(explanation: &Explanation) {
             );
         }
     }
-    assert_eq!(
-        data["missing"].is_array(),
-        data["decision"] == "implicitDeny",
-        "{table}"
-    );
+    let missing = data["missing"].is_array();
+    match data["decision"].as_str() {
+        Some("implicitDeny") => assert!(missing, "{table}"),
+        Some("explicitDeny") => assert!(missing || nearest.is_object(), "{table}"),
+        _ => assert!(!missing && !nearest.is_object(), "{table}"),
+    }
 }
 
 /// Some statements of a policy of a kind.
@@ -363,11 +416,15 @@ proptest! {
         let principal = ann(account);
         let found = told(&principal, &context, &layers);
         agree(&found);
-        // A layer that denies is not missing: it refuses.
+        // What is missing allows nothing yet; of a resource's policy, nothing that would do.
         for missing in &found.missing {
             let says = found.layers.iter().find(|report| report.layer == missing.layer && report.level == missing.level);
-            prop_assert!(says.is_none_or(|report| report.says != Says::Deny));
+            prop_assert!(says.is_none_or(|report| !judge::allows(report) || report.layer == LayerKind::Resource));
         }
-        prop_assert_eq!(found.missing.is_empty(), found.decision != Verdict::ImplicitDeny);
+        match found.decision {
+            Verdict::Allowed => prop_assert!(found.missing.is_empty()),
+            Verdict::ImplicitDeny => prop_assert!(!found.missing.is_empty()),
+            Verdict::ExplicitDeny => {}
+        }
     }
 }

@@ -4,7 +4,8 @@
 
 use super::allows;
 use super::subset::{self, Effort, Pieces, Shape};
-use crate::policy::condition::Condition;
+use crate::policy::condition::ip::Range;
+use crate::policy::condition::{Condition, Values};
 use crate::policy::document::{Effect, Statement};
 use crate::policy::principal::element::Name;
 use crate::policy::variable::Template;
@@ -90,12 +91,26 @@ fn values(condition: &Condition, effort: &Effort, report: &mut Report) {
     if sources.len() > MOST {
         return;
     }
+    let mut add = |message| {
+        report.add(Severity::Suggestion, id, condition.span, message, "drop it");
+    };
     for (at, source) in sources.iter().enumerate() {
         if sources.iter().take(at).any(|before| before == source) {
-            let message = format!("`{source}` stands here twice");
-            report.add(Severity::Suggestion, id, condition.span, message, "drop it");
+            add(format!("`{source}` stands here twice"));
+        } else if let Values::Ip(ranges) = &condition.values
+            && let Some(outer) = wider(ranges, at).and_then(|wider| sources.get(wider))
+        {
+            add(format!("`{source}` is covered by `{outer}`"));
         }
     }
+}
+
+/// A range that covers another one; of two that cover each other, the first.
+fn wider(ranges: &[Range], at: usize) -> Option<usize> {
+    let inner = ranges.get(at)?;
+    ranges.iter().enumerate().position(|(other, outer)| {
+        other != at && outer.covers(inner) && (other < at || !inner.covers(outer))
+    })
 }
 
 fn principals(statement: &Statement, report: &mut Report) {

@@ -272,6 +272,11 @@ fn findings_about_conditions_and_their_mended_twins() {
         ),
         (
             "redundant-condition-value",
+            r#""IpAddress":{"aws:SourceIp":["10.1.0.0/16","10.0.0.0/8"]}"#,
+            r#""IpAddress":{"aws:SourceIp":["10.1.0.0/16","10.2.0.0/16"]}"#,
+        ),
+        (
+            "redundant-condition-value",
             r#""NumericEquals":{"x:k":["1","1"]}"#,
             r#""NumericEquals":{"x:k":["1","2"]}"#,
         ),
@@ -377,7 +382,7 @@ fn keys_that_are_misunderstood() {
         ),
         (
             "every-address",
-            r#""IpAddress":{"aws:SourceIp":["10.0.0.0/8","0.0.0.0/0"]}"#,
+            r#""IpAddress":{"aws:SourceIp":["2001:db8::/32","0.0.0.0/0"]}"#,
             r#""IpAddress":{"aws:SourceIp":"10.0.0.0/8"}"#,
         ),
         (

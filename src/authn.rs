@@ -17,6 +17,7 @@ pub mod discovery;
 pub mod dpop;
 pub mod fetch;
 pub mod identity;
+mod introspection;
 pub mod json;
 pub mod jwks;
 pub mod jwt;

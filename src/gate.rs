@@ -33,7 +33,7 @@ use context::{DecisionContext, RequestFacts};
 use encoded::Refused;
 use facts::DecidedBy;
 pub use facts::Facts;
-pub use permit::{Permit, Refusal};
+pub use permit::{Lasts, Permit, Refusal};
 use who::Shown;
 pub use who::{Body, Hashing};
 
@@ -277,7 +277,7 @@ impl Gate {
             target,
             identity: identity.map(|identity| self.assertions.of(identity, upstream)),
             upstream: upstream.clone(),
-            expires_at: identity.and_then(|identity| identity.expires_at),
+            lasts: lasts(head, identity),
             preflight,
             upgrade: upgrade == Upgrade::Granted,
             chunks: shown.chunks,
@@ -347,6 +347,20 @@ fn route<'s>(
         facts.generic_action = Some(action.as_str().into());
     }
     Ok(matched)
+}
+
+/// How long what is decided now counts for what is still open then.
+fn lasts(head: &Head<'_>, identity: Option<&Arc<Identity>>) -> Lasts {
+    let certificate = head.certificate.and_then(Result::ok);
+    let ends = [
+        identity.and_then(|identity| identity.expires_at),
+        certificate.map(Certificate::not_after),
+    ];
+    let token = identity.and_then(|identity| identity.token.as_ref());
+    Lasts {
+        until: ends.into_iter().flatten().min(),
+        again_at: token.and_then(|token| token.believed_until()),
+    }
 }
 
 /// ` with an explicit deny in a service control policy`, or ` because no … allows the … action`.

@@ -34,7 +34,7 @@ use std::time::{Duration, Instant};
 use http::HeaderValue;
 
 use crate::clock::Timestamp;
-use crate::gate::{Facts, Head, Judgement};
+use crate::gate::{Facts, Head, Judgement, Lasts};
 use crate::net::cidr::Cidr;
 use crate::outcome::Reason;
 
@@ -48,7 +48,7 @@ pub trait Control: 'static {
 
     /// Decides about an open stream again, by the head that it began with: until when it may go on, or why it may not,
     /// which is put on record.
-    fn again(&self, head: &Head<'_>) -> impl Future<Output = Result<Option<Timestamp>, Reason>>;
+    fn again(&self, head: &Head<'_>) -> impl Future<Output = Result<Lasts, Reason>>;
 
     /// A number that changes whenever open streams must be decided again.
     fn generation(&self) -> u64;

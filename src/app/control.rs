@@ -15,7 +15,7 @@ use crate::audit::record::{self, Record, UserIdentity};
 use crate::audit::sink::Sink;
 use crate::bundle::{Snapshot, Store};
 use crate::clock::{Clock, Timestamp, monotonic};
-use crate::gate::{Facts, Gate, Head, Judgement, Method};
+use crate::gate::{Facts, Gate, Head, Judgement, Lasts, Method};
 use crate::metrics::{self, Metrics, RouteMetrics, Series};
 use crate::outcome::Reason;
 use crate::policy::LayerKind;
@@ -158,10 +158,10 @@ impl Control for Worker {
         judgement
     }
 
-    async fn again(&self, head: &Head<'_>) -> Result<Option<Timestamp>, Reason> {
+    async fn again(&self, head: &Head<'_>) -> Result<Lasts, Reason> {
         let judgement = self.shared.gate.judge(head).await;
         match &judgement.verdict {
-            Ok(permit) => Ok(permit.expires_at()),
+            Ok(permit) => Ok(permit.lasts()),
             Err(refusal) => {
                 let reason = refusal.reason;
                 log(&judgement, head.request_id);

@@ -94,6 +94,9 @@ impl Source for Told {
         self.metrics.observe_cache("tokens", cache_counts(tokens));
         self.metrics
             .observe_cache("identities", cache_counts(identities));
+        let opaque = self.authenticator.opaque_cache();
+        self.metrics
+            .observe_cache("opaque_tokens", cache_counts(opaque));
         if let Some(store) = &self.credentials {
             let status = store.status();
             self.metrics

@@ -1,5 +1,7 @@
 //! Verifies what requests present, and keeps what verifying needs: providers' keys, tokens seen before.
 
+mod followed;
+mod opaque;
 mod revoked;
 
 use std::sync::Arc;
@@ -14,20 +16,22 @@ use crate::outcome::Reason;
 use crate::policy::Context;
 use crate::sts::seal::is_session_token;
 
-use super::cache::{Counts, IdentityCache, Key, SessionCache, TokenCache};
+use super::cache::{Counters, Counts, IdentityCache, Key, SessionCache, TokenCache};
 use super::certificate::Certificate;
 use super::credential::{self, Credential, Token};
 use super::digest;
 use super::dpop::Replays;
 use super::identity::Identity;
+use super::introspection;
 use super::jwks::KeySet;
 use super::jwt::{self, TokenError, Unverified, VerifiedToken};
-use super::keys::{Follower, Outcome, ProviderKeys};
+use super::keys::{Outcome, ProviderKeys};
 use super::mapping::identify;
 use super::possession::{self, Shown};
 use super::signatures::Keys;
 use super::verified::{Authentication, KeyOwner, Method, Signature, Verified};
 use super::{Failure, Presented, ProviderStatus, Settings};
+use followed::Followed;
 
 /// Verifies credentials. One for the whole process; cheap to share.
 #[derive(Debug)]
@@ -35,6 +39,8 @@ pub struct Authenticator {
     settings: Settings,
     clock: Clock,
     cache: TokenCache,
+    /// What happened in the caches of opaque tokens, of which each provider has its own.
+    opaque: Arc<Counters>,
     identities: IdentityCache,
     sessions: SessionCache,
     keys: Keys,
@@ -44,25 +50,12 @@ pub struct Authenticator {
     next: AtomicU64,
 }
 
-/// The providers of the current snapshot, and those of the one before: requests begun under it still use them.
-#[derive(Debug, Default)]
-struct Followed {
-    current: Vec<Entry>,
-    previous: Vec<Entry>,
-}
-
-#[derive(Debug, Clone)]
-struct Entry {
-    provider: Arc<Provider>,
-    number: u64,
-    follower: Arc<Follower>,
-}
-
 impl Authenticator {
     /// Knows no provider until [`Authenticator::follow`].
     pub fn new(settings: Settings, clock: Clock) -> Arc<Self> {
         Arc::new(Self {
             cache: TokenCache::new(settings.cache),
+            opaque: Arc::default(),
             identities: IdentityCache::new(settings.cache),
             sessions: SessionCache::new(settings.cache),
             keys: Keys::new(
@@ -162,7 +155,13 @@ impl Authenticator {
         chosen_role: Option<&str>,
         request: &dyn Context,
     ) -> Result<Arc<Identity>, Failure> {
-        if let Some(identity) = self.identities.get(token, snapshot, chosen_role) {
+        let known = self.identities.get(token, snapshot, chosen_role);
+        // Of an opaque token the issuer may say something else today.
+        let same = |identity: &Arc<Identity>| {
+            let of = identity.token.as_ref();
+            token.believed_until().is_none() || of.is_some_and(|of| Arc::ptr_eq(of, token))
+        };
+        if let Some(identity) = known.filter(same) {
             return Ok(identity);
         }
         let identity = Arc::new(identify(token, directory, chosen_role, request)?);
@@ -171,38 +170,6 @@ impl Authenticator {
             self.identities.insert(token, snapshot, chosen_role, kept);
         }
         Ok(identity)
-    }
-
-    fn entry(&self, provider: &Arc<Provider>, before: &Followed) -> Entry {
-        let known = before
-            .current
-            .iter()
-            .find(|entry| entry.provider.name == provider.name);
-        if let Some(known) = known
-            && known.provider.same_key_source(provider)
-        {
-            let number = if known.provider == *provider {
-                known.number
-            } else {
-                self.number()
-            };
-            return Entry {
-                provider: Arc::clone(provider),
-                number,
-                follower: Arc::clone(&known.follower),
-            };
-        }
-        let follower = Follower::start(
-            provider,
-            self.settings.timing.clone(),
-            self.clock.clone(),
-            self.settings.state.as_deref(),
-        );
-        Entry {
-            provider: Arc::clone(provider),
-            number: self.number(),
-            follower: Arc::new(follower),
-        }
     }
 
     fn number(&self) -> u64 {
@@ -232,6 +199,11 @@ impl Authenticator {
     /// What happened in the cache of verified tokens so far.
     pub fn token_cache(&self) -> Counts {
         self.cache.counts()
+    }
+
+    /// What happened in the caches of opaque tokens so far.
+    pub fn opaque_cache(&self) -> Counts {
+        self.opaque.read()
     }
 
     /// What happened in the cache of principals so far.
@@ -310,16 +282,26 @@ impl Authenticator {
             return Err(Failure::of(&TokenError::TooLong, None));
         }
         let digest = digest::of_token(token.bytes());
-        let remembered = self.remembered(presented.providers, digest, now);
-        self.cache.looked(matches!(remembered, Ok(Some(_))));
-        let remembered = remembered?;
-        let (verified, now) = if let Some(verified) = remembered {
-            (verified, now)
-        } else {
-            let token = token.text().map_err(Failure::from)?;
-            // Large, and not the rule: kept out of every request's own memory.
-            let verifying = Box::pin(self.verify(token, digest, presented.providers, now));
-            (verifying.await?, self.clock.now())
+        // Large, and not the rule: kept out of every request's own memory.
+        let (verified, now) = match introspection::of(token.bytes(), presented.providers) {
+            Some(provider) => {
+                let text = token.text().map_err(Failure::from)?;
+                let asking = Box::pin(self.ask(text, digest, provider));
+                (asking.await?, self.clock.now())
+            }
+            None => match self.remembered(presented.providers, digest, now) {
+                Ok(Some(verified)) => {
+                    self.cache.looked(true);
+                    (verified, now)
+                }
+                found => {
+                    self.cache.looked(false);
+                    found?;
+                    let text = token.text().map_err(Failure::from)?;
+                    let verifying = Box::pin(self.verify(text, digest, presented.providers, now));
+                    (verifying.await?, self.clock.now())
+                }
+            },
         };
         if verified.audience(presented.audiences).is_none() {
             return Err(Failure::of(
@@ -488,14 +470,5 @@ fn of_directory(verified: &Verified, directory: &Directory) -> Option<Identity> 
                 ..Identity::of_user(directory, user)
             })
         }
-    }
-}
-
-impl Followed {
-    fn find(&self, provider: &Arc<Provider>) -> Option<&Entry> {
-        let both = || self.current.iter().chain(&self.previous);
-        both()
-            .find(|entry| Arc::ptr_eq(&entry.provider, provider))
-            .or_else(|| both().find(|entry| entry.provider == *provider))
     }
 }

@@ -46,19 +46,19 @@ pub struct Counts {
 }
 
 #[derive(Debug, Default)]
-struct Counters {
+pub(super) struct Counters {
     hits: AtomicU64,
     misses: AtomicU64,
     evictions: AtomicU64,
 }
 
 impl Counters {
-    fn looked(&self, found: bool) {
+    pub(super) fn looked(&self, found: bool) {
         let counter = if found { &self.hits } else { &self.misses };
         counter.fetch_add(1, Ordering::Relaxed);
     }
 
-    fn read(&self) -> Counts {
+    pub(super) fn read(&self) -> Counts {
         Counts {
             hits: self.hits.load(Ordering::Relaxed),
             misses: self.misses.load(Ordering::Relaxed),
@@ -123,7 +123,11 @@ impl Weighter<Key, Arc<VerifiedToken>> for Weight {
 impl TokenCache {
     /// An empty cache.
     pub fn new(size: Size) -> Self {
-        let counters = Arc::<Counters>::default();
+        Self::counted(size, Arc::default())
+    }
+
+    /// One that counts together with others.
+    pub(super) fn counted(size: Size, counters: Arc<Counters>) -> Self {
         Self {
             tokens: Cache::with(
                 size.entries,

@@ -1,4 +1,5 @@
-//! From a provider to the bytes of its key set: by discovery, by URL, or from a file of the machine.
+//! From a provider to the bytes of its key set (by discovery, by URL, or from a file of the machine), and to the
+//! endpoint that knows its opaque tokens.
 
 use std::time::Duration;
 
@@ -26,11 +27,9 @@ pub async fn key_set(provider: &Provider, timeout: Duration) -> Result<Fetched, 
     match &provider.keys.source {
         KeySource::Url(url) => get(url, access).await,
         KeySource::Discovery => {
-            let issuer = provider.issuer.trim_end_matches('/');
-            let well_known = Url::parse(&format!("{issuer}{WELL_KNOWN}"))
-                .map_err(|_| FetchError::Discovery("the issuer is no URL"))?;
+            let well_known = well_known(provider)?;
             let document = get(&well_known, access).await?;
-            let keys = jwks_uri(&document.body, &provider.issuer)?;
+            let keys = named(&document.body, &provider.issuer, &JWKS_URI)?;
             // The bearer token is for the issuer; no document sends it to anybody else.
             let bearer_file = access.bearer_file.filter(|_| keys.same_origin(&well_known));
             let access = Access {
@@ -57,16 +56,62 @@ pub async fn key_set(provider: &Provider, timeout: Duration) -> Result<Fetched, 
     }
 }
 
+/// Where a provider is asked about its tokens, as its discovery document says: at the issuer's own host, because a secret
+/// goes there.
+///
+/// # Errors
+/// See [`FetchError`].
+pub async fn introspection_endpoint(
+    provider: &Provider,
+    timeout: Duration,
+) -> Result<Url, FetchError> {
+    let well_known = well_known(provider)?;
+    let access = Access {
+        ca_file: provider.keys.ca_file.as_deref(),
+        bearer_file: provider.keys.bearer_file.as_deref(),
+        allow_http: provider.allow_http,
+        timeout,
+    };
+    let document = get(&well_known, access).await?;
+    let endpoint = named(&document.body, &provider.issuer, &ENDPOINT)?;
+    if !endpoint.same_origin(&well_known) {
+        return Err(FetchError::Discovery(
+            "its `introspection_endpoint` is at another host than the issuer's; name it by `introspection.url`",
+        ));
+    }
+    Ok(endpoint)
+}
+
+fn well_known(provider: &Provider) -> Result<Url, FetchError> {
+    let issuer = provider.issuer.trim_end_matches('/');
+    Url::parse(&format!("{issuer}{WELL_KNOWN}"))
+        .map_err(|_| FetchError::Discovery("the issuer is no URL"))
+}
+
+/// A member that is a URL, and what to say where it is missing or none.
+type Member = [&'static str; 3];
+const JWKS_URI: Member = [
+    "jwks_uri",
+    "it has no `jwks_uri`",
+    "its `jwks_uri` is no URL",
+];
+const ENDPOINT: Member = [
+    "introspection_endpoint",
+    "it has no `introspection_endpoint`",
+    "its `introspection_endpoint` is no URL",
+];
+
 /// OpenID Connect Discovery 1.0, section 4.3: the document's issuer is exactly the one that was asked.
-fn jwks_uri(document: &[u8], issuer: &str) -> Result<Url, FetchError> {
+fn named(document: &[u8], issuer: &str, member: &Member) -> Result<Url, FetchError> {
+    let [name, missing, malformed] = member;
     let document =
         Json::read(document).map_err(|_| FetchError::Discovery("it is no strict JSON"))?;
     let text = |name: &str| document.get(name).and_then(Json::text);
     if text("issuer") != Some(issuer) {
         return Err(FetchError::Discovery("its `issuer` is another one"));
     }
-    let uri = text("jwks_uri").ok_or(FetchError::Discovery("it has no `jwks_uri`"))?;
-    Url::parse(uri).map_err(|_| FetchError::Discovery("its `jwks_uri` is no URL"))
+    let uri = text(name).ok_or(FetchError::Discovery(missing))?;
+    Url::parse(uri).map_err(|_| FetchError::Discovery(malformed))
 }
 
 #[cfg(test)]
@@ -76,7 +121,7 @@ mod tests {
     #[test]
     fn documents() {
         let uri = |text: &str| {
-            jwks_uri(text.as_bytes(), "https://i.example")
+            named(text.as_bytes(), "https://i.example", &JWKS_URI)
                 .map(|url| url.to_string())
                 .map_err(|error| error.to_string())
         };

@@ -59,6 +59,9 @@ pub enum TokenError {
     /// `exp` is past.
     #[error("the token has expired")]
     Expired,
+    /// Its issuer, asked about it, does not vouch for it.
+    #[error("its issuer says that the token is not active: made up, revoked or expired")]
+    Inactive,
 }
 
 impl TokenError {
@@ -72,6 +75,7 @@ impl TokenError {
             Self::Claims(_) => Reason::InvalidClaims,
             Self::Audience => Reason::WrongAudience,
             Self::Expired => Reason::ExpiredCredential,
+            Self::Inactive => Reason::RevokedCredential,
         }
     }
 }
@@ -102,6 +106,8 @@ pub struct VerifiedToken {
     key: KeyId,
     digest: [u8; 32],
     bound: Bound,
+    /// Until when its issuer's answer about it is believed; `None`: it proves itself.
+    believed_until: Option<Timestamp>,
 }
 
 impl<'t> Unverified<'t> {
@@ -192,6 +198,7 @@ impl<'t> Unverified<'t> {
             key: *key.id(),
             digest,
             bound,
+            believed_until: None,
         })
     }
 }
@@ -305,7 +312,39 @@ impl VerifiedToken {
             key: digest,
             digest,
             bound: Bound::default(),
+            believed_until: None,
         }
+    }
+
+    /// What its issuer, asked now, says of an opaque token that is good. `digest` is the SHA-256 of the whole token.
+    ///
+    /// # Errors
+    /// As for a token that says the same itself.
+    pub(super) fn of_answer(
+        provider: &Arc<Provider>,
+        claims: Claims,
+        digest: [u8; 32],
+        now: Timestamp,
+        max_age: Duration,
+    ) -> Result<Self, TokenError> {
+        if claims.issuer != provider.issuer {
+            return Err(TokenError::Claims("`iss` is another issuer"));
+        }
+        check_claims(&claims, provider, now)?;
+        let bound = Bound::read(&claims).map_err(TokenError::Claims)?;
+        Ok(Self {
+            provider: Arc::clone(provider),
+            claims,
+            key: digest,
+            digest,
+            bound,
+            believed_until: Some(now.plus(max_age)),
+        })
+    }
+
+    /// Until when its issuer's answer about it is believed; `None`: it proves itself.
+    pub fn believed_until(&self) -> Option<Timestamp> {
+        self.believed_until
     }
 
     /// What its bearer must prove beside it.

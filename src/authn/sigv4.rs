@@ -7,6 +7,7 @@
 //! secret belongs to is the caller's affair.
 
 mod canonical;
+mod checksum;
 pub mod chunked;
 mod header;
 mod presigned;
@@ -24,6 +25,8 @@ use crate::outcome::Reason;
 use crate::secret::Secret;
 
 use super::{hex, sha256};
+
+use checksum::Checks;
 
 pub use canonical::PathStyle;
 pub use presigned::without_credential;
@@ -279,13 +282,15 @@ impl Unproven {
                 Body::Hash(hash)
             }
             (Payload::Unsigned | Payload::Undeclared, None) => Body::Anything,
-            (Payload::UnsignedChunks, _) => Body::Chunks(Box::new(chunked::Decoder::unsigned())),
-            (Payload::Chunks { trailer }, _) => Body::Chunks(Box::new(chunked::Decoder::new(
-                key,
-                format!("{}\n{scope}\n", self.stamp),
-                self.signature,
-                trailer,
-            ))),
+            (Payload::UnsignedChunks, _) => Body::Chunks(Box::new(
+                chunked::Decoder::unsigned().checking(Checks::announced(raw.headers)),
+            )),
+            (Payload::Chunks { trailer }, _) => {
+                let prefix = format!("{}\n{scope}\n", self.stamp);
+                let decoder = chunked::Decoder::new(key, prefix, self.signature, trailer);
+                let checks = Checks::announced(raw.headers);
+                Body::Chunks(Box::new(decoder.checking(checks)))
+            }
         };
         Ok(Proven {
             access_key: self.access_key.clone(),

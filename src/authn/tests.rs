@@ -3,6 +3,7 @@
 mod drills;
 mod fetching;
 mod issuer;
+mod opaque;
 mod tokens;
 
 use std::path::Path;

@@ -5,10 +5,15 @@ use std::process::ExitCode;
 
 use clap::Args;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::app::{self, Running};
 use crate::cli::output::{self, Failed, Outcome};
-use crate::config::{self, Log, LogFormat, Settings};
+use crate::config::{self, Level, Log, LogFormat, Settings};
 
 /// Arguments of `run`.
 #[derive(Debug, Args)]
@@ -103,18 +108,25 @@ impl Signals {
 
 /// Logs go to stderr: stdout is for data.
 pub fn start_log(log: &Log) {
-    let level = log.level.word();
+    let level = match log.level {
+        Level::Error => LevelFilter::ERROR,
+        Level::Warn => LevelFilter::WARN,
+        Level::Info => LevelFilter::INFO,
+        Level::Debug => LevelFilter::DEBUG,
+    };
     // The file watcher warns of each folder that is gone before it stops watching it, which is how folders go.
-    let filter = tracing_subscriber::EnvFilter::new(format!("warn,notify=error,sidegate={level}"));
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_target(false);
+    let filter = Targets::new()
+        .with_default(LevelFilter::WARN)
+        .with_target("notify", LevelFilter::ERROR)
+        .with_target("sidegate", level);
+    let lines = fmt::layer().with_writer(std::io::stderr).with_target(false);
+    let registry = tracing_subscriber::registry().with(filter);
     let result = match log.format {
-        LogFormat::Text => builder
-            .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
-            .try_init(),
-        LogFormat::Json => builder.json().flatten_event(true).try_init(),
+        LogFormat::Text => {
+            let colours = std::io::IsTerminal::is_terminal(&std::io::stderr());
+            registry.with(lines.with_ansi(colours)).try_init()
+        }
+        LogFormat::Json => registry.with(lines.json().flatten_event(true)).try_init(),
     };
     if let Err(error) = result {
         output::complain(&format!("sidegate: no log: {error}"));

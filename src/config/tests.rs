@@ -1,3 +1,5 @@
+mod requests;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -117,7 +119,7 @@ workers: 3
     );
     assert_eq!(settings.workers.map(std::num::NonZero::get), Some(3));
     assert_eq!(settings.audit.keep, 3);
-    assert_eq!(settings.log.level.word(), "debug");
+    assert_eq!(settings.log.level, Level::Debug);
     let defaults = Settings::default();
     assert_ne!(settings.audit, defaults.audit);
     assert_ne!(settings.drain, defaults.drain);

@@ -6,6 +6,7 @@
 
 mod certificates;
 pub mod claim_map;
+mod introspection;
 mod read;
 mod saml;
 pub mod spiffe;
@@ -19,6 +20,7 @@ use crate::arn::AccountId;
 use crate::source::{Report, Span, json};
 
 pub use claim_map::{ClaimMap, Mfa, Target};
+pub use introspection::Introspection;
 pub use spiffe::SpiffeId;
 pub use template::{ClaimPath, Template};
 pub use url::Url;
@@ -56,6 +58,8 @@ pub struct Provider {
     pub allow_http: bool,
     /// Whether tokens must be bound to a key of the client's, and how.
     pub binding: Option<Binding>,
+    /// How it is asked about opaque tokens; `None`: it has none.
+    pub introspection: Option<Introspection>,
     /// How claims become a principal.
     pub map: ClaimMap,
 }
@@ -274,7 +278,7 @@ impl Provider {
         if keys.is_none_or(<[_]>::is_empty) {
             report.error(
                 "malformed-keys",
-                Span::default(),
+                Span::WHOLE_FILE,
                 "this is no JWK Set with at least one key",
                 "write {\"keys\": [{\"kty\": …}, …]} (RFC 7517)",
             );

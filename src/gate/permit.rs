@@ -18,7 +18,7 @@ pub struct Permit {
     pub(super) target: Arc<str>,
     pub(super) upstream: Box<str>,
     pub(super) identity: Option<Headers>,
-    pub(super) expires_at: Option<Timestamp>,
+    pub(super) lasts: Lasts,
     pub(super) preflight: bool,
     pub(super) upgrade: bool,
     pub(super) chunks: Option<Box<Decoder>>,
@@ -45,9 +45,9 @@ impl Permit {
         self.identity.as_ref().map_or(&[], |told| told.lines())
     }
 
-    /// When the credential expires: open streams end then.
-    pub fn expires_at(&self) -> Option<Timestamp> {
-        self.expires_at
+    /// How long open streams may go on by it.
+    pub fn lasts(&self) -> Lasts {
+        self.lasts
     }
 
     /// A CORS preflight: goes without body and credential.
@@ -64,6 +64,15 @@ impl Permit {
     pub fn upgrade(&self) -> bool {
         self.upgrade
     }
+}
+
+/// How long a decision counts for what is still open then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Lasts {
+    /// When the credential, or the client certificate beside it, expires: open streams end then.
+    pub until: Option<Timestamp>,
+    /// When it is to be decided again, because somebody else's word about the credential is old by then.
+    pub again_at: Option<Timestamp>,
 }
 
 /// Why a request may not go upstream.
@@ -98,7 +107,7 @@ impl Permit {
             target: target.into(),
             upstream: upstream.into(),
             identity: None,
-            expires_at: None,
+            lasts: Lasts::default(),
             preflight: false,
             upgrade: false,
             chunks: None,

@@ -1,8 +1,8 @@
 //! `aws-chunked` bodies on their way: verified chunk by chunk, and undone for the upstream, which gets the plain body.
 //!
 //! Nothing of a chunk goes on before it was verified, and the last of what was verified waits for the end of the body:
-//! whatever goes wrong, the upstream never holds what it could take for the whole. Trailers, which hold checksums that
-//! the client computed, go no further. Where credentials are forwarded the body is passed on as it came, since the
+//! whatever goes wrong, the upstream never holds what it could take for the whole. Trailers hold checksums that the client
+//! computed: they are compared here and go no further. Where credentials are forwarded the body is passed on as it came, since the
 //! upstream verifies it itself.
 
 use bytes::Bytes;
@@ -39,9 +39,10 @@ impl CodingError {
     pub fn reason(&self) -> Reason {
         match self {
             Self::Chunk(ChunkError::Mismatch) => Reason::SignatureMismatch,
-            Self::Chunk(ChunkError::Malformed(_) | ChunkError::Truncated) | Self::Length => {
-                Reason::MalformedRequest
-            }
+            Self::Chunk(
+                ChunkError::Malformed(_) | ChunkError::Checksum | ChunkError::Truncated,
+            )
+            | Self::Length => Reason::MalformedRequest,
         }
     }
 }
@@ -50,7 +51,7 @@ impl Coding {
     /// Writes the head of the plain body in place of the coded one's, unless the body stays as it came.
     ///
     /// # Errors
-    /// When the head does not say how long the plain body is.
+    /// When the head does not say how long the plain body is, or announces a checksum that cannot be compared.
     pub fn new(decoder: Decoder, fields: &mut HeaderMap, as_it_came: bool) -> Result<Self, Reason> {
         if as_it_came {
             return Ok(Self {
@@ -65,6 +66,9 @@ impl Coding {
             _ => None,
         };
         let length = length.ok_or(Reason::MalformedRequest)?;
+        if !decoder.can_check() {
+            return Err(Reason::MalformedRequest);
+        }
         let codings = other_codings(fields)?;
         for name in [
             CONTENT_ENCODING,
@@ -73,6 +77,8 @@ impl Coding {
             TRAILER,
             HeaderName::from_static("x-amz-content-sha256"),
             HeaderName::from_static("x-amz-trailer"),
+            // It says that a checksum comes along.
+            HeaderName::from_static("x-amz-sdk-checksum-algorithm"),
         ] {
             fields.remove(name);
         }
@@ -198,11 +204,7 @@ mod tests {
         assert_eq!(good.push(b"3\r\nabc\r\n").unwrap(), "");
         assert_eq!(good.push(b"5\r\ndefgh\r\n").unwrap(), "abc");
         assert!(good.finish().is_err(), "not the end yet");
-        assert_eq!(
-            good.push(b"0\r\nx-amz-checksum-crc32:AAAA\r\n\r\n")
-                .unwrap(),
-            ""
-        );
+        assert_eq!(good.push(b"0\r\nx-amz-meta-a:AAAA\r\n\r\n").unwrap(), "");
         assert_eq!(good.finish().unwrap(), "defgh");
 
         let mut long = coding("7");

@@ -14,8 +14,8 @@ use http::{HeaderMap, HeaderValue, Request, Response, Version};
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 
-use crate::clock::{Timestamp, monotonic};
-use crate::gate::{Head, Judgement, Permit, only_http2};
+use crate::clock::monotonic;
+use crate::gate::{Head, Judgement, Lasts, Permit, only_http2};
 use crate::net::cidr::Cidr;
 use crate::net::tls::ClientCertificate;
 use crate::net::{Connection, Fault, Handler, Unread};
@@ -129,7 +129,7 @@ impl<C: Control> Proxy<C> {
             way,
             upstream,
             watch,
-            expires_at,
+            lasts,
             places,
         } = Box::pin(judging).await?;
         let asked = monotonic();
@@ -151,7 +151,7 @@ impl<C: Control> Proxy<C> {
         };
         record.answered(asked);
         let mut response = forwarded?;
-        self.keep_watch(&mut response, watch, expires_at, form, record);
+        self.keep_watch(&mut response, watch, lasts, form, record);
         Ok(response)
     }
 
@@ -197,11 +197,8 @@ impl<C: Control> Proxy<C> {
         let Judgement { facts, verdict } = self.control.judge(&head).await;
         let facts = record.facts.insert(facts);
         let mut permit = verdict?;
-        let expires_at = permit.expires_at();
-        let watch = kept.map(|kept| {
-            self.streams
-                .add(&self.control, Some(kept), expires_at, facts)
-        });
+        let lasts = permit.lasts();
+        let watch = kept.map(|kept| self.streams.add(&self.control, Some(kept), lasts, facts));
         record.reason = if permit.preflight() {
             Reason::Preflight
         } else {
@@ -249,7 +246,7 @@ impl<C: Control> Proxy<C> {
             way,
             upstream,
             watch,
-            expires_at,
+            lasts,
             places,
         })
     }
@@ -293,14 +290,14 @@ impl<C: Control> Proxy<C> {
         &self,
         response: &mut Response<Relay>,
         watch: Option<Watch>,
-        expires_at: Option<Timestamp>,
+        lasts: Lasts,
         form: Form,
         record: &Record<'_, C>,
     ) {
         let watch = watch.or_else(|| {
             let events = streams::is_events(response.headers());
             let facts = record.facts.as_ref().filter(|_| events)?;
-            Some(self.streams.add(&self.control, None, expires_at, facts))
+            Some(self.streams.add(&self.control, None, lasts, facts))
         });
         if let Some(watch) = watch {
             response.body_mut().obey(watch, form.takes_grpc_trailers());
@@ -313,7 +310,7 @@ struct Judged<'p> {
     way: Way<'p>,
     upstream: &'p Rc<Upstream>,
     watch: Option<Watch>,
-    expires_at: Option<Timestamp>,
+    lasts: Lasts,
     places: Places,
 }
 

@@ -1,8 +1,8 @@
 //! Open streams obey policy: WebSocket and its like, gRPC calls and server-sent events are decided again while they last.
 //!
 //! Each is on a worker's list with the head that it was decided by. A few times a second, while there are any, the worker
-//! looks whether the snapshot has changed, and then decides each again, or whether a credential has expired. Who
-//! carries the stream asks its [`Watch`], and ends it in the manner of its protocol.
+//! looks whether the snapshot has changed, and then decides each again, or whether a credential has expired or its
+//! connection's certificate was revoked. Who carries the stream asks its [`Watch`], and ends it in the manner of its protocol.
 
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
@@ -13,12 +13,14 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
+use futures_util::StreamExt;
 use http::HeaderValue;
 use http::header::{ACCEPT, CONTENT_TYPE, HeaderMap};
 use http::request::Parts;
 
+use crate::authn::Distrust;
 use crate::clock::{Timestamp, monotonic};
-use crate::gate::{Body, Facts, Hashing, Head};
+use crate::gate::{Body, Facts, Hashing, Head, Lasts};
 use crate::net::Connection;
 use crate::net::tls::ClientCertificate;
 use crate::outcome::Reason;
@@ -26,6 +28,8 @@ use crate::proxy::{Control, Unjudged};
 
 /// How often is looked: what ends a stream is noticed this much later at most.
 const TICK: Duration = Duration::from_millis(250);
+/// So many are looked at at once.
+const AT_ONCE: usize = 16;
 
 /// The head that a stream was decided by, as it was judged.
 #[derive(Debug, Clone)]
@@ -61,6 +65,13 @@ impl Kept {
             body: &Gone,
         }
     }
+
+    /// Why its connection's certificate is good no longer: it costs a look to ask, while no list or authority changes.
+    fn distrusted(&self, now: Timestamp) -> Option<Reason> {
+        let certificate = self.connection.as_ref()?.certificate.as_ref()?;
+        let trusted = certificate.get().and_then(|found| found.in_time(now));
+        trusted.err().map(Distrust::reason)
+    }
 }
 
 /// The body of a request that is under way: nobody can read it any more, and nobody needs to.
@@ -77,7 +88,7 @@ impl Body for Gone {
 struct Open {
     /// `None`: the answer turned out to be a stream, and nobody had said so before.
     kept: Option<Box<Kept>>,
-    expires_at: Cell<Option<Timestamp>>,
+    lasts: Cell<Lasts>,
     /// The generation of snapshots that it was decided by.
     decided_by: Cell<u64>,
     /// Why it must end, and since when that is known.
@@ -154,7 +165,7 @@ impl Streams {
         self: &Rc<Self>,
         control: &Rc<C>,
         kept: Option<Box<Kept>>,
-        expires_at: Option<Timestamp>,
+        lasts: Lasts,
         facts: &Facts,
     ) -> Watch {
         let generation = control.generation();
@@ -166,7 +177,7 @@ impl Streams {
         };
         let open = Rc::new(Open {
             kept,
-            expires_at: Cell::new(expires_at),
+            lasts: Cell::new(lasts),
             decided_by: Cell::new(decided_by),
             doomed: Cell::new(None),
             ended: Cell::new(None),
@@ -194,32 +205,43 @@ impl Streams {
                 self.watching.set(false);
                 return;
             }
-            for stream in all {
+            // One whose decision waits for somebody does not keep the others waiting.
+            let looking = futures_util::stream::iter(all);
+            let looking = looking.for_each_concurrent(AT_ONCE, async |stream| {
                 self.look(&*control, &stream).await;
-            }
+            });
+            looking.await;
         }
     }
 
     async fn look<C: Control>(&self, control: &C, stream: &Open) {
         let now = monotonic();
         let generation = control.generation();
+        let reached = |at: Option<Timestamp>| at.is_some_and(|at| at <= control.now());
+        let lasts = stream.lasts.get();
         let changed = stream.decided_by.replace(generation) != generation;
-        let expired = |at: Timestamp| at <= control.now();
+        let changed = changed || reached(lasts.again_at);
         if let Some((reason, since)) = stream.doomed.get() {
             if now.saturating_duration_since(since) >= self.grace {
                 stream.end(reason);
             }
             return;
         }
-        if stream.expires_at.get().is_some_and(expired) {
-            stream.doom(Reason::ExpiredCredential, now);
-            if let Some(kept) = &stream.kept {
-                control.refused(&expired_record(kept));
+        let kept = stream.kept.as_deref();
+        let over = if reached(lasts.until) {
+            Some(Reason::ExpiredCredential)
+        } else {
+            kept.and_then(|kept| kept.distrusted(control.now()))
+        };
+        if let Some(reason) = over {
+            stream.doom(reason, now);
+            if let Some(kept) = kept {
+                control.refused(&over_record(kept, reason));
             }
         } else if changed {
-            match &stream.kept {
+            match kept {
                 Some(kept) => match control.again(&kept.head()).await {
-                    Ok(expires_at) => stream.expires_at.set(expires_at),
+                    Ok(lasts) => stream.lasts.set(lasts),
                     Err(reason) => stream.doom(reason, now),
                 },
                 // It cannot be decided again, so it is not allowed again.
@@ -234,10 +256,10 @@ impl Streams {
     }
 }
 
-fn expired_record(kept: &Kept) -> Unjudged<'_> {
+fn over_record(kept: &Kept, reason: Reason) -> Unjudged<'_> {
     let text = |name| kept.parts.headers.get(name).map(HeaderValue::as_bytes);
     Unjudged {
-        reason: Reason::ExpiredCredential,
+        reason,
         method: kept.parts.method.as_str(),
         path: kept.parts.uri.path(),
         user_agent: text("user-agent"),

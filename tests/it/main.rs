@@ -2,6 +2,7 @@
 //!
 //! - [`bound`]: tokens that are bound to a certificate or a key
 //! - [`certificates`]: client certificates, and what becomes of open connections when authorities change
+//! - [`opaque`]: opaque tokens, about which their provider is asked
 //! - [`stories`]: every SecureCart story, as `sidegate demo --smoke` plays it
 //! - [`demo`]: the way that a reader takes: paste, mint a token, end it
 //! - [`reload`]: flipping bundles under load, ConfigMap swaps, broken bundles
@@ -47,6 +48,7 @@ mod identity;
 mod keyring;
 mod kubernetes;
 mod limits;
+mod opaque;
 mod printing;
 mod readme;
 mod reload;

@@ -8,7 +8,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
 use crate::support::{Answer, Client, Sidegate, Site, Upstream, command, eventually, get, request};
-use signer::{KEY, Request, SECRET, Signed, chunks, sha256};
+use signer::{KEY, Request, SECRET, Signed, chunks, sha256, trailed};
 
 const API_SECRET: &str = "0123456789abcdefghijklmnopqrstuvwxyz-_AB";
 const ALICE: &str = "arn:aws:iam::555566667777:user/alice";
@@ -362,6 +362,57 @@ fn signed_chunks() {
         let answer = world.send("PUT", &signed, &wire);
         assert!(matches!(answer.status, 400 | 401), "{}", answer.text());
     }
+    let heard = world.heard.lock().unwrap();
+    let whole = heard.iter().filter(|heard| heard.whole).count();
+    assert_eq!(whole, 1, "only the good one ever looked complete");
+}
+
+#[test]
+fn checksums_behind_signed_chunks() {
+    let world = world();
+    let data = "a".repeat(70_000);
+    let mut crc = flate2::Crc::new();
+    crc.update(data.as_bytes());
+    let base64 = |sum: u32| {
+        let engine = base64::engine::general_purpose::STANDARD;
+        base64::Engine::encode(&engine, sum.to_be_bytes())
+    };
+    let (right, wrong) = (base64(crc.sum()), base64(!crc.sum()));
+    let name = "x-amz-checksum-crc32";
+    let send = |announced: &str, trailers: &[(&str, &str)]| {
+        let kind = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER";
+        let signed = Request::new("PUT", "/a", "")
+            .with("content-encoding", "aws-chunked")
+            .with("x-amz-content-sha256", kind)
+            .with("x-amz-decoded-content-length", "70000")
+            .with("x-amz-sdk-checksum-algorithm", "CRC32")
+            .with("x-amz-trailer", announced)
+            .in_head(kind);
+        let mut wire = chunks(&signed, &[data.as_bytes()]);
+        let last = wire.pop().unwrap();
+        wire.push(trailed(&signed, &last, trailers));
+        code(&world.send("PUT", &signed, &wire.concat()))
+    };
+    assert_eq!(send(name, &[(name, &right)]).0, 200);
+    let heard = world.last();
+    assert!(heard.whole && heard.body == data.as_bytes());
+    assert!(!heard.head.contains("checksum") && !heard.head.contains("x-amz-trailer"));
+    let bad = (400, "InvalidRequest".to_owned());
+    for (what, announced, trailers) in [
+        ("another checksum", name, &[(name, &*wrong)][..]),
+        ("none", name, &[]),
+        (
+            "of another kind",
+            name,
+            &[("x-amz-checksum-crc32c", &*right)],
+        ),
+        ("twice", name, &[(name, &*right), (name, &*right)]),
+        ("not announced", "x-amz-meta-a", &[(name, &*right)]),
+    ] {
+        assert_eq!(send(announced, trailers), bad, "{what}");
+    }
+    let unknown = "x-amz-checksum-xxhash3";
+    assert_eq!(send(unknown, &[(unknown, &right)]), bad);
     let heard = world.heard.lock().unwrap();
     let whole = heard.iter().filter(|heard| heard.whole).count();
     assert_eq!(whole, 1, "only the good one ever looked complete");

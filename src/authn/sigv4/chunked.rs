@@ -11,6 +11,7 @@ use aws_lc_rs::hmac;
 
 use crate::authn::{hex, sha256};
 
+use super::checksum::Checks;
 use super::unhex;
 
 /// The largest chunk; SDKs send 64 KiB to 1 MiB.
@@ -28,6 +29,9 @@ pub enum ChunkError {
     /// A chunk, or the trailers, have another signature.
     #[error("a chunk's signature is not that of its data")]
     Mismatch,
+    /// A checksum behind the last chunk is that of other data.
+    #[error("a checksum is not that of the data")]
+    Checksum,
     /// It ended before its last chunk.
     #[error("the body ended before its last chunk")]
     Truncated,
@@ -43,6 +47,7 @@ pub struct Decoder {
     trailer: bool,
     /// Whether what is handed on keeps its chunks.
     framed: bool,
+    checks: Checks,
     state: State,
     /// What came and was not handed on.
     pending: Vec<u8>,
@@ -80,6 +85,7 @@ impl Decoder {
             previous: seed,
             trailer,
             framed: false,
+            checks: Checks::default(),
             state: State::Head,
             pending: Vec::new(),
         }
@@ -93,6 +99,7 @@ impl Decoder {
             previous: [0; 32],
             trailer: true,
             framed: false,
+            checks: Checks::default(),
             state: State::Head,
             pending: Vec::new(),
         }
@@ -103,6 +110,18 @@ impl Decoder {
     pub fn framed(mut self) -> Self {
         self.framed = true;
         self
+    }
+
+    /// Computes these checksums, and holds the trailers to them.
+    #[must_use]
+    pub(super) fn checking(mut self, checks: Checks) -> Self {
+        self.checks = checks;
+        self
+    }
+
+    /// Whether every checksum that was announced can be computed: whoever takes the trailers away must know.
+    pub fn can_check(&self) -> bool {
+        self.checks.are_known()
     }
 
     /// Whether the whole body came and is good.
@@ -194,9 +213,16 @@ impl Decoder {
             let text = format!("{}\n{}", hex(&sha256(b"")), hex(&sha256(data)));
             self.verify("AWS4-HMAC-SHA256-PAYLOAD", &text, signature)?;
         }
+        if !self.framed {
+            let data = self.pending.get(..size).unwrap_or_default();
+            self.checks.update(data);
+        }
         let kept = if self.framed { with_end } else { size };
         out.extend_from_slice(self.pending.get(..kept).unwrap_or_default());
         self.pending.drain(..with_end);
+        if size == 0 && !self.trailer && !self.framed {
+            self.checks.finish()?;
+        }
         self.state = match (size, self.trailer) {
             (0, true) => State::Trailers,
             (0, false) => State::Done,
@@ -208,32 +234,44 @@ impl Decoder {
     /// `name:value` a line, then `x-amz-trailer-signature`, then an empty line.
     fn trailers(&mut self, out: &mut Vec<u8>) -> Result<bool, ChunkError> {
         // No trailers at all are an empty line.
-        if self.key.is_none() && self.pending == b"\r\n" {
-            self.pending.clear();
-            if self.framed {
-                out.extend_from_slice(b"\r\n");
-            }
-            self.state = State::Done;
-            return Ok(true);
-        }
-        let Some(end) = memchr::memmem::find(&self.pending, b"\r\n\r\n") else {
+        let none = self.key.is_none() && self.pending == b"\r\n";
+        let end = if none {
+            Some(0)
+        } else {
+            memchr::memmem::find(&self.pending, b"\r\n\r\n")
+        };
+        let Some(end) = end else {
             if self.pending.len() > MAX_TRAILERS {
                 return Err(ChunkError::Malformed("the trailers are too long"));
             }
             return Ok(false);
         };
         let block: Vec<u8> = self.pending.drain(..end).collect();
-        self.pending.drain(..4);
+        let line_ends: Vec<u8> = self.pending.drain(..if none { 2 } else { 4 }).collect();
         if self.framed {
             out.extend_from_slice(&block);
-            out.extend_from_slice(b"\r\n\r\n");
-        }
-        if self.key.is_none() {
-            self.state = State::Done;
-            return Ok(true);
+            out.extend_from_slice(&line_ends);
         }
         let text = std::str::from_utf8(&block)
             .map_err(|_| ChunkError::Malformed("the trailers are no text"))?;
+        let lines = if self.key.is_some() {
+            self.signed_trailers(text)?
+        } else {
+            text
+        };
+        // Whoever gets the chunks as they came compares for themselves.
+        if !self.framed {
+            for (name, value) in trailers(lines)? {
+                self.checks.trailer(&name, value)?;
+            }
+            self.checks.finish()?;
+        }
+        self.state = State::Done;
+        Ok(true)
+    }
+
+    /// Verifies the signature of trailers, which is the last of them; the others.
+    fn signed_trailers<'t>(&mut self, text: &'t str) -> Result<&'t str, ChunkError> {
         let (lines, last) = text.rsplit_once("\r\n").unwrap_or(("", text));
         let signature = last
             .strip_prefix("x-amz-trailer-signature:")
@@ -242,19 +280,15 @@ impl Decoder {
                 "the trailers end without a signature",
             ))?;
         let mut canonical = String::new();
-        for line in lines.split("\r\n").filter(|line| !line.is_empty()) {
-            let (name, value) = line
-                .split_once(':')
-                .ok_or(ChunkError::Malformed("a trailer has no colon"))?;
-            canonical.push_str(&name.to_ascii_lowercase());
+        for (name, value) in trailers(lines)? {
+            canonical.push_str(&name);
             canonical.push(':');
-            canonical.push_str(value.trim_matches(' '));
+            canonical.push_str(value);
             canonical.push('\n');
         }
         let text = hex(&sha256(canonical.as_bytes()));
         self.verify("AWS4-HMAC-SHA256-TRAILER", &text, signature)?;
-        self.state = State::Done;
-        Ok(true)
+        Ok(lines)
     }
 
     fn verify(&mut self, kind: &str, rest: &str, signature: [u8; 32]) -> Result<(), ChunkError> {
@@ -265,6 +299,18 @@ impl Decoder {
         self.previous = signature;
         Ok(())
     }
+}
+
+/// `name:value` a line: names in lower case, values without the spaces around them.
+fn trailers(lines: &str) -> Result<Vec<(String, &str)>, ChunkError> {
+    let lines = lines.split("\r\n").filter(|line| !line.is_empty());
+    let pairs = lines.map(|line| {
+        let (name, value) = line
+            .split_once(':')
+            .ok_or(ChunkError::Malformed("a trailer has no colon"))?;
+        Ok((name.to_ascii_lowercase(), value.trim_matches(' ')))
+    });
+    pairs.collect()
 }
 
 /// `SIZE;chunk-signature=SIGNATURE`, or `SIZE` alone if chunks are not signed; the size in hexadecimal digits.

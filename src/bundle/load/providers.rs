@@ -42,6 +42,34 @@ impl Work<'_> {
             }
         }
         self.provider_authorities();
+        self.provider_tokens();
+    }
+
+    /// An opaque token does not say whose it is. It is shown to nobody but its issuer, who could use it otherwise.
+    fn provider_tokens(&mut self) {
+        let providers = self.parts.providers.clone();
+        for (at, provider) in providers.iter().enumerate() {
+            let Some(introspection) = &provider.introspection else {
+                continue;
+            };
+            let other = providers.iter().take(at).find(|other| {
+                let theirs = other.introspection.as_ref();
+                theirs.is_some_and(|theirs| theirs.overlaps(introspection))
+            });
+            if let Some(other) = other {
+                let message = format!(
+                    "an opaque token could be this provider's as well as {}'s",
+                    other.name
+                );
+                self.error(
+                    &format!("identity-providers/{}.yaml", provider.name),
+                    "ambiguous-tokens",
+                    Span::default(),
+                    message,
+                    "give both `introspection.token_prefix`, of which neither begins with the other",
+                );
+            }
+        }
     }
 
     /// Where several providers take certificates of one kind, each must say which authorities speak for it: else those
@@ -63,7 +91,7 @@ impl Work<'_> {
                 self.error(
                     &format!("identity-providers/{name}.yaml"),
                     "missing-key",
-                    Span::default(),
+                    Span::WHOLE_FILE,
                     "several providers take client certificates, and this one does not say whose are its own",
                     "add `authorities: FILE.pem`, the only authorities that may vouch for it",
                 );
@@ -93,7 +121,7 @@ impl Work<'_> {
                 {
                     report.error(
                         "malformed-keys",
-                        Span::default(),
+                        Span::WHOLE_FILE,
                         format!("this is no metadata of an identity provider: {fault}"),
                         "write what the identity provider offers as its SAML 2.0 metadata",
                     );
@@ -191,7 +219,7 @@ fn check_authorities(text: &str, report: &mut Report) {
         if let Err(why) = added {
             report.error(
                 "malformed-keys",
-                Span::default(),
+                Span::WHOLE_FILE,
                 format!("a certificate in it cannot be read: {why}"),
                 "write certificates in PEM, one behind the other",
             );
@@ -201,7 +229,7 @@ fn check_authorities(text: &str, report: &mut Report) {
     if roots.is_empty() {
         report.error(
             "malformed-keys",
-            Span::default(),
+            Span::WHOLE_FILE,
             "no certificate is in it",
             "write certificates in PEM, one behind the other",
         );

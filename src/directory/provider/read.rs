@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::arn::AccountId;
-use crate::source::mapping::{Mapping, string};
+use crate::source::mapping::{Mapping, digits, string};
 use crate::source::{Node, Report, Span, nearest};
 
-use super::{Algorithm, Binding, ClaimMap, KeySource, Keys, Kind, Provider, Url};
+use super::{Algorithm, Binding, ClaimMap, Introspection, KeySource, Keys, Kind, Provider, Url};
 
 const DAY: u64 = 24 * 60 * 60;
 /// A leap year: what "a year" means to whoever issues year-long tokens.
@@ -43,7 +43,8 @@ impl Provider {
         }
         let allow_http = map.boolean("allow_http", report).unwrap_or(false);
         let account = map
-            .required_string("account", report)
+            .required("account", report)
+            .and_then(|node| digits(node, "account", report))
             .and_then(|(text, span)| account(text, span, report));
         let trusted_in = trusted_in(&mut map, account, report);
         let issuer = map
@@ -71,6 +72,9 @@ impl Provider {
         let max_stale = map.integer("max_stale", 60..=MAX_TOKEN_LIFETIME, report);
         let max_stale = Duration::from_secs(max_stale.unwrap_or(MAX_STALE));
         let binding = binding(&mut map, report);
+        let introspection = map
+            .take("introspection")
+            .map(|node| Introspection::read(node, keys.as_ref(), &audiences, allow_http, report));
         let claim_map = ClaimMap::read(map.take("map"), report);
         let span = map.span();
         map.finish(report);
@@ -101,6 +105,8 @@ impl Provider {
             max_stale,
             allow_http,
             binding,
+            // Half of it would leave tokens unread that are meant to be: the report says what is wrong.
+            introspection: introspection.flatten(),
             ..defaults
         })
     }
@@ -129,6 +135,7 @@ impl Provider {
             max_stale: Duration::from_secs(MAX_STALE),
             allow_http: false,
             binding: None,
+            introspection: None,
             map,
         }
     }
@@ -198,7 +205,7 @@ pub(super) fn trusted_in(
     };
     let mut accounts = Vec::new();
     for item in items {
-        if let Some((text, span)) = string(item, "trusted_in", report)
+        if let Some((text, span)) = digits(item, "trusted_in", report)
             && let Some(id) = account(text, span, report)
             && !accounts.contains(&id)
         {
@@ -223,7 +230,13 @@ fn issuer(text: &str, span: Span, allow_http: bool, report: &mut Report) -> Opti
     Some(url)
 }
 
-fn url(text: &str, span: Span, key: &str, allow_http: bool, report: &mut Report) -> Option<Url> {
+pub(super) fn url(
+    text: &str,
+    span: Span,
+    key: &str,
+    allow_http: bool,
+    report: &mut Report,
+) -> Option<Url> {
     match Url::parse(text) {
         Err(why) => {
             report.error(

@@ -92,7 +92,11 @@ fn every_fault_is_found_with_its_place() {
             "\"2222\"",
             "3:14: error[malformed-account]",
         ),
-        ("\"222222222222\"", "222222222222", "put it into quotes"),
+        (
+            "\"222222222222\"",
+            "222222222222",
+            "(write \"222222222222\")",
+        ),
         ("https://idp", "http://idp", "error[plain-http]"),
         ("https://idp", "https://x@idp", "error[malformed-url]"),
         ("realms/main", "realms?x", "an issuer has no query"),
@@ -246,6 +250,63 @@ fn providers_of_certificates() {
         assert!(
             faults.iter().any(|fault| fault.contains(id)),
             "{text}: {faults:?}"
+        );
+    }
+}
+
+#[test]
+fn how_opaque_tokens_are_asked_about() {
+    let with = |keys: &str, introspection: &str| {
+        read(&format!(
+            r#"{{ "type": "oidc", "account": "222222222222", "issuer": "https://idp.example",
+                "audiences": ["a", "b"], "keys": {keys}, "introspection": {introspection} }}"#
+        ))
+    };
+    let discovery = r#"{ "discovery": true, "ca_file": "/etc/ca.pem" }"#;
+    let least = r#"{ "client_id": "c", "client_secret_file": "/run/secret" }"#;
+    let (provider, faults) = with(discovery, least);
+    assert_eq!(faults, Vec::<String>::new());
+    let introspection = provider.unwrap().introspection.unwrap();
+    assert_eq!(introspection.endpoint, None);
+    assert_eq!(introspection.max_age, Duration::from_secs(30));
+    assert_eq!(introspection.ca_file.as_deref(), Some("/etc/ca.pem"));
+    for (keys, more, fault) in [
+        (
+            discovery,
+            "\"client_secret_file\": \"/s\"",
+            "needs the key `client_id`",
+        ),
+        (
+            discovery,
+            "\"client_id\": \"c\"",
+            "needs the key `client_secret_file`",
+        ),
+        (discovery, "\"client_secret_file\": \"s\"", "absolute path"),
+        (discovery, "\"ca_file\": \"s\"", "absolute path"),
+        (discovery, "\"url\": \"http://10.0.0.1/\"", "plain-http"),
+        (discovery, "\"max_age\": 0", "from 1 to 3600"),
+        (discovery, "\"token_prefix\": \"eyJ\"", "no JWT does"),
+        (discovery, "\"token_prefix\": \"\"", "no JWT does"),
+        (discovery, "\"token_prefix\": \"a b\"", "no JWT does"),
+        (
+            discovery,
+            "\"default_audience\": \"c\"",
+            "none of the provider's",
+        ),
+        (discovery, "\"secret\": \"c\"", "unknown key `secret`"),
+        (
+            r#"{ "url": "https://x.example/" }"#,
+            "\"max_age\": 5",
+            "needs the key `url`",
+        ),
+    ] {
+        let whole = more.contains("client");
+        let rest = r#", "client_id": "c", "client_secret_file": "/run/secret""#;
+        let introspection = format!("{{ {more}{} }}", if whole { "" } else { rest });
+        let (_, faults) = with(keys, &introspection);
+        assert!(
+            faults.iter().any(|found| found.contains(fault)),
+            "{more}: {faults:?}"
         );
     }
 }

@@ -29,13 +29,13 @@ impl Control for Minds {
         }
     }
 
-    async fn again(&self, head: &Head<'_>) -> Result<Option<Timestamp>, Reason> {
+    async fn again(&self, head: &Head<'_>) -> Result<Lasts, Reason> {
         assert_eq!(head.parts.uri.path(), "/kept");
         self.asked.fetch_add(1, Ordering::Relaxed);
         if self.denies.load(Ordering::Relaxed) {
             Err(Reason::ExplicitDeny)
         } else {
-            Ok(Some(Timestamp::from_seconds(100)))
+            Ok(until(100))
         }
     }
 
@@ -58,6 +58,13 @@ impl Control for Minds {
     }
 
     fn finish(&self, _: Option<&Facts>, _: &Outcome<'_>) {}
+}
+
+fn until(seconds: i64) -> Lasts {
+    Lasts {
+        until: Some(Timestamp::from_seconds(seconds)),
+        again_at: None,
+    }
 }
 
 fn kept() -> Box<Kept> {
@@ -96,7 +103,7 @@ fn a_stream_is_decided_again_when_the_snapshot_changes() {
     inside(async || {
         let control = Rc::new(Minds::default());
         let streams = Streams::new(Duration::ZERO);
-        let stream = streams.add(&control, Some(kept()), None, &Facts::default());
+        let stream = streams.add(&control, Some(kept()), Lasts::default(), &Facts::default());
         assert_eq!(end_of(&stream).await, None);
         assert_eq!(control.asked.load(Ordering::Relaxed), 0);
         control.generation.store(1, Ordering::Relaxed);
@@ -114,8 +121,7 @@ fn a_stream_ends_with_its_credential_even_one_that_was_prolonged() {
     inside(async || {
         let control = Rc::new(Minds::default());
         let streams = Streams::new(Duration::ZERO);
-        let at = Some(Timestamp::from_seconds(10));
-        let stream = streams.add(&control, Some(kept()), at, &Facts::default());
+        let stream = streams.add(&control, Some(kept()), until(10), &Facts::default());
         control.seconds.store(9, Ordering::Relaxed);
         assert_eq!(end_of(&stream).await, None);
         control.generation.store(1, Ordering::Relaxed);
@@ -129,13 +135,36 @@ fn a_stream_ends_with_its_credential_even_one_that_was_prolonged() {
 }
 
 #[test]
+fn a_stream_is_decided_again_when_somebody_elses_word_is_old() {
+    inside(async || {
+        let control = Rc::new(Minds::default());
+        let streams = Streams::new(Duration::ZERO);
+        let lasts = Lasts {
+            until: None,
+            again_at: Some(Timestamp::from_seconds(10)),
+        };
+        let stream = streams.add(&control, Some(kept()), lasts, &Facts::default());
+        control.seconds.store(9, Ordering::Relaxed);
+        assert_eq!(end_of(&stream).await, None);
+        assert_eq!(control.asked.load(Ordering::Relaxed), 0);
+        control.seconds.store(10, Ordering::Relaxed);
+        assert_eq!(end_of(&stream).await, None);
+        // Once: the second decision says how long it counts.
+        assert_eq!(control.asked.load(Ordering::Relaxed), 1);
+        let stream = streams.add(&control, Some(kept()), lasts, &Facts::default());
+        control.denies.store(true, Ordering::Relaxed);
+        assert_eq!(ends(&stream).await, Some(Reason::ExplicitDeny));
+    });
+}
+
+#[test]
 fn what_changed_while_it_was_decided_is_noticed_and_what_was_not_kept_ends() {
     inside(async || {
         let control = Rc::new(Minds::default());
         let streams = Streams::new(Duration::ZERO);
         control.stale.store(true, Ordering::Relaxed);
-        let stream = streams.add(&control, Some(kept()), None, &Facts::default());
-        let unkept = streams.add(&control, None, None, &Facts::default());
+        let stream = streams.add(&control, Some(kept()), Lasts::default(), &Facts::default());
+        let unkept = streams.add(&control, None, Lasts::default(), &Facts::default());
         assert_eq!(ends(&unkept).await, Some(Reason::ImplicitDeny));
         assert_eq!(end_of(&stream).await, None);
         assert_eq!(control.asked.load(Ordering::Relaxed), 1);
@@ -148,7 +177,7 @@ fn grace_is_given_and_the_list_forgets_what_is_gone() {
         let control = Rc::new(Minds::default());
         let streams = Streams::new(6 * TICK);
         control.denies.store(true, Ordering::Relaxed);
-        let stream = streams.add(&control, Some(kept()), None, &Facts::default());
+        let stream = streams.add(&control, Some(kept()), Lasts::default(), &Facts::default());
         control.generation.store(1, Ordering::Relaxed);
         assert_eq!(end_of(&stream).await, None);
         assert_eq!(ends(&stream).await, Some(Reason::ExplicitDeny));

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::clock::Timestamp;
-use crate::gate::{Facts, Head, Judgement, Permit, Refusal};
+use crate::gate::{Facts, Head, Judgement, Lasts, Permit, Refusal};
 use crate::net::drain::Times;
 use crate::net::workers::{Listening, Workers, bind};
 use crate::net::{Address, Limits};
@@ -56,8 +56,8 @@ impl Control for Test {
         }
     }
 
-    async fn again(&self, _: &Head<'_>) -> Result<Option<Timestamp>, Reason> {
-        Ok(None)
+    async fn again(&self, _: &Head<'_>) -> Result<Lasts, Reason> {
+        Ok(Lasts::default())
     }
 
     fn generation(&self) -> u64 {

@@ -1,5 +1,8 @@
 // What an issuer's life brings: algorithms, audiences, rotation, outages, restarts; and what upstreams are told.
 
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { createRemoteJWKSet, decodeJwt, decodeProtectedHeader, jwtVerify, SignJWT, importJWK } from 'jose';
 import { Issuer, key } from './issuer.mjs';
 import { World, ask, eventually, freePort } from './world.mjs';
@@ -22,12 +25,15 @@ function check(what, right, seen) {
 
 const issuer = new Issuer(await freePort());
 const host = `127.0.0.1:${issuer.port}`;
+const secrets = mkdtempSync(join(tmpdir(), 'sidegate-oidc-secret-'));
+writeFileSync(join(secrets, 'gate'), 'a secret/of+the:gate\n', { mode: 0o600 });
 const provider = {
   issuer: issuer.url,
   audiences: ['app', 'other-app'],
   keys: { discovery: true },
   algorithms: ALGORITHMS,
   token_type: 'at+jwt',
+  introspection: { client_id: 'gate', client_secret_file: join(secrets, 'gate'), max_age: 3 },
   map: { role: '{claim:realm_access.roles}', session_name: '{claim:sub}', tags: { team: '{claim:team}' } },
 };
 const trust = {
@@ -43,6 +49,7 @@ try {
   await world.start();
   await algorithms();
   await identityToken();
+  await opaque();
   await rotation();
   await outage();
 } catch (error) {
@@ -52,6 +59,7 @@ try {
 } finally {
   await world.end();
   await issuer.stop().catch(() => {});
+  rmSync(secrets, { recursive: true, force: true });
 }
 console.log(`oidc: ${passed} passed, ${failed} failed`);
 process.exit(failed === 0 ? 0 : 1);
@@ -112,6 +120,36 @@ async function identityToken() {
   check('it is for one upstream', await forOthers.then(() => false, () => true));
   const published = (await ask(world.health, '/.well-known/jwks.json')).body;
   check('no private half is published', JSON.parse(published).keys.every((jwk) => !('d' in jwk)), published);
+}
+
+// Opaque tokens: the issuer is asked what they are, once for all who wait, and again when the answer is old.
+async function opaque() {
+  const token = await issuer.token('opaque');
+  check('it is opaque', !token.includes('.'), token);
+  const before = issuer.questions;
+  const answers = await Promise.all(Array.from({ length: 20 }, () => world.use(token)));
+  check('an opaque token is allowed', answers.every(({ status }) => status === 200), answers[0]);
+  check('and asked about once', issuer.questions - before === 1, issuer.questions - before);
+  check('whom the upstream hears', JSON.parse(answers[0].body)['x-sidegate-principal-arn'] === SESSION, answers[0].body);
+  const madeUp = await world.use('made-up');
+  check('a made-up one', madeUp.status === 401 && madeUp.headers['www-authenticate'].includes('invalid_token'), madeUp);
+  const stranger = await world.use(await issuer.token('opaque', 'strangers-app'));
+  check('an opaque token for a stranger', stranger.status === 401, stranger);
+  await issuer.revoke(token);
+  await eventually('a revoked one is refused when the answer is old', async () => (await world.use(token)).status === 401, 20);
+  const known = await issuer.token('opaque');
+  const jwt = await issuer.token('ES256');
+  check('another one', (await world.use(known)).status === 200);
+  await issuer.stop();
+  const down = await world.use('asked-of-nobody');
+  check('503 for a token that nobody can be asked about', down.status === 503, down);
+  check('its code', JSON.parse(down.body).code === 'ProviderUnavailable', down.body);
+  check('tokens that prove themselves go on', (await world.use(jwt)).status === 200);
+  await eventually('503 when the answer is old', async () => (await world.use(known)).status === 503, 20);
+  await issuer.start(first);
+  const later = await issuer.token('opaque');
+  await eventually('the issuer is back', async () => (await world.use(later)).status === 200);
+  check('no token in the log', ![token, known, later, 'made-up'].some((text) => world.log.includes(text)), world.log);
 }
 
 // A new key beside the old ones, then alone.

@@ -16,6 +16,7 @@ import botocore.auth
 import botocore.compat
 import botocore.config
 import botocore.exceptions
+import botocore.httpchecksum
 from botocore.auth import S3SigV4Auth, S3SigV4QueryAuth, SigV4Auth, SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
@@ -205,12 +206,25 @@ def s3(world, secure):
             check(f"{name} {key}", False, error)
     with tempfile.TemporaryFile() as file:
         file.write(large)
-        for algorithm in ("CRC32", "SHA256"):
+        for algorithm in ("CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256"):
             file.seek(0)
             one.put_object(Bucket="store", Key="streamed", Body=file, ChecksumAlgorithm=algorithm)
             check(f"{name} streamed {algorithm}", Upstream.objects.pop("/store/streamed", None) == large)
             head = str(Upstream.heard[-1]["headers"]).lower()
             check(f"{name} plain head {algorithm}", "aws-chunked" not in head and "x-amz-trailer" not in head, head)
+            # Over TLS it comes behind the body, which is not signed; else it stands in the head, and stays there.
+            stays = f"x-amz-checksum-{algorithm.lower()}" in head
+            check(f"{name} checksum {algorithm}", stays != secure, head)
+        file.seek(0)
+        if secure:
+            with mock.patch.object(botocore.httpchecksum.Sha256Checksum, "digest", lambda _: bytes(32)):
+                try:
+                    one.put_object(Bucket="store", Key="damaged", Body=file, ChecksumAlgorithm="SHA256")
+                    check(f"{name} a wrong checksum", False)
+                except botocore.exceptions.ClientError as error:
+                    status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+                    check(f"{name} a wrong checksum", status == 400, error)
+            check(f"{name} nothing damaged was stored", "/store/damaged" not in Upstream.objects)
     for signed in (True, False):
         payload = client(s3={"payload_signing_enabled": signed})
         try:

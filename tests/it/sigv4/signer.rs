@@ -171,3 +171,24 @@ pub(super) fn chunks(signed: &Signed, data: &[&[u8]]) -> Vec<Vec<u8>> {
         })
         .collect()
 }
+
+/// The end of an `aws-chunked` body with signed trailers: what stands in place of the last of its [`chunks`].
+pub(super) fn trailed(signed: &Signed, last: &[u8], trailers: &[(&str, &str)]) -> Vec<u8> {
+    let scope = scope(&signed.stamp);
+    let head = "0;chunk-signature=";
+    let previous = std::str::from_utf8(&last[head.len()..head.len() + 64]).unwrap();
+    let mut canonical = String::new();
+    let mut wire = format!("{head}{previous}\r\n");
+    for (name, value) in trailers {
+        writeln!(canonical, "{name}:{value}").unwrap();
+        wire.push_str(&format!("{name}:{value}\r\n"));
+    }
+    let text = format!(
+        "AWS4-HMAC-SHA256-TRAILER\n{}\n{scope}\n{previous}\n{}",
+        signed.stamp,
+        sha256(canonical.as_bytes())
+    );
+    let signature = hex(&mac(&key(SECRET, &scope), &text));
+    wire.push_str(&format!("x-amz-trailer-signature:{signature}\r\n\r\n"));
+    wire.into_bytes()
+}

@@ -106,7 +106,7 @@ fn chunks_of_the_documentation() {
 #[test]
 fn unsigned_chunks() {
     let plain = b"5\r\nhello\r\n1\r\n!\r\n0\r\n\r\n";
-    let with_trailers = b"6\r\nhello!\r\n0\r\nx-amz-checksum-crc32:AAAA\r\nb:c\r\n\r\n";
+    let with_trailers = b"6\r\nhello!\r\n0\r\nx-amz-meta-a:AAAA\r\nb:c\r\n\r\n";
     for wire in [&plain[..], with_trailers] {
         for piece in [1, 2, 9, 1000] {
             let decoder = chunked::Decoder::unsigned;
@@ -138,7 +138,8 @@ fn unsigned_chunks() {
 
 #[test]
 fn signed_trailers() {
-    let mut request = Text::read("PUT /x HTTP/1.1\nHost:example.com\n");
+    let head = "PUT /x HTTP/1.1\nHost:example.com\nX-Amz-Trailer:x-amz-checksum-crc32c\n";
+    let mut request = Text::read(head);
     let kind = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER";
     let seed = sign(&mut request, kind, PathStyle::Normalized);
     let (_, scope) = Scope::read("A/20150830/us-east-1/service/aws4_request").unwrap();
@@ -153,29 +154,67 @@ fn signed_trailers() {
     };
     let first = chunk(&hex(&seed), b"hello");
     let last = chunk(&first, b"");
-    let trailer = hex(&sha256(b"x-amz-checksum-crc32c:wdBDMA==\n"));
-    let end = next("AWS4-HMAC-SHA256-TRAILER", &last, &trailer);
-    let wire = format!(
-        "5;chunk-signature={first}\r\nhello\r\n0;chunk-signature={last}\r\n\
-         x-amz-checksum-crc32c:wdBDMA==\r\nx-amz-trailer-signature:{end}\r\n\r\n"
-    );
+    let wire = |checksum: &str| {
+        let trailer = hex(&sha256(
+            format!("x-amz-checksum-crc32c:{checksum}\n").as_bytes(),
+        ));
+        let end = next("AWS4-HMAC-SHA256-TRAILER", &last, &trailer);
+        format!(
+            "5;chunk-signature={first}\r\nhello\r\n0;chunk-signature={last}\r\n\
+             x-amz-checksum-crc32c:{checksum}\r\nx-amz-trailer-signature:{end}\r\n\r\n"
+        )
+    };
     let decoder = || match request.verify(&expected()).unwrap().body {
         Body::Chunks(decoder) => *decoder,
         Body::Hash(_) | Body::Anything => panic!("signed chunks"),
     };
+    let good = wire("mnG7TA==");
     for piece in [1, 9, 1000] {
         assert_eq!(
-            decode(decoder(), wire.as_bytes(), piece),
+            decode(decoder(), good.as_bytes(), piece),
             Ok(b"hello".to_vec())
         );
+        // Signed, and of other data; whoever gets the chunks as they came finds that out for themselves.
+        let wrong = wire("4VOKvw==");
+        let refused = decode(decoder(), wrong.as_bytes(), piece);
+        assert_eq!(refused, Err(chunked::ChunkError::Checksum));
+        let framed = decode(decoder().framed(), wrong.as_bytes(), piece);
+        assert_eq!(framed, Ok(wrong.into_bytes()));
     }
     for (from, to) in [
-        ("wdBDMA", "wdBDMB"),
-        ("x-amz-checksum-crc32c:wdBDMA==\r\n", ""),
+        ("mnG7TA", "mnG7TB"),
+        ("x-amz-checksum-crc32c:mnG7TA==\r\n", ""),
         ("x-amz-trailer-signature", "x-amz-trailer-signatur"),
         ("hello", "hallo"),
     ] {
-        let changed = wire.replace(from, to);
+        let changed = good.replace(from, to);
         assert!(decode(decoder(), changed.as_bytes(), 50).is_err(), "{from}");
     }
+}
+
+#[test]
+fn announced_checksums_of_unsigned_chunks() {
+    let decoder = |announced: &'static str| {
+        let mut headers = HeaderMap::new();
+        headers.insert("x-amz-trailer", HeaderValue::from_static(announced));
+        chunked::Decoder::unsigned().checking(super::super::checksum::Checks::announced(&headers))
+    };
+    let wire = |trailers: &str| format!("2\r\nhe\r\n3\r\nllo\r\n0\r\n{trailers}\r\n");
+    let crc32c = "x-amz-checksum-crc32c";
+    let right = wire("x-amz-checksum-crc32c:mnG7TA==\r\n");
+    for piece in [1, 4, 1000] {
+        let found = decode(decoder(crc32c), right.as_bytes(), piece);
+        assert_eq!(found, Ok(b"hello".to_vec()));
+    }
+    for (announced, trailers) in [
+        (crc32c, ""),
+        (crc32c, "x-amz-checksum-crc32c:4VOKvw==\r\n"),
+        (crc32c, "x-amz-checksum-crc32c\r\n"),
+        (crc32c, "x-amz-checksum-crc32:mnG7TA==\r\n"),
+        ("x-amz-meta-a", "x-amz-checksum-crc32c:mnG7TA==\r\n"),
+    ] {
+        let refused = decode(decoder(announced), wire(trailers).as_bytes(), 9);
+        assert!(refused.is_err(), "{announced} {trailers}");
+    }
+    assert!(decoder(crc32c).can_check() && !decoder("x-amz-checksum-xxhash64").can_check());
 }

@@ -1,0 +1,216 @@
+//! One question about a token, and its answer (RFC 7662, section 2).
+//!
+//! The token and the client's secret go to the endpoint of the bundle, or to the one that the issuer's own discovery
+//! document names at the issuer's own host; redirects are not followed. What comes back is read strictly: bounded, no
+//! member twice, `active` a boolean. An answer that is none says nothing of the token.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use http::HeaderValue;
+use tokio::sync::Mutex;
+
+use crate::authn::claims::Claims;
+use crate::authn::discovery;
+use crate::authn::fetch::{self, Access, FetchError, Post};
+use crate::authn::json::Json;
+use crate::authn::jwt::{TokenError, VerifiedToken};
+use crate::clock::{Timestamp, monotonic};
+use crate::directory::provider::{Introspection, Provider, Url};
+use crate::secret::Secret;
+
+/// The largest answer.
+const MAX_ANSWER: usize = 64 * 1024;
+const MAX_SECRET: u64 = 4 * 1024;
+
+/// Where tokens are asked about.
+#[derive(Debug)]
+pub(super) struct Endpoint {
+    introspection: Introspection,
+    timeout: Duration,
+    /// What the discovery document named, and when.
+    named: Mutex<Option<(Url, Instant)>>,
+}
+
+/// What came back: the members of an object whose `active` is a boolean.
+#[derive(Debug)]
+pub(super) struct Answer {
+    active: bool,
+    members: Vec<(Box<str>, Json)>,
+    default_audience: Option<Box<str>>,
+    /// How long it is believed.
+    pub(super) max_age: Duration,
+}
+
+impl Endpoint {
+    /// `wait` is what a request has in all: the question takes less, so that its failure is known.
+    pub(super) fn new(introspection: Introspection, wait: Duration) -> Self {
+        Self {
+            introspection,
+            timeout: wait.mul_f64(0.75),
+            named: Mutex::new(None),
+        }
+    }
+
+    /// Asks about a token.
+    pub(super) async fn ask(&self, provider: &Provider, token: &str) -> Result<Answer, String> {
+        let asking = tokio::time::timeout(self.timeout, self.send(provider, token)).await;
+        let timeout = FetchError::Timeout(self.timeout);
+        let (status, body) = asking
+            .unwrap_or(Err(timeout))
+            .map_err(|error| error.to_string())?;
+        match status {
+            200 => Answer::parse(&body, &self.introspection).map_err(str::to_owned),
+            400 | 401 | 403 => Err(format!(
+                "the endpoint refuses to answer ({status}): is `client_id` known there, and its secret right?"
+            )),
+            other => Err(format!("the answer's status is {other}")),
+        }
+    }
+
+    async fn send(&self, provider: &Provider, token: &str) -> Result<(u16, Bytes), FetchError> {
+        let url = self.url(provider).await?;
+        let access = Access {
+            ca_file: self.introspection.ca_file.as_deref(),
+            bearer_file: None,
+            allow_http: provider.allow_http,
+            timeout: self.timeout,
+        };
+        let token = escaped(token);
+        let post = Post {
+            body: Bytes::from(format!("token={token}&token_type_hint=access_token")),
+            authorization: Some(self.authorization().await?),
+            accept: "application/json",
+            limit: MAX_ANSWER,
+        };
+        fetch::post(&url, access, post).await
+    }
+
+    /// The configured one, or the one that discovery named within the time for which keys are kept. One that cannot be
+    /// looked up anew stays.
+    async fn url(&self, provider: &Provider) -> Result<Url, FetchError> {
+        if let Some(url) = &self.introspection.endpoint {
+            return Ok(url.clone());
+        }
+        let mut named = self.named.lock().await;
+        if let Some((url, at)) = &*named
+            && at.elapsed() < provider.keys.refresh
+        {
+            return Ok(url.clone());
+        }
+        let found = discovery::introspection_endpoint(provider, self.timeout).await;
+        let url = match (found, &*named) {
+            (Ok(url), _) => url,
+            (Err(_), Some((url, _))) => url.clone(),
+            (Err(error), None) => return Err(error),
+        };
+        *named = Some((url.clone(), monotonic()));
+        Ok(url)
+    }
+
+    /// RFC 6749, section 2.3.1: both halves in the encoding of forms, then as Basic has it.
+    async fn authorization(&self) -> Result<Secret<HeaderValue>, FetchError> {
+        let path = &self.introspection.secret_file;
+        let fail = |why: &str| FetchError::File {
+            path: path.to_string(),
+            why: why.to_owned(),
+        };
+        let secret = fetch::read_file(path, MAX_SECRET).await?;
+        let secret = String::from_utf8(secret).map_err(|_| fail("it is no text"))?;
+        let secret = secret.trim();
+        if secret.is_empty() {
+            return Err(fail("it holds no secret"));
+        }
+        let both = format!(
+            "{}:{}",
+            escaped(&self.introspection.client_id),
+            escaped(secret)
+        );
+        let mut value = HeaderValue::from_str(&format!("Basic {}", STANDARD.encode(both)))
+            .map_err(|_| fail("it holds no secret"))?;
+        value.set_sensitive(true);
+        Ok(Secret::new(value))
+    }
+}
+
+impl Answer {
+    /// Reads what an endpoint said.
+    pub(super) fn parse(body: &[u8], introspection: &Introspection) -> Result<Self, &'static str> {
+        let Ok(Json::Object(members)) = Json::read(body) else {
+            return Err("the answer is no strict JSON object");
+        };
+        let active = members.iter().find(|(name, _)| &**name == "active");
+        let Some((_, Json::Bool(active))) = active else {
+            return Err("the answer does not say whether the token is `active`");
+        };
+        Ok(Self {
+            active: *active,
+            members,
+            default_audience: introspection.default_audience.clone(),
+            max_age: introspection.max_age,
+        })
+    }
+
+    /// What it says of the token, judged as if the token said so itself; `digest` is the token's SHA-256.
+    pub(super) fn read(
+        &self,
+        provider: &Arc<Provider>,
+        digest: [u8; 32],
+        now: Timestamp,
+    ) -> Result<VerifiedToken, TokenError> {
+        if !self.active {
+            return Err(TokenError::Inactive);
+        }
+        self.is_access_token()?;
+        let mut members = self.members.clone();
+        members.retain(|(name, _)| &**name != "active");
+        let mut unless_said = |name: &str, value: Option<&str>| {
+            if let Some(value) = value
+                && !members.iter().any(|(said, _)| &**said == name)
+            {
+                members.push((name.into(), Json::Text(value.into())));
+            }
+        };
+        // It was the issuer that was asked.
+        unless_said("iss", Some(&provider.issuer));
+        unless_said("aud", self.default_audience.as_deref());
+        let claims = Claims::new(Json::Object(members)).map_err(TokenError::Claims)?;
+        VerifiedToken::of_answer(provider, claims, digest, now, self.max_age)
+    }
+
+    /// Refresh tokens are active too, and are for nobody but their issuer. An endpoint that says neither what kind a
+    /// token is nor whom it is for leaves that open.
+    fn is_access_token(&self) -> Result<(), TokenError> {
+        let said = |wanted: &str| {
+            let mut members = self.members.iter();
+            members.find(|(name, _)| &**name == wanted)
+        };
+        let is_one_of = |name: &str, words: &[&str]| {
+            let text = said(name).map(|(_, value)| value.text().unwrap_or_default());
+            text.map(|text| words.iter().any(|word| text.eq_ignore_ascii_case(word)))
+        };
+        let kind = is_one_of("token_type", &["Bearer", "DPoP", "access_token"]);
+        let used = is_one_of("token_use", &["access_token", "access"]);
+        let open = kind.is_none() && used.is_none() && said("aud").is_none();
+        if kind == Some(false) || used == Some(false) || open {
+            return Err(TokenError::Claims("it is no access token"));
+        }
+        Ok(())
+    }
+}
+
+/// As a form has it; a space, which tokens and names do not hold, is escaped like everything else.
+fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    out
+}

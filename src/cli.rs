@@ -12,6 +12,7 @@ pub mod findings;
 pub mod import;
 pub mod keyring;
 pub mod output;
+mod process;
 pub mod routes;
 pub mod run;
 pub mod sessions;

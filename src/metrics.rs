@@ -76,6 +76,9 @@ impl Certificates {
     }
 }
 
+/// What comes of a reload.
+const RESULTS: [&str; 2] = ["success", "failure"];
+
 /// Of what is in the bundle.
 #[derive(Debug)]
 struct Contents {
@@ -164,6 +167,15 @@ impl Metrics {
             registry.register(Box::new(gauge.clone()))?;
             Ok::<_, prometheus::Error>(gauge)
         };
+        let reloads = counters(
+            "reloads_total",
+            "Reloads of the bundle, by what came of them.",
+            &["result"],
+        )?;
+        // A rate needs a beginning.
+        for result in RESULTS {
+            reloads.with_label_values(&[result]);
+        }
         Ok(Self {
             families: families(&registry)?,
             decision_seconds: histogram(
@@ -187,11 +199,7 @@ impl Metrics {
                 &["digest"],
             )?,
             snapshot_loaded,
-            reloads: counters(
-                "reloads_total",
-                "Reloads of the bundle, by what came of them.",
-                &["result"],
-            )?,
+            reloads,
             reload_failed: gauge(
                 "reload_failed",
                 "1 while the bundle on disk is not valid and an older snapshot is served.",
@@ -267,6 +275,11 @@ impl Metrics {
             .failed
             .with_label_values(&[listener])
             .set(0);
+        for result in RESULTS {
+            self.certificates
+                .reloads
+                .with_label_values(&[listener, result]);
+        }
     }
 
     /// A listener's TLS files were read again, or could not be used.

@@ -17,6 +17,7 @@ use crate::arn::{AccountId, Arn};
 use crate::authn::KeyOwner;
 use crate::clock::Timestamp;
 use crate::secret::Secret;
+use crate::state::LastUse;
 
 /// Knows long-lived access keys, those of root users included.
 pub trait AccessKeys: Debug + Send + Sync {
@@ -43,10 +44,21 @@ pub trait AccessKeys: Debug + Send + Sync {
         self.find(id).map(|(owner, _)| owner)
     }
 
-    /// Whether the user of this ARN has a password.
-    fn has_password(&self, user: &str) -> bool {
+    /// A key signed a call.
+    fn used(&self, id: &str, service: &str, region: &str, now: Timestamp) {
+        let _ = (id, service, region, now);
+    }
+
+    /// When a key was used last, as far as known.
+    fn last_used(&self, id: &str) -> Option<LastUse> {
+        let _ = id;
+        None
+    }
+
+    /// Whether the user of this ARN has a password, and since when, as far as known.
+    fn password(&self, user: &str) -> Option<Option<Timestamp>> {
         let _ = user;
-        false
+        None
     }
 }
 

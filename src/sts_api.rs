@@ -14,6 +14,7 @@ mod context;
 mod fields;
 mod info;
 mod own;
+mod reading;
 mod saml;
 mod server;
 mod web_identity;

@@ -9,6 +9,7 @@ use crate::app::{Core, StartError};
 use crate::bundle::{Change, Failure, Reloader, Snapshot, Status, Store, named};
 use crate::clock::{Clock, Timestamp};
 use crate::metrics::Metrics;
+use crate::source::{Fault, Severity};
 
 /// A snapshot with the series of its routes and providers.
 pub(super) fn counted(metrics: &Metrics, snapshot: Arc<Snapshot>, now: Timestamp) -> Counted {
@@ -123,9 +124,10 @@ fn newly_failed<'s>(before: &Status, now: &'s Status) -> Option<&'s Failure> {
         .filter(|_| now.failed != before.failed)
 }
 
-/// What is worth a second look in a bundle that is served.
+/// What is worth a second look in a bundle that is served. What could only be said better is for `sidegate check`.
 pub(super) fn warn(snapshot: &Snapshot) {
-    for fault in &snapshot.faults {
+    let is_worth = |fault: &&Fault| fault.severity > Severity::Suggestion;
+    for fault in snapshot.faults.iter().filter(is_worth) {
         tracing::warn!(%fault, "bundle");
     }
 }

@@ -21,7 +21,7 @@ use crate::policy::LayerKind;
 use crate::saml::Assertion;
 use crate::secret::Secret;
 use crate::source::Fault;
-use crate::state::{Kind, Ledger};
+use crate::state::{Kind, LastUse, Ledger};
 use crate::sts::keyring::MAX_BYTES;
 use crate::sts::totp::Totp;
 use crate::sts::{Keyring, Keys};
@@ -33,6 +33,11 @@ use crate::sts_api::{
 const LOOK: Duration = Duration::from_secs(1);
 /// Connections to the STS: apart from the proxy's.
 const CONNECTIONS: usize = 512;
+/// Streams of one of them.
+const STREAMS: u32 = 16;
+/// How far the thread stands back: while there is too much to do for all, it gets about a tenth of what a thread of the
+/// proxy gets.
+const NICE: i32 = 10;
 /// Longer than any code is good.
 const DRIFT: Duration = Duration::from_secs(120);
 /// The listener's name.
@@ -137,6 +142,7 @@ pub(super) fn bind(settings: &Settings, limits: &Limits) -> Result<Option<Ready>
     };
     let limits = Limits {
         connections: CONNECTIONS.min(limits.connections),
+        streams: STREAMS.min(limits.streams),
         ..limits.clone()
     };
     net::workers::bind(vec![listening], 1, limits)
@@ -175,12 +181,19 @@ pub(super) fn serve(
     };
     let container = container::settings(&sts.container)?;
     let audit = Arc::clone(&core.audit);
+    let rate = settings.rate_limits.sts;
     let workers = ready.serve(move || {
+        // Of this thread alone. One that could not stand back serves all the same.
+        if let Err(error) = rustix::process::nice(NICE) {
+            tracing::warn!(%error, "the thread of the STS runs at the same priority as the proxy's");
+        }
         let recorder = Recorder {
             audit: Arc::clone(&audit),
             line: RefCell::default(),
         };
-        Service::new(parts.clone(), recorder).with_container(container.clone())
+        Service::new(parts.clone(), recorder)
+            .with_rate(rate)
+            .with_container(container.clone())
     });
     workers
         .map(Some)
@@ -232,9 +245,18 @@ impl AccessKeys for Listed {
         Some(credentials.access_key(id)?.owner.clone())
     }
 
-    fn has_password(&self, user: &str) -> bool {
-        let store = self.store.as_ref();
-        store.is_some_and(|store| store.current().sts().passwords.contains_key(user))
+    fn used(&self, id: &str, service: &str, region: &str, now: Timestamp) {
+        self.ledger.touch(id, service, region, now);
+    }
+
+    fn last_used(&self, id: &str) -> Option<LastUse> {
+        self.ledger.last_use(id)
+    }
+
+    fn password(&self, user: &str) -> Option<Option<Timestamp>> {
+        let credentials = self.store.as_ref()?.current();
+        let password = credentials.sts().passwords.get(user)?;
+        Some(password.changed)
     }
 }
 

@@ -1,13 +1,13 @@
 //! Rate limits by address, principal and route, where they are configured.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use crate::clock::monotonic;
 use crate::config::RateLimits;
 use crate::gate::{Facts, Judgement, Refusal};
 use crate::outcome::Reason;
-use crate::throttle::Limiter;
+use crate::throttle::{Limiter, network};
 
 /// The limits of the process, shared by all workers.
 #[derive(Debug)]
@@ -62,17 +62,6 @@ impl Throttles {
             retry_after: Some(whole_seconds(wait)),
             ..Refusal::from(Reason::Throttled)
         })
-    }
-}
-
-/// Whoever has one address of IPv6 has the other 2^64 of its network too.
-fn network(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V4(_) => address,
-        IpAddr::V6(six) => {
-            let prefix = six.to_bits() >> 64 << 64;
-            IpAddr::V6(Ipv6Addr::from_bits(prefix))
-        }
     }
 }
 

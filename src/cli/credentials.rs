@@ -119,8 +119,11 @@ enum Command {
         #[arg(long, value_name = "ARN")]
         user: String,
     },
-    /// List keys, second factors and passwords: whose they are, their status and age, never a secret.
+    /// List keys, second factors and passwords: whose they are, their status, age and last use, never a secret.
     List {
+        /// The configuration of the process that uses them, which knows when access keys were used last.
+        #[arg(short, long, value_name = "FILE", default_value = "sidegate.yaml")]
+        config: PathBuf,
         /// How to print.
         #[arg(long, value_enum, default_value_t)]
         format: Format,
@@ -189,8 +192,8 @@ pub fn run(arguments: &Arguments) -> Outcome {
                 account.ok_or_else(|| Failed::new("the user's account is not in the bundle"))?;
             password::set(path, &user, account, now)
         }
-        Command::List { format } => {
-            list::print(path, now, *format)?;
+        Command::List { config, format } => {
+            list::print(path, config, now, *format)?;
             Ok(ExitCode::SUCCESS)
         }
     }

@@ -2,24 +2,18 @@
 //!
 //! Asks the process that runs with the configuration, through its admin listener; if none runs, the state's own file.
 
-use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use serde_json::Value;
 
 use crate::admin::api::REVOCATIONS;
-use crate::cli::demo::client;
 use crate::cli::output::{self, Failed, Format, Outcome};
-use crate::cli::run::control_runtime;
+use crate::cli::process::{ask, left, running};
 use crate::clock::Clock;
-use crate::config::{self, Admin, Settings};
-use crate::state::{self, Asked, Ledger, OpenError, Revocation, RevokeError};
-
-/// How long a process on this machine may take to accept.
-const CONNECT: Duration = Duration::from_secs(2);
+use crate::config::{self, Settings};
+use crate::state::{Asked, Revocation};
 
 /// Arguments of `sessions`.
 #[derive(Debug, Args)]
@@ -94,7 +88,7 @@ fn revoke_it(settings: &Settings, revoke: &Revoke) -> Result<Value, Failed> {
     };
     if let Some(admin) = running(settings) {
         let body = serde_json::to_string(&asked).map_err(|error| Failed(error.to_string()))?;
-        let told = ask(admin, "POST", body)?;
+        let told = ask(admin, "POST", REVOCATIONS, body)?;
         let reach = told
             .get("reach")
             .and_then(Value::as_str)
@@ -108,7 +102,7 @@ fn revoke_it(settings: &Settings, revoke: &Revoke) -> Result<Value, Failed> {
     let revocation = asked
         .read(clock.now())
         .map_err(|error| Failed(error.to_string()))?;
-    let ledger = open(settings, clock)?;
+    let ledger = left(settings, clock)?;
     ledger
         .revoke(&revocation)
         .map_err(|error| Failed(error.to_string()))?;
@@ -118,72 +112,15 @@ fn revoke_it(settings: &Settings, revoke: &Revoke) -> Result<Value, Failed> {
 
 fn list(settings: &Settings) -> Result<Vec<Value>, Failed> {
     if let Some(admin) = running(settings) {
-        let mut answer = ask(admin, "GET", String::new())?;
+        let mut answer = ask(admin, "GET", REVOCATIONS, String::new())?;
         let all = answer.get_mut("revocations").map(Value::take);
         return match all {
             Some(Value::Array(all)) => Ok(all),
             _ => Err(Failed::new("the process's answer cannot be read")),
         };
     }
-    let ledger = open(settings, Clock::machine())?;
+    let ledger = left(settings, Clock::machine())?;
     Ok(ledger.in_force().iter().map(Revocation::told).collect())
-}
-
-/// The admin listener, if something accepts there.
-fn running(settings: &Settings) -> Option<&Admin> {
-    let admin = settings.admin.as_ref()?;
-    TcpStream::connect_timeout(&admin.address, CONNECT).ok()?;
-    Some(admin)
-}
-
-fn open(settings: &Settings, clock: Clock) -> Result<Ledger, Failed> {
-    if settings.state.path.is_none() && settings.state.redis.is_some() {
-        return Err(Failed::new(
-            "no process that could pass it on answers at the admin listener, and there is no `state.path`",
-        ));
-    }
-    if settings.state.path.is_none() {
-        return Err(Failed(RevokeError::Nowhere.to_string()));
-    }
-    let known = state::Settings {
-        path: settings.state.path.clone(),
-        // The process that comes passes it on.
-        redis: None,
-    };
-    Ledger::open(&known, clock).map_err(|error| match error {
-        OpenError::InUse(folder) => Failed(format!(
-            "a process uses {} and cannot be asked: set `admin: {{ address: 127.0.0.1:9903, token_file: ./state/admin-token }}` in its configuration",
-            folder.display()
-        )),
-        error @ (OpenError::Io { .. } | OpenError::Damaged { .. }) => Failed(error.to_string()),
-    })
-}
-
-fn ask(admin: &Admin, method: &str, body: String) -> Result<Value, Failed> {
-    let file = admin.token_file.display();
-    let token = std::fs::read_to_string(&admin.token_file)
-        .map_err(|error| Failed(format!("{file}: {error}")))?;
-    let address: SocketAddr = admin.address;
-    let headers = [
-        ("host", address.to_string()),
-        ("authorization", format!("Bearer {}", token.trim())),
-        ("content-type", "application/json".to_owned()),
-    ];
-    let headers = headers.map(|(name, value)| (name.to_owned(), value));
-    let answer = control_runtime()?
-        .block_on(client::send(address, method, REVOCATIONS, &headers, body))
-        .map_err(|error| Failed(format!("the process at {address}: {error:#}")))?;
-    match answer.status {
-        200 | 201 => Ok(answer.body),
-        401 => Err(Failed(format!(
-            "the process at {address} does not know the token in {file}: another one listens there, or it was started anew"
-        ))),
-        status => {
-            let message = answer.body.get("message").and_then(Value::as_str);
-            let message = message.map_or_else(|| format!("HTTP {status}"), str::to_owned);
-            Err(Failed(message))
-        }
-    }
 }
 
 fn print(all: &[Value], format: Format) -> Result<(), Failed> {

@@ -68,6 +68,7 @@ pub(super) fn settings(root: &mut Section<'_, '_, '_>) -> Settings {
         section.set_or("address", "none", &RATE, &mut limits.address);
         section.set_or("principal", "none", &RATE, &mut limits.principal);
         section.set_or("route", "none", &RATE, &mut limits.route);
+        section.set_or("sts", "none", &RATE, &mut limits.sts);
     });
     root.section("drain", |section| {
         section.set_within("accepting", &WAIT, &mut settings.drain.accepting);

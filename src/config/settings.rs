@@ -355,6 +355,8 @@ pub struct RateLimits {
     pub principal: Option<Rate>,
     /// On each route, of requests that are allowed.
     pub route: Option<Rate>,
+    /// Of each address, calls to the STS and IAM endpoint.
+    pub sts: Option<Rate>,
 }
 
 /// `drain`: together 25 s, inside the 30 s that Kubernetes gives.

@@ -1,11 +1,23 @@
 //! The policies that are attached to a principal, as layers of a decision.
 
+use std::sync::{Arc, LazyLock};
+
 use smallvec::SmallVec;
 
 use crate::arn::AccountId;
 use crate::authn::Identity;
 use crate::directory::Directory;
-use crate::policy::PolicySet;
+use crate::policy::{self, Kind, Policy, PolicySet, Principal};
+
+/// What a root user may do: its federated users may do as much of it as their session policies allow. Empty, and so of no
+/// use to anybody, if it could not be read.
+static EVERYTHING: LazyLock<PolicySet> = LazyLock::new(|| {
+    let text =
+        r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}"#;
+    let document = policy::parse(text, Kind::Identity, "root");
+    let policy = document.map(|document| Policy::compile(&document, "the root user's powers"));
+    PolicySet::new(policy.into_iter().map(Arc::new).collect())
+});
 
 /// Policy sets by reference; most principals have few.
 pub type Sets<'a> = SmallVec<[&'a PolicySet; 8]>;
@@ -34,6 +46,11 @@ impl<'a> Attached<'a> {
                 .identity
                 .extend(identity.groups.iter().map(|group| &group.policies));
             attached.boundary = user.boundary.as_ref();
+        }
+        if let Principal::FederatedUser { user_arn, .. } = &identity.principal
+            && user_arn.ends_with(":root")
+        {
+            attached.identity.push(&EVERYTHING);
         }
         if let Some(role) = &identity.role {
             attached.identity.push(&role.policies);

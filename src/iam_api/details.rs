@@ -57,7 +57,7 @@ impl Item<'_> {
 }
 
 pub(super) fn get(call: &mut Call<'_>) -> Answer {
-    fields::only(call.form, &[&["Filter"][..], &page::PARAMETERS].concat())?;
+    fields::only(call.form, &[&["Filter.*"][..], &page::PARAMETERS].concat())?;
     let page = Page::read(call.form)?;
     let filters = call.form.list("Filter");
     if filters.iter().any(|filter| !FILTERS.contains(filter)) {

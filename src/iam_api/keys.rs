@@ -42,7 +42,7 @@ pub(super) fn list(call: &mut Call<'_>) -> Answer {
     Ok(members)
 }
 
-/// Whose a key is. Its use is not on record here: `N/A`, as AWS says it.
+/// Whose a key is, and its last use; `N/A`, as AWS says it, where none is on record.
 pub(super) fn last_used(call: &mut Call<'_>) -> Answer {
     fields::only(call.form, &["AccessKeyId"])?;
     let id = ACCESS_KEY_ID.required(call.form)?;
@@ -65,8 +65,16 @@ pub(super) fn last_used(call: &mut Call<'_>) -> Answer {
     }
     let mut members = Members::default();
     members.maybe("UserName", user.map(|user| &*user.name));
-    members.inner("AccessKeyLastUsed", |used| {
-        used.text("ServiceName", "N/A").text("Region", "N/A");
+    let last = call.access_keys.last_used(id);
+    members.inner("AccessKeyLastUsed", |used| match &last {
+        Some(last) => {
+            used.text("LastUsedDate", &last.at.rfc3339())
+                .text("ServiceName", &last.service)
+                .text("Region", &last.region);
+        }
+        None => {
+            used.text("ServiceName", "N/A").text("Region", "N/A");
+        }
     });
     Ok(members)
 }

@@ -7,6 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::authn::KeyOwner;
+use crate::clock::Timestamp;
 use crate::query_api::fields;
 use crate::query_api::xml::Members;
 
@@ -55,8 +56,9 @@ pub(super) fn get(call: &mut Call<'_>) -> Answer {
     );
     for user in directory.users_of(account) {
         let created = view::date(user.created.as_deref());
-        let password = call.access_keys.has_password(&user.arn);
-        let used = if password { "no_information" } else { NONE };
+        let password = call.access_keys.password(&user.arn);
+        let used = password.map_or(NONE, |_| "no_information");
+        let changed = password.flatten().map(Timestamp::rfc3339);
         let mfa = !user.mfa_devices.is_empty();
         line(
             &mut report,
@@ -64,9 +66,9 @@ pub(super) fn get(call: &mut Call<'_>) -> Answer {
                 &user.name,
                 &user.arn,
                 &created,
-                truth(password),
+                truth(password.is_some()),
                 used,
-                NONE,
+                changed.as_deref().unwrap_or(NONE),
                 NONE,
                 truth(mfa),
             ],
@@ -90,8 +92,12 @@ fn keys(call: &Call<'_>, owner: &KeyOwner) -> Vec<String> {
         let key = found.get(at);
         let created = key.and_then(|key| key.created);
         columns.push(truth(key.is_some_and(|key| key.active)).to_owned());
-        columns.push(created.map_or_else(|| NONE.to_owned(), crate::clock::Timestamp::rfc3339));
-        columns.extend([NONE, NONE, NONE].map(str::to_owned));
+        columns.push(created.map_or_else(|| NONE.to_owned(), Timestamp::rfc3339));
+        let last = key.and_then(|key| call.access_keys.last_used(&key.id));
+        columns.extend(match last {
+            Some(last) => [last.at.rfc3339(), last.region.into(), last.service.into()],
+            None => [NONE, NONE, NONE].map(str::to_owned),
+        });
     }
     columns
 }

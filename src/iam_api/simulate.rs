@@ -106,8 +106,8 @@ pub(super) async fn run(call: &mut Call<'_>, of: Of) -> Answer {
 /// `GetContextKeysFor…Policy`
 pub(super) fn context_keys(call: &mut Call<'_>, of: Of) -> Answer {
     let known: &[&str] = match of {
-        Of::Custom => &["PolicyInputList"],
-        Of::Principal => &["PolicySourceArn", "PolicyInputList"],
+        Of::Custom => &["PolicyInputList.*"],
+        Of::Principal => &["PolicySourceArn", "PolicyInputList.*"],
     };
     fields::only(call.form, known)?;
     let given = input::policies(call.form, "PolicyInputList", policy::Kind::Identity)?;

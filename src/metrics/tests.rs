@@ -200,6 +200,13 @@ fn counts_kept_elsewhere_are_brought_over() {
         series(&metrics, "sidegate_jwks_age_seconds"),
         ["sidegate_jwks_age_seconds{provider=\"c\"} 7"]
     );
+    for result in ["failure", "success"] {
+        let name = format!("sidegate_reloads_total{{result=\"{result}\"}}");
+        assert_eq!(series(&metrics, &name), [format!("{name} 0")]);
+    }
+    metrics.certificates_fine("ingress");
+    let certificates = series(&metrics, "sidegate_certificate_reloads_total");
+    assert_eq!(certificates.len(), 2, "{certificates:?}");
     metrics.reloaded(false);
     assert_eq!(
         series(&metrics, "sidegate_reload_failed"),

@@ -25,6 +25,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use crate::net::cidr::Cidr;
 use crate::net::counted::{Counted, UnderWay};
 use crate::net::framing::Fault;
+use crate::net::http2;
 use crate::net::limits::Limits;
 use crate::net::proxy_header;
 use crate::net::pulse::{Line, Order};
@@ -188,10 +189,12 @@ impl Accepted {
             return;
         };
         let connection = connection(opened.protocol, opened.certificate);
+        let mut wire = Wire::new(opened.stream, opened.ahead, Rc::clone(&line));
         if opened.protocol == Protocol::Http2 {
             line.stop_reading_messages();
+            wire = wire.speaking_http2();
         }
-        let io = TokioIo::new(Wire::new(opened.stream, opened.ahead, Rc::clone(&line)));
+        let io = TokioIo::new(wire);
         let service = service_fn({
             let (handler, connection) = (Rc::clone(&handler), Rc::clone(&connection));
             move |request| answer(Rc::clone(&handler), Rc::clone(&connection), request)
@@ -275,8 +278,8 @@ fn http2(limits: &Limits, line: &Rc<Line>) -> hyper::server::conn::http2::Builde
         .timer(TokioTimer::new())
         .enable_connect_protocol()
         .max_concurrent_streams(limits.streams)
-        // Twice what is taken: between the two, the refusal is ours and not the library's, which has no body and no
-        // record.
+        // Twice what is taken: what is larger is replaced before the library sees it, and its own refusal, which has no
+        // body and no record, never comes.
         .max_header_list_size(u32::try_from(limits.head_size.saturating_mul(2)).unwrap_or(u32::MAX))
         .max_send_buf_size(64 * 1024)
         .initial_stream_window_size(64 * 1024)
@@ -404,8 +407,10 @@ fn answer<H: Handler>(
 ) -> impl Future<Output = Result<Response<Counted<H::Body>>, Infallible>> {
     let mut reading = connection.line.begin();
     let is_http2 = connection.protocol == Protocol::Http2;
-    if is_http2 && list_size(&request) > connection.line.head_size() {
-        reading = Err(Fault::TooLarge);
+    if connection.line.has_faults()
+        && let Some(fault) = http2::fault(request.headers())
+    {
+        reading = Err(fault);
     }
     let under_way = UnderWay(Rc::clone(&connection.line));
     let pace = is_http2.then(|| connection.line.paces().begin());
@@ -420,26 +425,6 @@ fn answer<H: Handler>(
         }
         Ok(response.map(|body| Counted::new(body, pace, under_way)))
     }
-}
-
-/// The size of an HTTP/2 head as RFC 9113, 6.5.2 counts it.
-fn list_size(request: &Request<Incoming>) -> usize {
-    let uri = request.uri();
-    let authority = uri.authority().map_or("", |authority| authority.as_str());
-    let path = uri.path_and_query().map_or("", |path| path.as_str());
-    let pseudo = [
-        (":method", request.method().as_str()),
-        (":scheme", uri.scheme_str().unwrap_or_default()),
-        (":authority", authority),
-        (":path", path),
-    ];
-    let pseudo = pseudo.iter().map(|(name, value)| (name.len(), value.len()));
-    let fields = request.headers().iter();
-    let fields = fields.map(|(name, value)| (name.as_str().len(), value.len()));
-    pseudo
-        .chain(fields)
-        .map(|(name, value)| name.saturating_add(value).saturating_add(32))
-        .fold(0, usize::saturating_add)
 }
 
 /// Runs the tasks of one client's HTTP/2 connection.

@@ -30,6 +30,8 @@ pub enum Fault {
     Disagreement,
     /// An HTTP/2 head that is over the limit by its decoded size (RFC 9113, 6.5.2).
     TooLarge,
+    /// An HTTP/2 head, or trailers, that the protocol forbids (RFC 9113, 8).
+    Http2,
 }
 
 /// The state of one connection's reading.

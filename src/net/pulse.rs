@@ -54,6 +54,8 @@ pub struct Line {
     finishing_since: Cell<Option<Instant>>,
     /// The answers of HTTP/2 streams.
     paces: Paces,
+    /// Whether one of its HTTP/2 heads may be marked as faulty.
+    faults: Cell<bool>,
     order: Cell<Order>,
     waker: RefCell<Option<Waker>>,
     clock: Rc<Cell<Instant>>,
@@ -73,6 +75,7 @@ impl Line {
             stalled_since: Cell::new(None),
             finishing_since: Cell::new(None),
             paces: Paces::default(),
+            faults: Cell::new(false),
             order: Cell::new(Order::Serve),
             waker: RefCell::new(None),
             clock: Rc::clone(clock),
@@ -165,6 +168,16 @@ impl Line {
     /// The answers of HTTP/2 streams.
     pub(super) fn paces(&self) -> &Paces {
         &self.paces
+    }
+
+    /// An HTTP/2 head was marked as faulty.
+    pub(super) fn found_faults(&self) {
+        self.faults.set(true);
+    }
+
+    /// Whether one was.
+    pub(super) fn has_faults(&self) -> bool {
+        self.faults.get()
     }
 
     /// The time as of the last sweep.

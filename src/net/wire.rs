@@ -1,8 +1,8 @@
 //! A client's socket as the HTTP parser gets it: bytes that were read ahead come first, what comes in is watched by
-//! the framing reader, and a client that takes nothing is noticed.
+//! the framing reader, or by that of HTTP/2, and a client that takes nothing is noticed.
 
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -11,6 +11,7 @@ use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::Sleep;
 
+use crate::net::http2::Http2;
 use crate::net::pulse::Line;
 use crate::net::unread::parsers_own;
 
@@ -28,6 +29,7 @@ pub struct Wire<S> {
     socket: S,
     ahead: Bytes,
     line: Rc<Line>,
+    http2: Option<Box<Http2>>,
     faulty: bool,
     last_word: bool,
     goodbye: Option<Goodbye>,
@@ -47,10 +49,17 @@ impl<S> Wire<S> {
             socket,
             ahead,
             line,
+            http2: None,
             faulty: false,
             last_word: false,
             goodbye: None,
         }
+    }
+
+    /// What comes and goes is HTTP/2.
+    pub(super) fn speaking_http2(self) -> Self {
+        let http2 = Some(Box::new(Http2::new(self.line.head_size())));
+        Self { http2, ..self }
     }
 
     /// Writes an answer after which nothing comes, and closes.
@@ -73,6 +82,25 @@ impl<S> Wire<S> {
     }
 }
 
+/// A socket of which something was read before.
+struct Ahead<'w, S>(&'w mut Bytes, &'w mut S);
+
+impl<S: AsyncRead + Unpin> AsyncRead for Ahead<'_, S> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let Self(ahead, socket) = self.get_mut();
+        if !ahead.has_remaining() {
+            return Pin::new(socket).poll_read(context, buffer);
+        }
+        let here = ahead.len().min(buffer.remaining());
+        buffer.put_slice(&ahead.split_to(here));
+        Poll::Ready(Ok(()))
+    }
+}
+
 impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
     fn poll_read(
         self: Pin<&mut Self>,
@@ -84,13 +112,16 @@ impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
         if this.faulty {
             return Poll::Ready(Err(fault()));
         }
-        let before = buffer.filled().len();
-        if this.ahead.has_remaining() {
-            let here = this.ahead.len().min(buffer.remaining());
-            buffer.put_slice(&this.ahead.split_to(here));
-        } else {
-            ready!(Pin::new(&mut this.socket).poll_read(context, buffer))?;
+        let source = Ahead(&mut this.ahead, &mut this.socket);
+        if let Some(http2) = &mut this.http2 {
+            let read = http2.poll_read(source, context, buffer);
+            if http2.found_faults() {
+                this.line.found_faults();
+            }
+            return read;
         }
+        let before = buffer.filled().len();
+        ready!(pin!(source).poll_read(context, buffer))?;
         let came = buffer.filled().get(before..).unwrap_or_default();
         if let Err((good, _)) = this.line.received(came) {
             this.faulty = true;
@@ -142,7 +173,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Wire<S> {
         if this.line.parser_may_speak() {
             return this.write_but_own(context, bytes);
         }
-        let outcome = Pin::new(&mut this.socket).poll_write(context, bytes);
+        let outcome = match &mut this.http2 {
+            Some(http2) => http2.poll_write(&mut this.socket, context, &[io::IoSlice::new(bytes)]),
+            None => Pin::new(&mut this.socket).poll_write(context, bytes),
+        };
         this.wrote(outcome)
     }
 
@@ -156,7 +190,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Wire<S> {
             let piece = pieces.iter().find(|piece| !piece.is_empty());
             return this.write_but_own(context, piece.map_or(&[], |piece| &**piece));
         }
-        let outcome = Pin::new(&mut this.socket).poll_write_vectored(context, pieces);
+        let outcome = match &mut this.http2 {
+            Some(http2) => http2.poll_write(&mut this.socket, context, pieces),
+            None => Pin::new(&mut this.socket).poll_write_vectored(context, pieces),
+        };
         this.wrote(outcome)
     }
 

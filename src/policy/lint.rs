@@ -4,6 +4,10 @@
 //! are found when a document is read; here its elements are looked at together. Reads one document at a time and asks
 //! its caller what only the bundle knows: which accounts are ours, and which actions any route offers.
 //!
+//! Left out is what only AWS's own lists of services, actions, regions and resource types could answer, and what is said
+//! of services that are none of ours (service-linked roles, source conditions of service principals, private addresses,
+//! which a sidecar does see).
+//!
 //! Every id is told in `src/cli/findings.txt`, which `sidegate check --list` prints; a test compares the two.
 
 mod conditions;

@@ -365,5 +365,14 @@ fn relay(response: Response<Incoming>, lease: Lease) -> Result<Response<Relay>, 
         return Err(ForwardError::Direct(AnswerError::Framing.into()));
     }
     headers::take_answer_hop(&mut parts.headers);
-    Ok(Response::from_parts(parts, Relay::upstream(body, lease)))
+    let relay = match parts.status {
+        // Whatever their length says, no body follows these. Over HTTP/2 the parser would wait for one, and miss it.
+        StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED => {
+            drop(body);
+            lease.give_back();
+            Relay::empty()
+        }
+        _ => Relay::upstream(body, lease),
+    };
+    Ok(Response::from_parts(parts, relay))
 }

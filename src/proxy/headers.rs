@@ -260,7 +260,12 @@ pub fn take_answer_hop(fields: &mut HeaderMap) {
         .filter(|name| {
             matches!(
                 name.as_str(),
-                "connection" | "keep-alive" | "proxy-connection" | "transfer-encoding" | "upgrade"
+                "connection"
+                    | "keep-alive"
+                    | "proxy-connection"
+                    | "te"
+                    | "transfer-encoding"
+                    | "upgrade"
             )
         })
         .cloned()
@@ -390,12 +395,20 @@ pub(super) fn may_trail(name: &HeaderName) -> bool {
         )
 }
 
-/// The trailers that a line announces, unless one of them will not be there.
-pub(super) fn announced(value: &HeaderValue, strip: &Strip) -> Option<Vec<HeaderName>> {
-    let names = tokens(value).map(|token| HeaderName::from_bytes(token).ok());
-    names
-        .map(|name| name.filter(|name| !strip.holds(name)))
-        .collect()
+/// What is left of a line that announces trailers: names of which some will not be there are taken out of it.
+pub(super) fn announced(
+    value: &HeaderValue,
+    strip: &Strip,
+) -> Option<(HeaderValue, Vec<HeaderName>)> {
+    let name = |token| HeaderName::from_bytes(token).ok();
+    let names = tokens(value).filter_map(name);
+    let names: Vec<HeaderName> = names.filter(|name| !strip.holds(name)).collect();
+    if names.len() == tokens(value).count() {
+        return Some((value.clone(), names));
+    }
+    let left: Vec<&str> = names.iter().map(HeaderName::as_str).collect();
+    let left = HeaderValue::from_str(&left.join(", ")).ok()?;
+    (!left.is_empty()).then_some((left, names))
 }
 
 /// Removes names from a Trailer announcement that will not be among the trailers.
@@ -406,8 +419,7 @@ pub fn announce_trailers(fields: &mut HeaderMap, strip: &Strip) {
     let kept: SmallVec<[HeaderValue; 2]> = fields
         .get_all(TRAILER)
         .iter()
-        .filter(|value| announced(value, strip).is_some())
-        .cloned()
+        .filter_map(|value| announced(value, strip).map(|(line, _)| line))
         .collect();
     fields.remove(TRAILER);
     for value in kept {

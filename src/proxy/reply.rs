@@ -7,6 +7,7 @@ use http::{Method, Response, StatusCode};
 use crate::net::Protocol;
 use crate::outcome::Reason;
 use crate::proxy::body::Relay;
+use crate::route::is_grpc;
 
 /// Our id of the request, to the client and to the upstream.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-sidegate-request-id");
@@ -40,10 +41,12 @@ impl Form {
     /// As the request's head tells.
     pub fn of(method: &Method, fields: &HeaderMap, protocol: Protocol) -> Self {
         Self {
-            grpc: *method == Method::POST
-                && fields
+            grpc: is_grpc(
+                method.as_str(),
+                fields
                     .get(header::CONTENT_TYPE)
-                    .is_some_and(|value| value.as_bytes().starts_with(b"application/grpc")),
+                    .and_then(|value| value.to_str().ok()),
+            ),
             bodiless: *method == Method::HEAD,
             http1: protocol == Protocol::Http1,
         }

@@ -2,15 +2,17 @@
 //!
 //! hyper takes RST_STREAM with NO_ERROR, and the like GOAWAY, for the end of an HTTP/2 body, as a server may send them
 //! behind a whole answer (RFC 9113, section 8.1). Without END_STREAM they are no end: what came is a part, and must not
-//! look like the whole to whoever gets it.
+//! look like the whole to whoever gets it. Nor is a body whole whose trailers were found to be malformed.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use http::Version;
+use http::{HeaderMap, Version};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
+
+use crate::net::http2;
 
 /// Why a body broke off.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +23,9 @@ pub enum StreamError {
     /// Its stream ended, and the body did not.
     #[error("its stream was closed before its end")]
     CutOff,
+    /// Its trailers are none (RFC 9113, 8.1).
+    #[error("its trailers are malformed")]
+    Trailers,
 }
 
 /// The body.
@@ -45,6 +50,11 @@ impl Streamed {
     }
 }
 
+/// Whether `net` has put them in the place of others.
+fn are_faulty(trailers: &HeaderMap) -> bool {
+    http2::fault(trailers).is_some()
+}
+
 impl Body for Streamed {
     type Data = Bytes;
     type Error = StreamError;
@@ -55,6 +65,9 @@ impl Body for Streamed {
     ) -> Poll<Option<Result<Frame<Bytes>, StreamError>>> {
         let frame = ready!(Pin::new(&mut self.incoming).poll_frame(context));
         Poll::Ready(match frame {
+            Some(Ok(frame)) if frame.trailers_ref().is_some_and(are_faulty) => {
+                Some(Err(StreamError::Trailers))
+            }
             Some(frame) => Some(frame.map_err(StreamError::Hyper)),
             None if self.is_whole() => None,
             None => Some(Err(StreamError::CutOff)),

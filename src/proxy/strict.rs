@@ -36,7 +36,8 @@ pub fn check(parts: &mut Parts, reading: Result<(), Fault>, fields: usize) -> Re
             | Fault::RepeatedFraming
             | Fault::InvalidLength
             | Fault::ChunkFraming
-            | Fault::Disagreement,
+            | Fault::Disagreement
+            | Fault::Http2,
         ) => return Err(Reason::MalformedRequest),
     }
     if parts.headers.len() > fields {

@@ -143,7 +143,11 @@ fn clients_own(
             // Of the client's hop: they are gone already, and would be wrong here.
             "connection" | "te" | "transfer-encoding" => continue,
             "trailer" => match (&mut *measure, headers::announced(value, cleaning.strip)) {
-                (Measure::Chunks(all), Some(names)) => all.extend(names),
+                (Measure::Chunks(all), Some((left, names))) => {
+                    line(head, name.as_str(), &left);
+                    all.extend(names);
+                    continue;
+                }
                 // Nothing can come behind any other body.
                 _ => continue,
             },

@@ -104,6 +104,10 @@ pub(crate) fn signed(
         Error::invalid_client_token(Reason::NoPrincipal)
             .with_detail("the key's user, role or account is not in the bundle")
     })?;
+    if !matches!(owner, KeyOwner::Session(_)) {
+        let id = unproven.access_key();
+        verifier.access_keys.used(id, verifier.service, region, now);
+    }
     identity.access_key = Some(unproven.access_key().into());
     Ok(Caller {
         identity: Arc::new(identity),

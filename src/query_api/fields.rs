@@ -96,14 +96,15 @@ impl Model {
     }
 }
 
-/// Parameters that the action does not have are refused: what is ignored was meant.
+/// Parameters that the action does not have, and members of lists that nobody would read, are refused: what is ignored
+/// was meant. See [`Form::stray`] for how `known` is written.
 pub(crate) fn only(form: &Form, known: &[&str]) -> Result<(), Error> {
-    match form.unknown(known) {
+    match form.stray(known) {
         None => Ok(()),
         Some(name) => {
             let name: String = name.chars().take(64).collect();
             Err(Error::validation(format!(
-                "the parameter {} is not known to this action",
+                "the parameter {} is not known to this action, or a list has none of the number before it",
                 name.escape_debug()
             )))
         }

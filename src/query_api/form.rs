@@ -82,15 +82,70 @@ impl Form {
             .collect()
     }
 
-    /// Whether every parameter is one of `known`, or a member of such a list.
-    pub(crate) fn unknown(&self, known: &[&str]) -> Option<&str> {
-        let names = self.0.keys().map(String::as_str);
-        let mut unknown = names.filter(|name| {
-            let head = name.split('.').next().unwrap_or(name);
-            !known.contains(&head) && !matches!(*name, "Action" | "Version")
-        });
-        unknown.next()
+    /// A parameter that is none of `known`, or a list's member that does not follow the one before it.
+    ///
+    /// A name stands for itself; with `*` for the members of a list (`Tags.*.Key` for `Tags.member.1.Key` and so on), and
+    /// for the list alone where it is empty, as SDKs write it. What matches nothing would be ignored by whoever reads
+    /// the list, a policy that is to restrict a session for one.
+    pub(crate) fn stray(&self, known: &[&str]) -> Option<&str> {
+        let known = known.iter().chain(&["Action", "Version"]);
+        let fits = |name: &str, value: &str| {
+            let mut known = known.clone();
+            known.any(|known| stands_for(known, name, value))
+        };
+        let mut pairs = self.0.iter();
+        let (name, _) = pairs.find(|(name, value)| !fits(name, value) || self.has_gap(name))?;
+        Some(name)
     }
+
+    /// Whether a number in the name does not follow the one before it.
+    fn has_gap(&self, name: &str) -> bool {
+        let mut head = String::with_capacity(name.len());
+        for part in name.split('.') {
+            if let Some(number) = number(part).filter(|number| *number > 1) {
+                let before = format!("{head}{}", number.saturating_sub(1));
+                let mut from = self.0.range(before.clone()..);
+                // Nothing that may stand in a name is sorted between the two.
+                let follows = from.next().is_some_and(|(next, _)| {
+                    let rest = next.strip_prefix(&before);
+                    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+                });
+                if !follows {
+                    return true;
+                }
+            }
+            head.push_str(part);
+            head.push('.');
+        }
+        false
+    }
+}
+
+/// Whether a parameter of this name and value is what `known` stands for.
+fn stands_for(known: &str, name: &str, value: &str) -> bool {
+    let mut parts = name.split('.');
+    for wanted in known.split('.') {
+        let part = parts.next();
+        let fits = if wanted == "*" {
+            if part.is_none() {
+                return value.is_empty();
+            }
+            part == Some("member") && parts.next().is_some_and(|part| number(part).is_some())
+        } else {
+            part == Some(wanted)
+        };
+        if !fits {
+            return false;
+        }
+    }
+    parts.next().is_none()
+}
+
+/// A member's number, written in the one way that readers of the list look for.
+fn number(part: &str) -> Option<usize> {
+    let digits = !part.starts_with('0') && part.bytes().all(|byte| byte.is_ascii_digit());
+    let number: usize = part.parse().ok().filter(|_| digits)?;
+    (number <= MAX_PARAMETERS).then_some(number)
 }
 
 fn decode(bytes: &[u8]) -> Result<String, FormError> {
@@ -121,16 +176,58 @@ mod tests {
     #[test]
     fn parameters_and_lists() {
         let text = b"Action=AssumeRole&Tags.member.1.Key=a%2Bb&Tags.member.1.Value=c+d&Tags.member.2.Key=e&\
-            TransitiveTagKeys.member.1=x&TransitiveTagKeys.member.3=y&";
+            TransitiveTagKeys.member.1=x&TransitiveTagKeys.member.2=y&";
         let form = Form::parse(text, false).unwrap();
         assert_eq!(form.get("Action"), Some("AssumeRole"));
         assert_eq!(
             form.structures("Tags", ["Key", "Value"]),
             [[Some("a+b"), Some("c d")], [Some("e"), None]]
         );
-        assert_eq!(form.list("TransitiveTagKeys"), ["x"]);
-        assert_eq!(form.unknown(&["Tags", "TransitiveTagKeys"]), None);
-        assert_eq!(form.unknown(&["Tags"]), Some("TransitiveTagKeys.member.1"));
+        assert_eq!(form.list("TransitiveTagKeys"), ["x", "y"]);
+        let tags = ["Tags.*.Key", "Tags.*.Value"];
+        let all = [tags[0], tags[1], "TransitiveTagKeys.*"];
+        assert_eq!(form.stray(&all), None);
+        assert_eq!(form.stray(&tags), Some("TransitiveTagKeys.member.1"));
+    }
+
+    #[test]
+    fn what_nobody_would_read_is_found() {
+        let known = ["Policy", "Arns.*.arn", "Keys.*", "Entries.*.Values.*"];
+        let stray = |text: &str| {
+            let form = Form::parse(text.as_bytes(), false).unwrap();
+            form.stray(&known).map(str::to_owned)
+        };
+        for good in [
+            "Arns=&Keys=",
+            "Arns.member.1.arn=a&Keys.member.1=",
+            "Entries.member.1.Values=&Entries.member.2.Values.member.1=x",
+            "Keys.member.1=a&Keys.member.2=b&Keys.member.3=c&Keys.member.4=d&Keys.member.5=e&Keys.member.6=f&\
+             Keys.member.7=g&Keys.member.8=h&Keys.member.9=i&Keys.member.10=j&Keys.member.11=k",
+        ] {
+            assert_eq!(stray(&good.replace(' ', "")), None, "{good}");
+        }
+        for bad in [
+            "Policy.member.1",
+            "Policy.x",
+            "policy",
+            "Arns",
+            "Arns.member.1",
+            "Arns.member.1.Arn",
+            "Arns.member.0.arn",
+            "Arns.member.01.arn",
+            "Arns.member.2.arn",
+            "Arns.1.arn",
+            "Arns.entry.1.arn",
+            "Arns.member.1.arn.x",
+            "Arns.member.99999.arn",
+            "Keys.member.",
+            "Keys.member.-1",
+            "Keys",
+            "Entries.member.2.Values.member.1",
+            "Entries.member.1.Values.member.2",
+        ] {
+            assert_eq!(stray(&format!("{bad}=x")).as_deref(), Some(bad));
+        }
     }
 
     #[test]
@@ -156,7 +253,7 @@ mod tests {
         #[test]
         fn reading_is_total(text in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..300)) {
             if let Ok(form) = Form::parse(&text, false) {
-                let _ = (form.list("Tags"), form.structures("Tags", ["Key", "Value"]), form.unknown(&[]));
+                let _ = (form.list("Tags"), form.structures("Tags", ["Key", "Value"]), form.stray(&["Tags.*.Key"]));
             }
         }
     }
@@ -164,6 +261,6 @@ mod tests {
     #[test]
     fn a_signature_in_a_query_is_no_parameter() {
         let form = Form::parse(b"Action=x&X-Amz-Signature=1&x-amz-date=2", true).unwrap();
-        assert_eq!(form.unknown(&[]), None);
+        assert_eq!(form.stray(&[]), None);
     }
 }

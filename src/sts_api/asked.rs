@@ -42,10 +42,10 @@ impl Asked {
         let mut tags = Vec::new();
         for [key, value] in form.structures("Tags", ["Key", "Value"]) {
             let field = "tags";
-            let key = key.ok_or_else(|| Error::constraint(field, "Member must not be null"))?;
+            let absent = || Error::constraint(field, "Member must not be null");
             tags.push(Tag {
-                key: key.into(),
-                value: value.unwrap_or_default().into(),
+                key: key.ok_or_else(absent)?.into(),
+                value: value.ok_or_else(absent)?.into(),
                 transitive: false,
             });
         }

@@ -13,14 +13,15 @@ use super::error::Error;
 use super::fields::{self, EXTERNAL_ID, ROLE_ARN, SESSION_NAME, SOURCE_IDENTITY};
 use super::xml::Members;
 
-const PARAMETERS: [&str; 11] = [
+const PARAMETERS: [&str; 12] = [
     "RoleArn",
     "RoleSessionName",
-    "PolicyArns",
+    "PolicyArns.*.arn",
     "Policy",
     "DurationSeconds",
-    "Tags",
-    "TransitiveTagKeys",
+    "Tags.*.Key",
+    "Tags.*.Value",
+    "TransitiveTagKeys.*",
     "ExternalId",
     "SerialNumber",
     "TokenCode",

@@ -1,6 +1,6 @@
 //! GetSessionToken and GetFederationToken: sessions of the caller's own, for users and root users with their own keys.
 
-use crate::arn::Arn;
+use crate::arn::{AccountId, Arn};
 use crate::outcome::Reason;
 use crate::sts::{Mfa, Who};
 
@@ -49,7 +49,14 @@ pub(super) fn federation_token(call: &mut Call<'_>, caller: &Caller) -> Result<M
     let form = call.form;
     fields::only(
         form,
-        &["Name", "Policy", "PolicyArns", "DurationSeconds", "Tags"],
+        &[
+            "Name",
+            "Policy",
+            "PolicyArns.*.arn",
+            "DurationSeconds",
+            "Tags.*.Key",
+            "Tags.*.Value",
+        ],
     )?;
     let name = FEDERATED_NAME.required(form)?;
     let duration = fields::duration(form, RANGE)?;
@@ -61,34 +68,32 @@ pub(super) fn federation_token(call: &mut Call<'_>, caller: &Caller) -> Result<M
     asked.read_policy(form)?;
     only_own_keys(caller, "GetFederationToken")?;
     let identity = &caller.identity;
-    let Some(user) = &identity.user else {
-        return Err(Error::denied(
-            Reason::ImplicitDeny,
-            "GetFederationToken is for IAM users: a root user's powers are not handed on",
-        ));
-    };
+    // A root user's powers are handed on as far as the session policies say.
+    let account = identity.principal.account().and_then(AccountId::parse);
+    let account = account.ok_or_else(Error::internal)?;
     let directory = call.directory();
-    let arn = Arn::federated_user(directory.partition(), user.account, name);
+    let arn = Arn::federated_user(directory.partition(), account, name);
     let mut actions = vec!["sts:GetFederationToken"];
     if !asked.tags.is_empty() {
         actions.push("sts:TagSession");
     }
     call.authorize(caller, &actions, Target::Own(arn.as_str()), &asked)?;
-    asked.read_policy_arns(form, directory, user.account)?;
+    asked.read_policy_arns(form, directory, account)?;
+    let user = identity.user.as_ref();
     let who = Who::Federated {
-        user: (&*user.arn).into(),
-        id: user.id.clone(),
+        user: identity.principal.name().into(),
+        id: user.map_or(&identity.user_id, |user| &user.id).clone(),
         name: name.into(),
     };
     let mut session = call.session(who, lasting(caller, duration), asked);
-    session.bearer = user.bearer;
+    session.bearer = user.is_some_and(|user| user.bearer);
     session.mfa = Mfa::No;
     let issued = call.issue(session)?;
     let mut members = Members::default();
     call::credentials(&mut members, &issued);
     members.inner("FederatedUser", |inner| {
         inner
-            .text("FederatedUserId", &format!("{}:{name}", user.account))
+            .text("FederatedUserId", &format!("{account}:{name}"))
             .text("Arn", arn.as_str());
     });
     call::packed_size(&mut members, &issued);

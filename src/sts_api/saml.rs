@@ -23,7 +23,7 @@ const PARAMETERS: [&str; 6] = [
     "RoleArn",
     "PrincipalArn",
     "SAMLAssertion",
-    "PolicyArns",
+    "PolicyArns.*.arn",
     "Policy",
     "DurationSeconds",
 ];

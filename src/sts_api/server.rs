@@ -2,14 +2,12 @@
 
 use std::net::IpAddr;
 use std::rc::Rc;
-use std::time::Duration;
 
-use aws_lc_rs::digest::{SHA256, digest};
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue};
 use http::request::Parts as Head;
-use http::{Method, Request, Response, StatusCode, header};
-use http_body_util::{BodyExt, Full, Limited};
+use http::{Request, Response, StatusCode, header};
+use http_body_util::Full;
 use hyper::body::Incoming;
 
 use crate::clock::Timestamp;
@@ -19,18 +17,16 @@ use crate::net::{Connection, Fault, Handler, Unread};
 use crate::outcome::Reason;
 use crate::query_api::judge::Seen;
 use crate::query_api::{self, caller::Verifier};
+use crate::throttle::Rate;
 
 use super::call::Call;
 use super::container::{self, Container};
 use super::error::Error;
 use super::form::Form;
+use super::reading::{Intake, malformed, text};
 use super::xml::{self, Members};
 use super::{Log, Parts, Recorded, assume_role, caller, info, own, saml, web_identity};
 
-/// The largest call: some policies to simulate, or a web identity token, each letter escaped.
-const MAX_BODY: usize = 256 * 1024;
-/// For the body of a call to come.
-const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 /// The API's version.
 const VERSION: &str = "2011-06-15";
 /// The XML namespace.
@@ -41,6 +37,7 @@ pub(super) const NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
 pub struct Service<L> {
     parts: Parts,
     log: L,
+    intake: Intake,
     container: Option<Container>,
 }
 
@@ -111,6 +108,19 @@ impl Asked {
     fn name(self) -> &'static str {
         self.text().split_at(4).1
     }
+
+    /// Whether it makes a session.
+    fn issues(self) -> bool {
+        match self {
+            Self::Sts(action) => !matches!(
+                action,
+                Action::DecodeAuthorizationMessage
+                    | Action::GetAccessKeyInfo
+                    | Action::GetCallerIdentity
+            ),
+            Self::Iam(_) => false,
+        }
+    }
 }
 
 /// What is known of a request, however it ends.
@@ -127,8 +137,16 @@ impl<L: Log + 'static> Service<L> {
         Self {
             parts,
             log,
+            intake: Intake::new(None),
             container: None,
         }
+    }
+
+    /// With a limit to how often each address may call.
+    #[must_use]
+    pub fn with_rate(mut self, rate: Option<Rate>) -> Self {
+        self.intake = Intake::new(rate);
+        self
     }
 
     /// With credentials for the application in the pod.
@@ -168,14 +186,15 @@ impl<L: Log + 'static> Service<L> {
             head: &head,
             request_id: &id,
         };
-        let read = match reading {
-            Ok(()) => read(&head, body).await,
-            Err(_) => Err(malformed("the request cannot be read in one way only")),
+        let read = match (reading, self.intake.admit(connection.peer)) {
+            (Ok(()), Ok(())) => self.intake.read(&head, body).await,
+            (Ok(()), Err(error)) => Err(error),
+            (Err(_), _) => Err(malformed("the request cannot be read in one way only")),
         };
         let broken = read.is_err();
         let mut namespace = NAMESPACE;
         let result = match read {
-            Ok((form, sha256)) => {
+            Ok((form, sha256, _room)) => {
                 if form.get("Version") == Some(iam_api::VERSION) {
                     namespace = iam_api::NAMESPACE;
                 }
@@ -282,6 +301,11 @@ async fn perform(
     head: &Head,
     sha256: &[u8; 32],
 ) -> Result<Members, Error> {
+    if asked.issues() && !call.parts.authenticator.knows_revocations() {
+        let message = "What is revoked is not known yet; try again.";
+        let reason = Reason::RevocationsUnknown;
+        return Err(Error::new("ServiceUnavailable", 503, reason, message));
+    }
     let service = match asked {
         Asked::Sts(Action::AssumeRoleWithWebIdentity) => return web_identity::run(call).await,
         Asked::Sts(Action::AssumeRoleWithSaml) => return saml::run(call).await,
@@ -355,63 +379,6 @@ fn action(form: &Form) -> Result<Asked, Error> {
             Action::ALL.map(|(action, _)| action.name()).join(", ")
         ))
     })
-}
-
-/// Reads the parameters, and the body's SHA-256.
-async fn read(head: &Head, body: Incoming) -> Result<(Form, [u8; 32]), Error> {
-    if head.uri.path() != "/" {
-        return Err(Error::new(
-            "InvalidAction",
-            404,
-            Reason::NoRoute,
-            "this endpoint is at the path /",
-        ));
-    }
-    let body = tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, MAX_BODY).collect());
-    let body = match body.await {
-        Ok(Ok(body)) => body.to_bytes(),
-        Ok(Err(_)) => return Err(malformed("the body cannot be read, or is too large")),
-        Err(_) => return Err(malformed("the body came too slowly")),
-    };
-    let query = head.uri.query().unwrap_or_default().as_bytes();
-    let of_query = Form::parse(query, true).map_err(|error| malformed(&error.to_string()))?;
-    let form = match head.method {
-        Method::GET if body.is_empty() => of_query,
-        Method::POST if of_query.is_empty() => {
-            if !body.is_empty() && !is_form(&head.headers) {
-                return Err(malformed(
-                    "the body must be application/x-www-form-urlencoded",
-                ));
-            }
-            Form::parse(&body, false).map_err(|error| malformed(&error.to_string()))?
-        }
-        Method::POST => return Err(malformed("parameters are in the body of a POST alone")),
-        _ => {
-            return Err(malformed(
-                "this endpoint knows GET without a body, and POST",
-            ));
-        }
-    };
-    let mut sha256 = [0; 32];
-    sha256.copy_from_slice(digest(&SHA256, &body).as_ref());
-    Ok((form, sha256))
-}
-
-fn is_form(headers: &HeaderMap) -> bool {
-    let kind = text(headers, &CONTENT_TYPE).unwrap_or_default();
-    let kind = kind.split(';').next().unwrap_or_default().trim();
-    kind.eq_ignore_ascii_case("application/x-www-form-urlencoded")
-}
-
-fn malformed(message: &str) -> Error {
-    Error::new("MalformedInput", 400, Reason::MalformedRequest, message)
-}
-
-/// A header's text, when it stands there once.
-fn text<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h str> {
-    let mut values = headers.get_all(name).iter();
-    let first = values.next()?.to_str().ok()?;
-    values.next().is_none().then_some(first)
 }
 
 fn reply(status: StatusCode, body: String) -> Response<Full<Bytes>> {

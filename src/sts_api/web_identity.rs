@@ -21,7 +21,7 @@ const PARAMETERS: [&str; 6] = [
     "RoleArn",
     "RoleSessionName",
     "WebIdentityToken",
-    "PolicyArns",
+    "PolicyArns.*.arn",
     "Policy",
     "DurationSeconds",
 ];

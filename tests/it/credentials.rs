@@ -1,6 +1,8 @@
 //! `sidegate credentials`: what it makes works within a second and is refused within a second, what people wrote stays,
 //! and no secret is told twice.
 
+mod last_use;
+
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::fs::PermissionsExt;

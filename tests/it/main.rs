@@ -7,6 +7,7 @@
 //! - [`demo`]: the way that a reader takes: paste, mint a token, end it
 //! - [`reload`]: flipping bundles under load, ConfigMap swaps, broken bundles
 //! - [`kubernetes`]: service-account tokens, as a cluster makes them
+//! - [`preflights`]: what comes along with them
 //! - [`printing`]: output that cannot be written
 //! - [`identity`]: the signed token that tells upstreams who asks
 //! - [`checking`]: what `check` says of what is broken, all of it at once
@@ -15,6 +16,7 @@
 //! - [`streaming`]: bodies of a gibibyte in constant memory
 //! - [`sigv4`]: signatures and API keys, from the socket to the upstream
 //! - [`streams`]: open streams, ended when they are no longer allowed
+//! - [`sockets`]: listeners on Unix sockets
 //! - [`startup`]: what stops a start, and what its exit code and words are
 //! - [`stopping`]: SIGTERM under load
 //! - [`tokens`]: tokens of every kind, from the socket to the upstream
@@ -23,6 +25,7 @@
 //! - [`iam`]: the IAM reads, asked of an imported account
 //! - [`sts`]: sessions, from the call that makes one to the request that uses it
 //! - [`unread`]: heads that never became a request, refused and recorded like any other
+//! - [`http2`]: heads, trailers and bodies that HTTP/2 forbids
 //! - [`readme`]: every command that the README shows
 
 #![expect(
@@ -43,16 +46,19 @@ mod checking;
 mod credentials;
 mod demo;
 mod findings;
+mod http2;
 mod iam;
 mod identity;
 mod keyring;
 mod kubernetes;
 mod limits;
 mod opaque;
+mod preflights;
 mod printing;
 mod readme;
 mod reload;
 mod sigv4;
+mod sockets;
 mod startup;
 mod stopping;
 mod stories;

@@ -61,6 +61,11 @@ impl Authenticator {
         self.settings.ledger.is_revoked(names, issued_at)
     }
 
+    /// Whether anybody can say what is revoked: a new session would outlive the revocation of what it was got with.
+    pub fn knows_revocations(&self) -> bool {
+        self.settings.ledger.is_known()
+    }
+
     /// Another number is other revocations: what was judged under one is to be judged again under the next.
     pub fn revocations(&self) -> u64 {
         self.settings.ledger.generation()

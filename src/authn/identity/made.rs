@@ -48,9 +48,10 @@ impl Identity {
             }
             SessionOf::User { arn } => Self::of_user(directory, directory.user(arn)?),
             SessionOf::Root { account } => Self::of_root(directory, *account)?,
-            SessionOf::Federated { by, name } => {
-                Self::of_federated_user(directory, directory.user(by)?, name, session)
-            }
+            SessionOf::Federated { by, name } => match root(by) {
+                Some(account) => Self::of_federated_root(directory, account, name, session)?,
+                None => Self::of_federated_user(directory, directory.user(by)?, name, session),
+            },
         };
         let is_the_same = match (&identity.role, &identity.user) {
             (Some(role), _) => role.id == session.id,
@@ -111,6 +112,29 @@ impl Identity {
         }
     }
 
+    /// The same of a root user, who may do everything that the organization does not deny.
+    fn of_federated_root(
+        directory: &Directory,
+        account: AccountId,
+        name: &str,
+        session: &Session,
+    ) -> Option<Self> {
+        let root = Self::of_root(directory, account)?;
+        let arn = Arn::federated_user(directory.partition(), account, name);
+        Some(Self {
+            principal: Principal::FederatedUser {
+                account: Arc::from(account.as_str()),
+                arn: Arc::from(arn.as_str()),
+                user_arn: Arc::from(root.principal.name()),
+            },
+            session_policies: Some(Arc::new(PolicySet::default())),
+            tags: session.tags.clone(),
+            user_id: format!("{account}:{name}").into(),
+            session_name: Some(name.into()),
+            ..root
+        })
+    }
+
     /// With what every session says.
     fn within(mut self, directory: &Directory, session: &Session) -> Option<Self> {
         if !session.policy_arns.is_empty() {
@@ -145,6 +169,12 @@ impl Identity {
             ..Self::anonymous()
         }
     }
+}
+
+/// The account whose root user has this ARN.
+fn root(arn: &str) -> Option<AccountId> {
+    let arn = Arn::parse(arn).ok()?;
+    arn.account_id().filter(|_| arn.resource() == "root")
 }
 
 /// A session's tags, and those of its role or user that it does not override.

@@ -1,17 +1,22 @@
-//! What credentials there are, without any of their secrets.
+//! What credentials there are and when access keys were used last, without any of their secrets.
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use serde_json::{Value, json};
 
+use crate::admin::api::ACCESS_KEYS;
 use crate::authn::KeyOwner;
 use crate::authn::credentials::Credentials;
 use crate::cli::output::{self, Failed, Format};
-use crate::clock::Timestamp;
+use crate::cli::process::{ask, left, running};
+use crate::clock::{Clock, Timestamp};
+use crate::config;
 
 use super::store::Files;
 
 const DAY: u64 = 24 * 60 * 60;
+const ACCESS_KEY: &str = "access key";
 
 /// A row.
 struct Row {
@@ -21,9 +26,22 @@ struct Row {
     status: &'static str,
     created: Option<Timestamp>,
     expires: Option<Timestamp>,
+    last_used: Option<LastUsed>,
 }
 
-pub(super) fn print(path: &Path, now: Timestamp, format: Format) -> Result<(), Failed> {
+/// The last use of an access key.
+struct LastUsed {
+    at: String,
+    service: String,
+    region: String,
+}
+
+pub(super) fn print(
+    path: &Path,
+    config: &Path,
+    now: Timestamp,
+    format: Format,
+) -> Result<(), Failed> {
     if !path.exists() {
         return Err(Failed(format!(
             "{} is not there; `sidegate credentials create-access-key` makes it",
@@ -31,6 +49,13 @@ pub(super) fn print(path: &Path, now: Timestamp, format: Format) -> Result<(), F
         )));
     }
     let mut rows = rows(&Files::open(path)?.credentials, now);
+    let mut used = last_uses(config).unwrap_or_else(|Failed(why)| {
+        output::complain(&format!("when keys were used last is not known: {why}"));
+        HashMap::new()
+    });
+    for row in rows.iter_mut().filter(|row| row.kind == ACCESS_KEY) {
+        row.last_used = used.remove(&row.id);
+    }
     rows.sort_by(|a, b| (a.kind, &a.of, &a.id).cmp(&(b.kind, &b.of, &b.id)));
     match format {
         Format::Json => {
@@ -39,6 +64,48 @@ pub(super) fn print(path: &Path, now: Timestamp, format: Format) -> Result<(), F
         }
         Format::Table => output::print(&table(&rows, now)),
     }
+}
+
+/// What the process knows that runs with this configuration, or left; without one nothing.
+fn last_uses(config: &Path) -> Result<HashMap<String, LastUsed>, Failed> {
+    if !config.exists() {
+        return Ok(HashMap::new());
+    }
+    let settings = config::load(config, config::environment())
+        .map_err(|_| Failed(format!("{} is not valid", config.display())))?;
+    if let Some(admin) = running(&settings) {
+        let told = ask(admin, "GET", ACCESS_KEYS, String::new())?;
+        let all = told.get("access_keys").and_then(Value::as_array);
+        let all = all.into_iter().flatten().filter_map(|one| {
+            let of = |name| one.get(name).and_then(Value::as_str).map(str::to_owned);
+            let last = LastUsed {
+                at: of("last_used")?,
+                service: of("service")?,
+                region: of("region")?,
+            };
+            Some((of("id")?, last))
+        });
+        return Ok(all.collect());
+    }
+    // To look is not to begin one.
+    if !settings
+        .state
+        .path
+        .as_ref()
+        .is_some_and(|path| path.exists())
+    {
+        return Ok(HashMap::new());
+    }
+    let ledger = left(&settings, Clock::machine())?;
+    let all = ledger.last_uses().into_iter().map(|(id, last)| {
+        let last = LastUsed {
+            at: last.at.rfc3339(),
+            service: last.service.into(),
+            region: last.region.into(),
+        };
+        (id.into(), last)
+    });
+    Ok(all.collect())
 }
 
 fn rows(credentials: &Credentials, now: Timestamp) -> Vec<Row> {
@@ -51,12 +118,13 @@ fn rows(credentials: &Credentials, now: Timestamp) -> Vec<Row> {
             KeyOwner::Session(_) => continue,
         };
         rows.push(Row {
-            kind: "access key",
+            kind: ACCESS_KEY,
             id: id.to_owned(),
             of,
             status: word(key.active),
             created: key.created,
             expires: None,
+            last_used: None,
         });
     }
     for (id, key) in credentials.api_keys() {
@@ -68,6 +136,7 @@ fn rows(credentials: &Credentials, now: Timestamp) -> Vec<Row> {
             status: if expired { "Expired" } else { word(key.active) },
             created: key.created,
             expires: Some(key.expires),
+            last_used: None,
         });
     }
     for device in credentials.sts().totp.keys() {
@@ -78,6 +147,7 @@ fn rows(credentials: &Credentials, now: Timestamp) -> Vec<Row> {
             status: "Active",
             created: None,
             expires: None,
+            last_used: None,
         });
     }
     for (user, password) in &credentials.sts().passwords {
@@ -88,6 +158,7 @@ fn rows(credentials: &Credentials, now: Timestamp) -> Vec<Row> {
             status: "Active",
             created: password.changed,
             expires: None,
+            last_used: None,
         });
     }
     rows
@@ -109,12 +180,15 @@ impl Row {
             "created": self.created.map(Timestamp::rfc3339),
             "age_days": self.age(now),
             "expires": self.expires.map(Timestamp::rfc3339),
+            "last_used": self.last_used.as_ref().map(|last| json!({
+                "at": last.at, "service": last.service, "region": last.region,
+            })),
         })
     }
 }
 
 fn table(rows: &[Row], now: Timestamp) -> String {
-    let head = ["KIND", "ID", "STATUS", "AGE", "EXPIRES", "OF"].map(str::to_owned);
+    let head = ["KIND", "ID", "STATUS", "AGE", "LAST USED", "EXPIRES", "OF"].map(str::to_owned);
     let dash = |text: String| {
         if text.is_empty() {
             "-".to_owned()
@@ -124,17 +198,20 @@ fn table(rows: &[Row], now: Timestamp) -> String {
     };
     let lines = rows.iter().map(|row| {
         let age = row.age(now).map(|days| format!("{days} d"));
+        let last = row.last_used.as_ref();
+        let last = last.map(|last| format!("{} {}", last.at, last.service));
         [
             row.kind.to_owned(),
             dash(row.id.clone()),
             row.status.to_owned(),
             dash(age.unwrap_or_default()),
+            dash(last.unwrap_or_default()),
             dash(row.expires.map(Timestamp::rfc3339).unwrap_or_default()),
             dash(row.of.clone()),
         ]
     });
-    let lines: Vec<[String; 6]> = std::iter::once(head).chain(lines).collect();
-    let mut widths = [0_usize; 6];
+    let lines: Vec<[String; 7]> = std::iter::once(head).chain(lines).collect();
+    let mut widths = [0_usize; 7];
     for line in &lines {
         for (width, cell) in widths.iter_mut().zip(line) {
             *width = (*width).max(cell.chars().count());

@@ -16,15 +16,17 @@ use crate::source::Fault;
 use super::{MAX_PAIRS, Of};
 use crate::iam_api::parameters::{RESOURCE_OWNER, RESOURCE_POLICY};
 
-const CUSTOM: [&str; 10] = [
-    "PolicyInputList",
-    "PermissionsBoundaryPolicyInputList",
-    "ActionNames",
-    "ResourceArns",
+const CUSTOM: [&str; 12] = [
+    "PolicyInputList.*",
+    "PermissionsBoundaryPolicyInputList.*",
+    "ActionNames.*",
+    "ResourceArns.*",
     "ResourcePolicy",
     "ResourceOwner",
     "CallerArn",
-    "ContextEntries",
+    "ContextEntries.*.ContextKeyName",
+    "ContextEntries.*.ContextKeyType",
+    "ContextEntries.*.ContextKeyValues.*",
     "ResourceHandlingOption",
     "PolicySourceArn",
 ];

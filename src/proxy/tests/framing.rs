@@ -4,8 +4,10 @@ use std::io::Write;
 use std::thread;
 use std::time::Duration;
 
-use super::attacks::{STATUS_200, STATUS_400, ask_http2_with};
+use super::attacks::{STATUS_200, STATUS_400, ask_http2_with, frame};
 use super::support::*;
+use crate::net::Limits;
+use crate::proxy::upstream::Settings;
 
 fn head(method: &'static str) -> Vec<(&'static str, &'static str)> {
     vec![
@@ -23,12 +25,8 @@ fn http2_says_one_length_at_most() {
     for (one, other) in [("5", "5"), ("5", "6"), ("6", "5")] {
         let mut fields = head("POST");
         fields.extend([("content-length", one), ("content-length", other)]);
-        let answer = ask_http2_with(&proxy, &fields, b"hello");
-        let status = answer.as_ref().map(|block| block[0]);
-        assert!(
-            matches!(status, None | Some(STATUS_400)),
-            "{one} {other}: {answer:?}"
-        );
+        let answer = ask_http2_with(&proxy, &fields, b"hello").unwrap();
+        assert_eq!(answer[0], STATUS_400, "{one} {other}: {answer:?}");
     }
     assert!(upstream.lock().unwrap().is_empty());
 }
@@ -122,4 +120,64 @@ fn cookie_crumbs_are_joined() {
     let got = received(&upstream);
     assert!(got.contains("\r\ncookie: a=b; c=d; e=f\r\n"), "{got}");
     assert_eq!(got.matches("cookie").count(), 1, "{got}");
+}
+
+/// What the head of an HTTP/2 answer shows to be wrong is 502; what only looks wrong is relayed.
+#[test]
+fn lengths_of_http2_answers_are_judged_by_their_heads() {
+    const STATUS_204: u8 = 0x89;
+    const STATUS_304: u8 = 0x8b;
+    for (status, lengths, ends, expected) in [
+        (STATUS_200, &["3", "5"][..], false, "502"),
+        (STATUS_200, &["x"], false, "502"),
+        (STATUS_200, &[""], false, "502"),
+        (STATUS_200, &["5"], true, "502"),
+        (STATUS_304, &["5"], true, "304"),
+        (STATUS_304, &["5"], false, "304"),
+        (STATUS_304, &["3", "5"], false, "502"),
+        (STATUS_204, &["0"], false, "204"),
+    ] {
+        let mut head = vec![status];
+        for length in lengths {
+            head.extend([0x0f, 0x0d, u8::try_from(length.len()).unwrap()]);
+            head.extend(length.as_bytes());
+        }
+        let (url, _) = raw_upstream(move |stream, _| {
+            let _ = stream.write_all(&frame(4, 0, 0, &[]));
+            // Until the request has opened its stream.
+            thread::sleep(Duration::from_millis(100));
+            let flags = if ends { 0b101 } else { 0b100 };
+            let mut bytes = frame(1, flags, 1, &head);
+            if !ends {
+                bytes.extend(frame(0, 1, 1, &[]));
+            }
+            let _ = stream.write_all(&bytes);
+            thread::sleep(Duration::from_millis(500));
+        });
+        let settings = Settings {
+            http2: true,
+            ..Settings::new("app", &url)
+        };
+        let proxy = proxy(settings, |_| {}, Limits::default());
+        let answer = ask(proxy.address, "GET /a HTTP/1.1\nHost: a\n");
+        let case = format!("{status:x} {lengths:?} {ends}: {answer}");
+        assert_eq!(answer.split(' ').nth(1), Some(expected), "{case}");
+    }
+}
+
+#[test]
+fn te_is_the_upstreams_own_in_answers_too() {
+    let (url, _) = raw_upstream(|stream, _| {
+        let _ = stream
+            .write_all(b"HTTP/1.1 200 OK\r\nTE: trailers\r\nA: b\r\nContent-Length: 2\r\n\r\nok");
+    });
+    let proxy = proxy_to(&url);
+    for request in [
+        "GET /a HTTP/1.1\nHost: a\n",
+        "POST /a HTTP/1.1\nHost: a\nContent-Length: 0\nTE: trailers\n",
+    ] {
+        let answer = ask(proxy.address, request);
+        assert!(answer.contains("\r\na: b\r\n"), "{answer}");
+        assert!(!answer.contains("\r\nte:"), "{answer}");
+    }
 }

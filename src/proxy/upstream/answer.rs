@@ -259,7 +259,7 @@ impl Lines {
                 }
                 Ok(false)
             }
-            "keep-alive" | "proxy-connection" | "upgrade" => Ok(false),
+            "keep-alive" | "proxy-connection" | "te" | "upgrade" => Ok(false),
             "transfer-encoding" => {
                 // Another coding would reach the client undone and unnamed, as nobody here undoes it.
                 let mut codings = tokens(value);

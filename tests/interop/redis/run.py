@@ -97,6 +97,39 @@ class Drills:
         assert self.b.second_factor(now) == 403
         return ""
 
+    def an_assertion_is_good_at_one_replica_only(self):
+        """A SAML assertion that one replica took is refused by both, though the one is killed (SIGKILL) right after it and
+        started again; one that nobody took is good at either."""
+        refused = (400, "InvalidIdentityToken")
+        for here, there in (self.replicas, self.replicas[::-1]):
+            used = self.world.assertion()
+            assert here.login(used) == (200, None)
+            assert there.login(used) == refused and here.login(used) == refused
+            used, unused = self.world.assertion(), self.world.assertion()
+            assert here.login(used) == (200, None)
+            here.kill()
+            assert there.login(used) == refused
+            here.start()
+            eventually("it follows", lambda: here.standing() == "current")
+            assert here.login(used) == refused
+            assert there.login(unused) == (200, None)
+            assert here.login(unused) == refused
+        return ""
+
+    def an_assertion_used_without_redis_stays_used_there(self):
+        """While Redis is out of reach each replica knows what itself was shown, and remembers it when Redis is back."""
+        used = self.world.assertion()
+        self.redis.kill()
+        for replica in self.replicas:
+            eventually("the gap is told", lambda: replica.standing() == "behind")
+        assert self.a.login(used) == (200, None)
+        assert self.a.login(used)[0] == 400
+        self.redis.start()
+        self.all_current()
+        eventually("all is there again", lambda: self.redis.members() == 20)
+        assert self.a.login(used)[0] == 400
+        return ""
+
     def killed_under_traffic(self):
         """Redis is killed: requests go on, nothing revoked comes back, both say so; what one revokes meanwhile is known to
         the other within a second of Redis's return, and an empty Redis is filled again."""

@@ -1,5 +1,6 @@
 """Redis, and replicas of the binary that share a bundle, a keyring and Redis."""
 
+import datetime
 import hashlib
 import hmac
 import http.client
@@ -11,12 +12,16 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 import urllib.parse
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ec
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "saml"))
+import idp  # noqa: E402
 
 PATIENCE = 60
 ISSUER = "https://ci.example/x"
@@ -121,7 +126,7 @@ def document(*statements):
     return {"Version": "2012-10-17", "Statement": list(statements)}
 
 
-def bundle(jwks):
+def bundle(jwks, login):
     app = "accounts/555566667777-app"
     provider = "arn:aws:iam::555566667777:oidc-provider/ci.example/x"
     account = {"accounts": ["555566667777"]}
@@ -129,6 +134,8 @@ def bundle(jwks):
     trust["Condition"] = {"StringEquals": {"ci.example/x:sub": "main"}}
     use = document(statement("app:Use", Resource="arn:aws:app::555566667777:a"))
     everyone = statement("app:Use", Principal="*", Resource="arn:aws:app::555566667777:open")
+    people = statement("sts:AssumeRoleWithSAML", Principal={"Federated": idp.PROVIDER})
+    people["Condition"] = {"StringEquals": {"saml:aud": idp.RECIPIENT}}
     route = {"match": "GET /{name}", "action": "app:Use", "resource": "arn:{partition}:app::{account}:{name}"}
     routes = {"service": "app", "account": "555566667777", "region": "us-east-1", "upstream": "app", "routes": [route]}
     return {
@@ -140,6 +147,7 @@ def bundle(jwks):
         },
         f"{app}/account.yaml": {"id": "555566667777", "name": "app"},
         f"{app}/roles/deploy.yaml": {"trust_policy": document(trust), "inline_policies": {"use": use}},
+        f"{app}/roles/people.yaml": {"trust_policy": document(people)},
         f"{app}/users/alice.yaml": {"mfa_devices": [DEVICE], "inline_policies": {"use": use}},
         f"{app}/resources/open.yaml": {"resource": "arn:aws:app::555566667777:*", "policy": document(everyone)},
         "identity-providers/ci.jwks.json": jwks,
@@ -152,6 +160,14 @@ def bundle(jwks):
             "algorithms": ["ES256"],
             "map": {"role": "deploy", "session_name": "{claim:sub}"},
         },
+        "identity-providers/login.xml": login.metadata(),
+        "identity-providers/login.yaml": {
+            "type": "saml",
+            "account": "555566667777",
+            "metadata": "login.xml",
+            "audiences": [idp.AUDIENCE],
+            "recipients": [idp.RECIPIENT],
+        },
         "routes/app.yaml": routes,
     }
 
@@ -162,8 +178,9 @@ class World:
         self.key = ec.generate_private_key(ec.SECP256R1())
         jwk = json.loads(jwt.algorithms.ECAlgorithm.to_jwk(self.key.public_key()))
         jwks = {"keys": [{**jwk, "kid": "one", "use": "sig", "alg": "ES256"}]}
-        for name, content in bundle(jwks).items():
-            self.write(f"policies/{name}", json.dumps(content))
+        self.login, self.assertions = idp.Provider(), 0
+        for name, content in bundle(jwks, self.login).items():
+            self.write(f"policies/{name}", content if isinstance(content, str) else json.dumps(content))
         access_key = {"id": KEY[0], "secret": KEY[1], "status": "Active", "user": ALICE}
         totp = {"totp": [{"device": DEVICE, "seed": SEED}]}
         self.write("credentials.yaml", json.dumps({"access_keys": [access_key], "sts_secrets": totp}))
@@ -185,6 +202,13 @@ class World:
         now = int(time.time())
         claims = {"iss": ISSUER, "aud": "app", "sub": "main", "iat": now, "exp": now + 600}
         return jwt.encode(claims, self.key, algorithm="ES256", headers={"kid": "one"})
+
+    def assertion(self):
+        """A SAML response that nobody has used, in base64."""
+        self.assertions += 1
+        now = datetime.datetime.now(datetime.timezone.utc)
+        signed = self.login.sign(idp.assertion(now, id=f"_one-{self.assertions}"))
+        return idp.encoded(idp.response(signed, now=now))
 
     def replica(self, name, keeps=True, tls=False, password="password"):
         scheme, port = ("rediss", self.redis.tls_port) if tls else ("redis", self.redis.port)
@@ -276,6 +300,20 @@ class Replica:
         assert status == 200, text
         names = ("AccessKeyId", "SecretAccessKey", "SessionToken")
         return tuple(re.search(f"<{name}>([^<]*)</{name}>", text).group(1) for name in names)
+
+    def login(self, assertion):
+        """The status and, refused, the code of AssumeRoleWithSAML."""
+        parameters = {
+            "Version": "2011-06-15",
+            "Action": "AssumeRoleWithSAML",
+            "RoleArn": idp.ROLE,
+            "PrincipalArn": idp.PROVIDER,
+            "SAMLAssertion": assertion,
+        }
+        kind = {"content-type": "application/x-www-form-urlencoded"}
+        status, text = self.ask("sts", "POST", "/", kind, urllib.parse.urlencode(parameters))
+        found = re.search("<Code>([^<]*)</Code>", text)
+        return status, found and found.group(1)
 
     def revoke(self, **asked):
         with open(self.world.path(f"{self.name}/admin-token"), encoding="utf-8") as file:

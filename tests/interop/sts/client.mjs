@@ -1,6 +1,7 @@
 // The AWS SDK for JavaScript: one JSON line a check.
 import {
   AssumeRoleCommand,
+  AssumeRoleWithSAMLCommand,
   AssumeRoleWithWebIdentityCommand,
   DecodeAuthorizationMessageCommand,
   GetAccessKeyInfoCommand,
@@ -58,6 +59,21 @@ const policy = new AssumeRoleCommand({ ...asked, ExternalId: given.external, Pol
 await refused("a malformed policy", pipeline, policy, 400, "MalformedPolicyDocumentException");
 await refused("GetSessionToken", pipeline, new GetSessionTokenCommand({}), 403, "AccessDenied");
 await refused("GetFederationToken", pipeline, new GetFederationTokenCommand({ Name: "alice" }), 403, "AccessDenied");
+const alice = client(given.alice);
+const bare = await alice.send(new GetSessionTokenCommand({ DurationSeconds: 900 }));
+tell({ name: "GetSessionToken of a user", good: bare.Credentials.AccessKeyId.startsWith("ASIA") });
+const statement = { Effect: "Allow", Action: "app:*", Resource: "arn:aws:app::555566667777:a" };
+const narrow = JSON.stringify({ Version: "2012-10-17", Statement: [statement] });
+const guest = await alice.send(new GetFederationTokenCommand({ Name: "guest", Policy: narrow, Tags: [] }));
+tell({
+  name: "GetFederationToken of a user",
+  good: guest.FederatedUser.Arn.endsWith(":federated-user/guest"),
+  token: guest.Credentials.SessionToken,
+});
+const decoded = await pipeline.send(new DecodeAuthorizationMessageCommand({ EncodedMessage: given.message }));
+tell({ name: "DecodeAuthorizationMessage of a refusal", good: JSON.parse(decoded.DecodedMessage).allowed === false });
+const saml = { RoleArn: given.deploy, PrincipalArn: "arn:aws:iam::111111111111:saml-provider/x", SAMLAssertion: "abcd" };
+await refused("AssumeRoleWithSAML", pipeline, new AssumeRoleWithSAMLCommand(saml), 400, "InvalidIdentityTokenException");
 const message = new DecodeAuthorizationMessageCommand({ EncodedMessage: "nonsense" });
 await refused("DecodeAuthorizationMessage", pipeline, message, 400, "InvalidAuthorizationMessageException");
 const wrong = client({ ...role.Credentials, SecretAccessKey: "x".repeat(40) });

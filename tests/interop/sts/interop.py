@@ -52,6 +52,16 @@ def get(world, path, token):
         return error.code, None
 
 
+def encoded_message(world, token):
+    """What a refusal keeps from its client."""
+    request = urllib.request.Request(f"{world.proxy}/x", headers={"Host": "app", "Authorization": f"Bearer {token}"})
+    try:
+        urllib.request.urlopen(request, timeout=30).close()
+    except urllib.error.HTTPError as error:
+        return json.loads(error.read())["encodedAuthorizationMessage"]
+    return ""
+
+
 def client(world, credentials=None, **config):
     config = Config(retries={"max_attempts": 1}, **({} if credentials else {"signature_version": UNSIGNED}), **config)
     keys = {}
@@ -85,7 +95,8 @@ def with_boto3(world):
     refused("  another audience", 400, "InvalidIdentityToken", lambda: assume_pipeline(WebIdentityToken=world.token(aud="other")))
     refused("  too long", 400, "ValidationError", lambda: assume_pipeline(DurationSeconds=43200))
 
-    pipeline = client(world, answer["Credentials"])
+    answer_of_web = answer["Credentials"]
+    pipeline = client(world, answer_of_web)
     who = pipeline.get_caller_identity()
     check("boto3 GetCallerIdentity", who["Arn"].endswith("/run-1") and who["Account"] == "111111111111", who)
 
@@ -141,6 +152,10 @@ def with_boto3(world):
     refused("boto3 GetSessionToken with a session", 403, "AccessDenied", pipeline.get_session_token)
     refused("boto3 GetFederationToken with a session", 403, "AccessDenied", lambda: pipeline.get_federation_token(Name="alice"))
     refused("boto3 DecodeAuthorizationMessage of none", 400, "InvalidAuthorizationMessageException", lambda: pipeline.decode_authorization_message(EncodedMessage="nonsense"))
+    message = encoded_message(world, answer_of_web["SessionToken"])
+    decoded = json.loads(pipeline.decode_authorization_message(EncodedMessage=message)["DecodedMessage"])
+    check("boto3 DecodeAuthorizationMessage", decoded["allowed"] is False and decoded["context"]["action"] == "app:Use", decoded)
+    refused("  without permission", 403, "AccessDenied", lambda: client(world, deploy).decode_authorization_message(EncodedMessage=message))
     refused("boto3 AssumeRoleWithSAML of a provider that is none", 400, "InvalidIdentityToken", lambda: web.assume_role_with_saml(RoleArn=DEPLOY, PrincipalArn="arn:aws:iam::111111111111:saml-provider/x", SAMLAssertion="abcd"))
 
     refused("a wrong secret", 403, "SignatureDoesNotMatch", client(world, {**deploy, "SecretAccessKey": "x" * 40}).get_caller_identity)
@@ -202,6 +217,13 @@ def with_own_keys(world, deploy):
     refused("  assumes no role", 403, "AccessDenied", lambda: client(world, guest).assume_role(RoleArn=ADMIN, RoleSessionName="xy"))
     nothing = alice.get_federation_token(Name="nobody")["Credentials"]["SessionToken"]
     check("  without a policy nothing", get(world, "a", nothing)[0] == 403)
+    answer = root.get_federation_token(Name="guest", Policy=policy, DurationSeconds=129_600)
+    lasts = answer["Credentials"]["Expiration"].timestamp() - time.time()
+    check("boto3 GetFederationToken of root: an hour", 3500 < lasts <= 3600, lasts)
+    narrowed = answer["Credentials"]
+    check("  may what the session policy says", (signed(world, "a", narrowed), signed(world, "b", narrowed)) == (200, 403))
+    nothing = root.get_federation_token(Name="nobody")["Credentials"]
+    check("  without a policy nothing", signed(world, "a", nothing) == 403)
     check("a session's signature against the proxy", (signed(world, "a", deploy), signed(world, "x", deploy)) == (200, 403))
     check("  with another secret", signed(world, "a", deploy, SecretAccessKey="x" * 40) == 401)
     check("  with another token", signed(world, "a", deploy, SessionToken=guest["SessionToken"]) == 401)
@@ -223,7 +245,8 @@ def with_cli(world, deploy):
         if credentials:
             variables["AWS_ACCESS_KEY_ID"] = credentials["AccessKeyId"]
             variables["AWS_SECRET_ACCESS_KEY"] = credentials["SecretAccessKey"]
-            variables["AWS_SESSION_TOKEN"] = credentials["SessionToken"]
+            if "SessionToken" in credentials:
+                variables["AWS_SESSION_TOKEN"] = credentials["SessionToken"]
         program = os.path.join(HERE, ".venv", "bin", "aws")
         command = [program, "sts", *arguments, "--endpoint-url", world.sts, "--output", "json"]
         done = subprocess.run(command, env=variables, capture_output=True, text=True, timeout=120)
@@ -243,6 +266,17 @@ def with_cli(world, deploy):
     check("  without the external id", code != 0 and "(AccessDenied)" in err and "is not authorized to perform: sts:AssumeRole" in err, err)
     code, out, err = aws("get-access-key-info", "--access-key-id", deploy["AccessKeyId"], credentials=pipeline)
     check("aws sts get-access-key-info", code == 0 and json.loads(out)["Account"] == "555566667777", err)
+    code, out, err = aws("get-session-token", "--duration-seconds", "900", credentials=ALICE)
+    check("aws sts get-session-token", code == 0 and json.loads(out)["Credentials"]["AccessKeyId"].startswith("ASIA"), err)
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "app:*", "Resource": "arn:aws:app::555566667777:a"}]})
+    code, out, err = aws("get-federation-token", "--name", "guest", "--policy", policy, "--tags", "Key=Stage,Value=blue", credentials=ALICE)
+    check("aws sts get-federation-token", code == 0 and json.loads(out)["FederatedUser"]["Arn"].endswith("/guest"), err)
+    token = json.loads(out)["Credentials"]["SessionToken"]
+    check("  and its token against the proxy", (get(world, "a", token)[0], get(world, "b", token)[0]) == (200, 403))
+    code, out, err = aws("decode-authorization-message", "--encoded-message", encoded_message(world, pipeline["SessionToken"]), credentials=pipeline)
+    check("aws sts decode-authorization-message", code == 0 and json.loads(json.loads(out)["DecodedMessage"])["allowed"] is False, err)
+    code, _, err = aws("assume-role-with-saml", "--role-arn", DEPLOY, "--principal-arn", "arn:aws:iam::111111111111:saml-provider/x", "--saml-assertion", "abcd")
+    check("aws sts assume-role-with-saml: InvalidIdentityToken", code != 0 and "InvalidIdentityToken" in err, err)
     for name, arguments, error in [
         ("get-session-token", [], "AccessDenied"),
         ("get-federation-token", ["--name", "alice"], "AccessDenied"),
@@ -256,7 +290,18 @@ def with_javascript(world):
     if not shutil.which("node"):
         print("skipped: node is not installed", flush=True)
         return
-    given = json.dumps({"endpoint": world.sts, "token": world.token(who="dana"), "pipeline": PIPELINE, "deploy": DEPLOY, "external": EXTERNAL_ID})
+    run = client(world).assume_role_with_web_identity(RoleArn=PIPELINE, RoleSessionName="refused", WebIdentityToken=world.token())
+    given = json.dumps(
+        {
+            "endpoint": world.sts,
+            "token": world.token(who="dana"),
+            "pipeline": PIPELINE,
+            "deploy": DEPLOY,
+            "external": EXTERNAL_ID,
+            "message": encoded_message(world, run["Credentials"]["SessionToken"]),
+            "alice": ALICE,
+        }
+    )
     done = subprocess.run(["node", os.path.join(HERE, "client.mjs"), given], capture_output=True, text=True, timeout=180, cwd=HERE)
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     check("node ends well", done.returncode == 0 and len(lines) > 5, done.stderr)

@@ -77,12 +77,12 @@ const SHAPE: &[Edit] = &[
     ("P/roles/deploy.yaml", "max_session_duration: 3600", "max_session_duration: »hour", "wrong-type"),
     ("identity-providers/ci.yaml", "audiences: [sidegate]", "audiences: »sidegate", "wrong-type"),
     ("permission-sets/SecurityAudit.yaml", "session_duration: 14400", "session_duration: »long", "wrong-type"),
-    ("P/account.yaml", "name: SecureCart production\n", "", "missing-key"),
-    ("identity-providers/ci.yaml", "issuer: https://ci.securecart.example\n", "", "missing-key"),
-    ("P/resources/product-images.yaml", "resource: arn:aws:catalog::555566667777:image/*\n", "", "missing-key"),
-    ("permission-sets/SecurityAudit.yaml", "provider: corp\n", "", "missing-key"),
-    ("routes/payments.yaml", "upstream: payments\n", "", "missing-key"),
-    ("routes/orders.yaml", "    action: orders:GetOrder\n", "", "missing-key"),
+    ("P/account.yaml", "id: \"555566667777\"\nname: SecureCart production\n", "»id: \"555566667777\"\n", "missing-key"),
+    ("identity-providers/ci.yaml", "type: oidc\naccount: \"444444444444\"\ntrusted_in: [\"444444444444\"]\nissuer: https://ci.securecart.example\n", "»type: oidc\naccount: \"444444444444\"\ntrusted_in: [\"444444444444\"]\n", "missing-key"),
+    ("P/resources/product-images.yaml", "resource: arn:aws:catalog::555566667777:image/*\ntags", "»tags", "missing-key"),
+    ("permission-sets/SecurityAudit.yaml", "provider: corp\nsession_duration", "»session_duration", "missing-key"),
+    ("routes/payments.yaml", "service: payments\naccount: \"555566667777\"\nregion: us-east-1\nhosts: [payments.securecart.internal]\nupstream: payments\n", "»service: payments\naccount: \"555566667777\"\nregion: us-east-1\nhosts: [payments.securecart.internal]\n", "missing-key"),
+    ("routes/orders.yaml", "match: GET,HEAD /customers/{customer}/orders/{id}\n    action: orders:GetOrder\n", "»match: GET,HEAD /customers/{customer}/orders/{id}\n", "missing-key"),
 ];
 
 /// ARNs that are none, and texts that cannot be read.
@@ -133,20 +133,19 @@ fn edited(edits: &[(String, Vec<u8>)]) -> Files {
 }
 
 /// The path, its new text, and line and column of the mark.
-fn apply(edit: &Edit) -> (String, String, Option<(u32, u32)>) {
+fn apply(edit: &Edit) -> (String, String, (u32, u32)) {
     let (path, old, new, _) = edit;
     let path = path.replace("P/", &format!("{PROD}/"));
     let text = example().text(&path).unwrap_or_default().to_owned();
     assert!(text.contains(old), "{path} has no {old:?}");
     let marked = text.replacen(old, new, 1);
-    let at = marked.split_once('»').map(|(before, _)| {
-        let line = before.matches('\n').count() + 1;
-        let last = before.rsplit('\n').next().unwrap_or_default();
-        (
-            u32::try_from(line).unwrap(),
-            u32::try_from(last.chars().count() + 1).unwrap(),
-        )
-    });
+    let (before, _) = marked.split_once('»').unwrap();
+    let line = before.matches('\n').count() + 1;
+    let last = before.rsplit('\n').next().unwrap_or_default();
+    let at = (
+        u32::try_from(line).unwrap(),
+        u32::try_from(last.chars().count() + 1).unwrap(),
+    );
     (path, marked.replace('»', ""), at)
 }
 
@@ -166,7 +165,7 @@ fn every_edit_is_one_fault_at_its_place() {
                 let drawn = files.render(fault);
                 *fault.file == *path
                     && fault.id == edit.3
-                    && at.is_none_or(|at| at == (start.line, start.column))
+                    && at == (start.line, start.column)
                     && drawn.contains('^')
                     && drawn.contains(&format!(":{}:{}", start.line, start.column))
                     && !fault.help.is_empty()

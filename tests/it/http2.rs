@@ -1,0 +1,457 @@
+//! Heads, trailers and bodies that HTTP/2 forbids: refused in the form of every refusal, on record like every refusal,
+//! and without harm to what else goes on in the same connection.
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use crate::support::{PATIENCE, Sidegate, Site, Upstream, eventually};
+
+const DATA: u8 = 0;
+const HEADERS: u8 = 1;
+const RST_STREAM: u8 = 3;
+const SETTINGS: u8 = 4;
+const GOAWAY: u8 = 7;
+const CONTINUATION: u8 = 9;
+const END_STREAM: u8 = 1;
+const END_HEADERS: u8 = 4;
+const WHOLE: u8 = END_STREAM | END_HEADERS;
+
+/// `:status` in the static table.
+const OK: u8 = 0x88;
+const BAD_REQUEST: u8 = 0x8c;
+
+/// A client that writes its frames itself.
+struct Client(TcpStream);
+
+/// What came of a stream.
+#[derive(Debug, Default)]
+struct Answer {
+    /// The first octet of the answer's head: its status, if the static table has it.
+    status: Option<u8>,
+    body: Vec<u8>,
+    /// How the stream was reset, if it was.
+    reset: Option<u8>,
+    /// The connection ended.
+    gone: bool,
+}
+
+impl Answer {
+    /// Checks that it is a refusal in the usual form; its request's id.
+    fn refusal(&self, case: &str) -> String {
+        let body: serde_json::Value = serde_json::from_slice(&self.body).unwrap_or_default();
+        assert_eq!(body["code"], "InvalidRequest", "{case}: {self:?}");
+        body["requestId"].as_str().unwrap().to_owned()
+    }
+
+    fn refusal_code(&self, code: &str) -> bool {
+        let body: serde_json::Value = serde_json::from_slice(&self.body).unwrap();
+        body["code"] == code
+    }
+}
+
+impl Client {
+    fn connect(sidegate: &Sidegate) -> Self {
+        let mut stream = TcpStream::connect(sidegate.ingress).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_nodelay(true).unwrap();
+        stream
+            .write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
+            .unwrap();
+        let mut client = Self(stream);
+        client.send(SETTINGS, 0, 0, &[]);
+        client
+    }
+
+    fn send(&mut self, kind: u8, flags: u8, stream: u32, payload: &[u8]) {
+        let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
+        let mut bytes = length[1..].to_vec();
+        bytes.extend_from_slice(&[kind, flags]);
+        bytes.extend_from_slice(&stream.to_be_bytes());
+        bytes.extend_from_slice(payload);
+        // A connection that is over takes no more.
+        let _ = self.0.write_all(&bytes);
+    }
+
+    /// Reads until a stream, or the connection, has ended.
+    fn answer(&mut self, wanted: u32) -> Answer {
+        let mut answer = Answer::default();
+        loop {
+            let mut head = [0; 9];
+            if self.0.read_exact(&mut head).is_err() {
+                answer.gone = true;
+                return answer;
+            }
+            let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
+            let stream = u32::from_be_bytes([head[5], head[6], head[7], head[8]]);
+            let mut payload = vec![0; usize::try_from(length).unwrap()];
+            self.0.read_exact(&mut payload).unwrap();
+            if head[3] == GOAWAY {
+                answer.gone = true;
+                return answer;
+            }
+            if stream != wanted {
+                continue;
+            }
+            match head[3] {
+                HEADERS => answer.status = Some(payload[0]),
+                DATA => answer.body.extend(payload),
+                RST_STREAM => {
+                    answer.reset = Some(payload[3]);
+                    return answer;
+                }
+                _ => {}
+            }
+            if matches!(head[3], HEADERS | DATA) && head[4] & END_STREAM != 0 {
+                return answer;
+            }
+        }
+    }
+}
+
+/// A field, literally; with `kept` it goes into the table.
+fn field(name: &str, value: &str, kept: bool) -> Vec<u8> {
+    let mut bytes = vec![if kept { 0x40 } else { 0 }];
+    for text in [name, value] {
+        if text.len() < 0x7f {
+            bytes.push(u8::try_from(text.len()).unwrap());
+        } else {
+            bytes.push(0x7f);
+            let mut rest = text.len() - 0x7f;
+            while rest > 0x7f {
+                bytes.push(u8::try_from(rest & 0x7f).unwrap() | 0x80);
+                rest >>= 7;
+            }
+            bytes.push(u8::try_from(rest).unwrap());
+        }
+        bytes.extend_from_slice(text.as_bytes());
+    }
+    bytes
+}
+
+fn block(fields: &[(&str, &str)]) -> Vec<u8> {
+    fields
+        .iter()
+        .flat_map(|(name, value)| field(name, value, false))
+        .collect()
+}
+
+const GET: [(&str, &str); 4] = [
+    (":method", "GET"),
+    (":scheme", "http"),
+    (":authority", "app.test"),
+    (":path", "/a"),
+];
+
+const POST: [(&str, &str); 4] = [
+    (":method", "POST"),
+    (":scheme", "http"),
+    (":authority", "app.test"),
+    (":path", "/upload"),
+];
+
+/// The request with more fields.
+fn with(more: &[(&str, &str)]) -> Vec<u8> {
+    block(&[&GET[..], more].concat())
+}
+
+/// The request with another value of a field, or without it.
+fn changed(name: &str, value: Option<&str>) -> Vec<u8> {
+    let fields = GET.iter().filter_map(|field| {
+        if field.0 == name {
+            value.map(|value| (field.0, value))
+        } else {
+            Some(*field)
+        }
+    });
+    block(&fields.collect::<Vec<_>>())
+}
+
+/// What an upstream received.
+type Received = Arc<Mutex<Vec<u8>>>;
+
+/// An upstream that keeps what comes, and answers nothing.
+fn silent() -> (Upstream, Received) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let received = Received::default();
+    let kept = Arc::clone(&received);
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().map_while(Result::ok) {
+            let kept = Arc::clone(&kept);
+            std::thread::spawn(move || {
+                let mut buffer = [0; 4096];
+                while let Ok(count @ 1..) = stream.read(&mut buffer) {
+                    kept.lock().unwrap().extend_from_slice(&buffer[..count]);
+                }
+            });
+        }
+    });
+    (Upstream { address }, received)
+}
+
+/// Waits until the upstream has received `text`; all that it has.
+fn received(from: &Received, text: &str) -> String {
+    eventually(text, || {
+        let all = String::from_utf8_lossy(&from.lock().unwrap()).into_owned();
+        all.contains(text).then_some(all)
+    })
+}
+
+fn record(site: &Site, id: &str) -> serde_json::Value {
+    eventually("its record", || {
+        let all = site.audit();
+        all.into_iter().find(|record| record["requestID"] == id)
+    })
+}
+
+#[test]
+fn a_malformed_head_gets_400_and_harms_no_other_request() {
+    let upstream = Upstream::start();
+    let site = Site::with_bundle(&upstream, "a");
+    let sidegate = Sidegate::start(&site);
+    let mut client = Client::connect(&sidegate);
+    // What it keeps in the table serves the honest requests between the faulty ones.
+    let first = [with(&[]), field("x-kept", "kept", true)].concat();
+    client.send(HEADERS, WHOLE, 1, &first);
+    assert_eq!(client.answer(1).status, Some(OK));
+    let cases = [
+        ("an upper-case name", with(&[("Upper", "x")])),
+        ("no name", with(&[("", "x")])),
+        ("a blank in a name", with(&[("a b", "x")])),
+        ("a line feed in a value", with(&[("a", "b\nc: d")])),
+        ("connection", with(&[("connection", "close")])),
+        ("keep-alive", with(&[("keep-alive", "5")])),
+        ("proxy-connection", with(&[("proxy-connection", "x")])),
+        (
+            "transfer-encoding",
+            with(&[("transfer-encoding", "chunked")]),
+        ),
+        ("upgrade", with(&[("upgrade", "websocket")])),
+        ("te", with(&[("te", "gzip")])),
+        ("a status", with(&[(":status", "200")])),
+        ("an unknown pseudo-field", with(&[(":unknown", "x")])),
+        ("a path twice", with(&[(":path", "/b")])),
+        (
+            "a protocol without CONNECT",
+            with(&[(":protocol", "websocket")]),
+        ),
+        (
+            "a pseudo-field behind others",
+            block(&[&[("a", "b")], &GET[..]].concat()),
+        ),
+        ("no method", changed(":method", None)),
+        ("a method that is none", changed(":method", Some("G T"))),
+        ("no scheme", changed(":scheme", None)),
+        ("no path", changed(":path", None)),
+        ("an empty path", changed(":path", Some(""))),
+        ("a blank in a path", changed(":path", Some("/a b"))),
+        ("a fragment", changed(":path", Some("/a#b"))),
+        (
+            "an authority that is none",
+            changed(":authority", Some("a b")),
+        ),
+        ("CONNECT with a path", changed(":method", Some("CONNECT"))),
+        ("a length without a body", with(&[("content-length", "5")])),
+        ("a length that is none", with(&[("content-length", "x")])),
+        (
+            "two lengths",
+            with(&[("content-length", "0"), ("content-length", "1")]),
+        ),
+    ];
+    let mut stream = 1;
+    let many = cases.len();
+    for (case, head) in cases {
+        stream += 2;
+        client.send(HEADERS, WHOLE, stream, &head);
+        let answer = client.answer(stream);
+        assert_eq!(answer.status, Some(BAD_REQUEST), "{case}: {answer:?}");
+        let record = record(&site, &answer.refusal(case));
+        assert_eq!(record["status"], 400, "{case}");
+        let reason = if case == "a fragment" {
+            "malformed_path"
+        } else {
+            "malformed_request"
+        };
+        assert_eq!(record["additionalEventData"]["reason"], reason, "{case}");
+        if case == "te" {
+            assert_eq!(
+                (&record["method"], &record["path"]),
+                (&"GET".into(), &"/a".into())
+            );
+        }
+        stream += 2;
+        let honest = [with(&[]), vec![0xbe]].concat();
+        client.send(HEADERS, WHOLE, stream, &honest);
+        let answer = client.answer(stream);
+        assert_eq!(answer.status, Some(OK), "behind {case}: {answer:?}");
+        let echoed = String::from_utf8(answer.body).unwrap();
+        assert!(echoed.contains("x-kept: kept"), "behind {case}: {echoed}");
+    }
+    let counted = sidegate
+        .metric("sidegate_decisions_total{decision=\"refused\",reason=\"malformed_request\"");
+    assert_eq!(counted, Some(f64::from(u32::try_from(many - 1).unwrap())));
+}
+
+#[test]
+fn a_malformed_head_with_a_body_is_answered_too_and_grpc_in_its_own_form() {
+    let upstream = Upstream::start();
+    let site = Site::with_bundle(&upstream, "a");
+    let sidegate = Sidegate::start(&site);
+    let mut client = Client::connect(&sidegate);
+    let head = block(&[&POST[..], &[("connection", "x")]].concat());
+    client.send(HEADERS, END_HEADERS, 1, &head);
+    client.send(DATA, END_STREAM, 1, b"body");
+    let answer = client.answer(1);
+    assert_eq!(answer.status, Some(BAD_REQUEST), "{answer:?}");
+    answer.refusal("with a body");
+    let grpc = [
+        ("content-type", "Application/GRPC+proto"),
+        ("connection", "x"),
+    ];
+    client.send(HEADERS, WHOLE, 3, &block(&[&POST[..], &grpc].concat()));
+    let answer = client.answer(3);
+    assert_eq!(
+        (answer.status, answer.body.len()),
+        (Some(OK), 0),
+        "{answer:?}"
+    );
+}
+
+/// Whoever sends the field that marks faulty heads among ourselves gains nothing.
+#[test]
+fn a_mark_of_the_clients_own_is_no_mark() {
+    let upstream = Upstream::start();
+    let site = Site::with_bundle(&upstream, "a");
+    let sidegate = Sidegate::start(&site);
+    let mut client = Client::connect(&sidegate);
+    client.send(HEADERS, WHOLE, 1, &with(&[("Upper", "x")]));
+    assert_eq!(client.answer(1).status, Some(BAD_REQUEST));
+    client.send(HEADERS, WHOLE, 3, &with(&[("x-sidegate-fault", "m")]));
+    let answer = client.answer(3);
+    assert_eq!(answer.status, Some(OK));
+    let echoed = String::from_utf8(answer.body).unwrap();
+    assert!(!echoed.contains("x-sidegate-fault"), "{echoed}");
+}
+
+#[test]
+fn a_head_in_pieces_is_one_and_a_large_one_is_refused() {
+    let upstream = Upstream::start();
+    let site = Site::with_bundle(&upstream, "a");
+    let sidegate = Sidegate::start(&site);
+    let mut client = Client::connect(&sidegate);
+    let mut stream = 1;
+    for (size, reason) in [
+        (100, None),
+        (60_000, None),
+        (70_000, Some("head_too_large")),
+        (200_000, Some("head_too_large")),
+        (900_000, Some("head_too_large")),
+    ] {
+        let head = with(&[("x-large", &"v".repeat(size))]);
+        let mut pieces = head.chunks(16_000).peekable();
+        client.send(HEADERS, END_STREAM, stream, pieces.next().unwrap());
+        while let Some(piece) = pieces.next() {
+            let flags = if pieces.peek().is_some() {
+                0
+            } else {
+                END_HEADERS
+            };
+            client.send(CONTINUATION, flags, stream, piece);
+        }
+        if size == 100 {
+            client.send(CONTINUATION, END_HEADERS, stream, &[]);
+        }
+        let answer = client.answer(stream);
+        match reason {
+            None => assert_eq!(answer.status, Some(OK), "{size}: {answer:?}"),
+            Some(reason) => {
+                let record = record(&site, &answer.refusal("a large head"));
+                assert_eq!(record["status"], 431, "{size}");
+                assert_eq!(record["additionalEventData"]["reason"], reason, "{size}");
+            }
+        }
+        stream += 2;
+    }
+}
+
+/// Nobody can say which request is meant: no 400, but neither does anything reach the upstream.
+#[test]
+fn frames_and_compression_that_are_none_end_the_connection() {
+    let (upstream, kept) = silent();
+    let site = Site::with_bundle(&upstream, "a");
+    let sidegate = Sidegate::start(&site);
+    for head in [
+        [with(&[]), vec![0x80]].concat(),
+        [with(&[]), vec![0x40]].concat(),
+        [with(&[]), vec![0xff, 0xff, 0xff, 0xff, 0xff, 0xff]].concat(),
+    ] {
+        let mut client = Client::connect(&sidegate);
+        client.send(HEADERS, WHOLE, 1, &head);
+        let answer = client.answer(1);
+        assert!(answer.gone && answer.status.is_none(), "{answer:?}");
+    }
+    assert!(kept.lock().unwrap().is_empty());
+}
+
+#[test]
+fn trailers_that_are_none_never_complete_a_request() {
+    for trailers in [
+        block(&[(":path", "/b")]),
+        block(&[("Upper", "x")]),
+        block(&[("connection", "x")]),
+    ] {
+        let (upstream, kept) = silent();
+        let site = Site::with_bundle(&upstream, "a");
+        let sidegate = Sidegate::start(&site);
+        let mut client = Client::connect(&sidegate);
+        client.send(HEADERS, END_HEADERS, 1, &block(&POST));
+        client.send(DATA, 0, 1, b"partial");
+        received(&kept, "7\r\npartial\r\n");
+        client.send(HEADERS, WHOLE, 1, &trailers);
+        let answer = client.answer(1);
+        assert_eq!(answer.status, Some(BAD_REQUEST), "{answer:?}");
+        answer.refusal("trailers");
+        std::thread::sleep(Duration::from_millis(50));
+        let all = received(&kept, "partial");
+        assert!(all.ends_with("7\r\npartial\r\n"), "{all}");
+        // The connection goes on.
+        client.send(HEADERS, WHOLE, 3, &changed(":path", Some("/none/such")));
+        assert!(client.answer(3).refusal_code("NoRoute"));
+    }
+}
+
+#[test]
+fn a_body_of_another_length_gets_400_and_never_completes_a_request() {
+    for (length, pieces) in [
+        ("5", &[&b"abc"[..], b""][..]),
+        ("5", &[b"abc", b"defg"]),
+        ("5", &[b"abcdefg"]),
+    ] {
+        let (upstream, kept) = silent();
+        let site = Site::with_bundle(&upstream, "a");
+        let sidegate = Sidegate::start(&site);
+        let mut client = Client::connect(&sidegate);
+        let head = block(&[&POST[..], &[("content-length", length)]].concat());
+        client.send(HEADERS, END_HEADERS, 1, &head);
+        let last = pieces.len() - 1;
+        for (at, piece) in pieces.iter().enumerate() {
+            if at == 1 {
+                received(&kept, "\r\n\r\nabc");
+            }
+            let flags = if at == last { END_STREAM } else { 0 };
+            client.send(DATA, flags, 1, piece);
+        }
+        let answer = client.answer(1);
+        assert_eq!(answer.status, Some(BAD_REQUEST), "{pieces:?}: {answer:?}");
+        std::thread::sleep(Duration::from_millis(50));
+        let all = String::from_utf8_lossy(&kept.lock().unwrap()).into_owned();
+        assert!(
+            all.is_empty() || all.ends_with("\r\n\r\n") || all.ends_with("abc"),
+            "{all}"
+        );
+        client.send(HEADERS, WHOLE, 3, &changed(":path", Some("/none/such")));
+        assert!(client.answer(3).refusal_code("NoRoute"));
+    }
+}

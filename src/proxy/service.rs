@@ -122,6 +122,47 @@ impl<C: Control> Proxy<C> {
         form: Form,
         record: &mut Record<'_, C>,
     ) -> Result<Response<Relay>, Refused> {
+        // What is needed to judge a request is large, and gone when its upstream is waited for: with hundreds of
+        // requests under way, that is what fits into the processor's caches or does not.
+        let judging = self.judged(connection, request, reading, record);
+        let Judged {
+            way,
+            upstream,
+            watch,
+            lasts,
+            places,
+        } = Box::pin(judging).await?;
+        let asked = monotonic();
+        let forwarded = match (way, &watch) {
+            (Way::Plain(request), None) => {
+                let nothing = Progress::default();
+                forward::send_written(upstream, request, &nothing, places).await
+            }
+            (Way::Plain(request), watch) => {
+                let nothing = Progress::default();
+                let sending = forward::send_written(upstream, request, &nothing, places);
+                // Rare: kept out of every request's own memory, as what follows.
+                unless_ended(watch.as_ref(), sending).await
+            }
+            (Way::Whole(whole), watch) => {
+                let with = (watch, places);
+                Box::pin(self.forward(connection, upstream, *whole, with, &record.id)).await
+            }
+        };
+        record.answered(asked);
+        let mut response = forwarded?;
+        self.keep_watch(&mut response, watch, lasts, form, record);
+        Ok(response)
+    }
+
+    /// The first half of the way: what may be forwarded, and where to.
+    async fn judged<'p>(
+        &'p self,
+        connection: &Rc<Connection>,
+        request: Request<Incoming>,
+        reading: Result<(), Fault>,
+        record: &mut Record<'_, C>,
+    ) -> Result<Judged<'p>, Refused> {
         let (mut parts, body) = request.into_parts();
         let stream = parts.extensions.remove::<OnUpgrade>();
         let read = read(&mut parts, reading, self.fields);
@@ -177,8 +218,7 @@ impl<C: Control> Proxy<C> {
         self.take_token(&mut parts.headers);
         let chunks = permit.take_chunks();
         let plain = wanted.is_none() && chunks.is_none() && !upstream.http2() && inbound.is_empty();
-        let asked = monotonic();
-        let forwarded = if plain {
+        let way = if plain {
             let sources = Sources {
                 parts: &parts,
                 cleaning: self.cleaning(&origin, &permit),
@@ -189,16 +229,9 @@ impl<C: Control> Proxy<C> {
                 upstream,
                 trailers: hop.trailers,
             };
-            let request = Written::of(&sources, RequestBody::empty())?;
-            let nothing = Progress::default();
-            let sending = forward::send_written(upstream, request, &nothing, places);
-            match &watch {
-                None => sending.await,
-                // Rare and large: kept out of every request's own memory.
-                watch => Box::pin(unless_ended(watch.as_ref(), sending)).await,
-            }
+            Way::Plain(Written::of(&sources, RequestBody::empty())?)
         } else {
-            let whole = Whole {
+            Way::Whole(Box::new(Whole {
                 parts,
                 permit,
                 hop,
@@ -207,15 +240,15 @@ impl<C: Control> Proxy<C> {
                 origin,
                 wanted,
                 stream,
-            };
-            let forwarding =
-                self.forward(connection, upstream, whole, (&watch, places), &record.id);
-            Box::pin(forwarding).await
+            }))
         };
-        record.answered(asked);
-        let mut response = forwarded?;
-        self.keep_watch(&mut response, watch, lasts, form, record);
-        Ok(response)
+        Ok(Judged {
+            way,
+            upstream,
+            watch,
+            lasts,
+            places,
+        })
     }
 
     fn inbound(&self, body: Incoming, version: Version) -> Inbound<'_> {
@@ -270,6 +303,22 @@ impl<C: Control> Proxy<C> {
             response.body_mut().obey(watch, form.takes_grpc_trailers());
         }
     }
+}
+
+/// A request that may be forwarded.
+struct Judged<'p> {
+    way: Way<'p>,
+    upstream: &'p Rc<Upstream>,
+    watch: Option<Watch>,
+    lasts: Lasts,
+    places: Places,
+}
+
+/// How it is.
+enum Way<'p> {
+    /// As bytes, without a body.
+    Plain(Written),
+    Whole(Box<Whole<'p>>),
 }
 
 impl<C: Control> Handler for Proxy<C> {

@@ -44,6 +44,8 @@ pub(super) async fn unless_ended(
     watch: Option<&Watch>,
     sending: impl Future<Output = Result<Response<Relay>, ForwardError>>,
 ) -> Result<Response<Relay>, ForwardError> {
+    // Kept where it is: it is large.
+    let sending = Box::pin(sending);
     let Some(watch) = watch else {
         return sending.await;
     };
@@ -120,6 +122,9 @@ impl<C: Control> Proxy<C> {
                 .ok_or(ForwardError::Client(Reason::Internal))?,
             idle: self.upgrade_idle,
         };
-        upgrade::send(upstream, connection, outgoing, wanted, tunnel).await
+        Box::pin(upgrade::send(
+            upstream, connection, outgoing, wanted, tunnel,
+        ))
+        .await
     }
 }

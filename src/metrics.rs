@@ -55,6 +55,7 @@ pub struct Metrics {
 struct Certificates {
     reloads: IntCounterVec,
     failed: IntGaugeVec,
+    lists: IntGaugeVec,
 }
 
 impl Certificates {
@@ -71,7 +72,17 @@ impl Certificates {
         );
         let failed = IntGaugeVec::new(failed, &["listener"])?;
         registry.register(Box::new(failed.clone()))?;
-        Ok(Self { reloads, failed })
+        let lists = named(
+            "certificate_lists_next_update_timestamp_seconds",
+            "When the first of a listener's revocation lists should be followed by another.",
+        );
+        let lists = IntGaugeVec::new(lists, &["listener"])?;
+        registry.register(Box::new(lists.clone()))?;
+        Ok(Self {
+            reloads,
+            failed,
+            lists,
+        })
     }
 }
 
@@ -230,6 +241,14 @@ impl Metrics {
             .failed
             .with_label_values(&[listener])
             .set(0);
+    }
+
+    /// A listener has revocation lists, of which the first should be followed by another then.
+    pub fn revocation_lists_until(&self, listener: &str, seconds: i64) {
+        self.certificates
+            .lists
+            .with_label_values(&[listener])
+            .set(seconds);
     }
 
     /// A listener's TLS files were read again, or could not be used.

@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use crate::arn::AccountId;
 use crate::directory::Directory;
+use crate::directory::principal::User;
 use crate::policy::possible::{self, Clause, Way, possible};
 use crate::policy::{
     Kind, LayerKind, Layers, Policy, PolicySet, Request, ResourceKind, Verdict, parse,
@@ -48,6 +49,9 @@ pub struct Who {
     /// The group that its token must name, though the user is none of its members.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub claimed: Option<Claimed>,
+    /// Groups that refuse it, should a token name one of them besides: their Denies come on top of what allows.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unless_claimed: Vec<Claimed>,
 }
 
 /// A group that a token adds to a user's own.
@@ -133,6 +137,7 @@ pub fn who_can(directory: &Directory, asked: &Asked<'_>) -> Vec<Who> {
         .filter_map(|candidate| scene.judge(asked, candidate))
         .collect();
     found.extend(scene.by_claims(asked, &found));
+    scene.refused_by_claims(asked, &mut found);
     found.extend(scene.federated(asked, &everything));
     // Whom nothing at all keeps out need not be told of again as somebody of another account.
     let open = |who: &Who| who.principal == "anonymous" && who.answer == Answer::Allowed;
@@ -230,6 +235,7 @@ impl Scene<'_> {
             is_outside: candidate.is_outside,
             made_by: candidate.made_by,
             claimed: candidate.claimed,
+            unless_claimed: Vec::new(),
         })
     }
 
@@ -253,6 +259,50 @@ impl Scene<'_> {
                 ..who
             })
             .collect()
+    }
+
+    /// Adds to users who may the groups that would refuse them if their tokens named them too.
+    fn refused_by_claims(&self, asked: &Asked<'_>, found: &mut [Who]) {
+        let denying: Vec<_> = candidates::claimable(self.directory)
+            .filter(|(_, group)| possible::denies_action(&group.policies, asked.action))
+            .collect();
+        if denying.is_empty() {
+            return;
+        }
+        let users: HashMap<&str, &User> = (self.directory.users())
+            .map(|user| (&*user.arn, &**user))
+            .collect();
+        let may = |who: &&mut Who| who.answer != Answer::RefusedByOneLayer && who.made_by.is_none();
+        for who in found.iter_mut().filter(may) {
+            let Some(user) = users.get(&*who.principal) else {
+                continue;
+            };
+            for (provider, group) in &denying {
+                let claimed = candidates::claimed(provider, group);
+                let of_other = |own: &Claimed| own.provider != claimed.provider;
+                // One token is of one provider.
+                if who.claimed.as_ref().is_some_and(of_other)
+                    || !candidates::may_be_added(user, group)
+                {
+                    continue;
+                }
+                let mut candidate = candidates::with_group(self.directory, user, provider, group);
+                let granting = who.claimed.as_ref().and_then(|own| {
+                    (self.directory.groups())
+                        .find(|group| group.account == user.account && group.name == own.group)
+                });
+                if let Some(granting) = granting {
+                    candidate.identity.push(&granting.policies);
+                }
+                let judged = self.judge(asked, candidate);
+                let still_may = judged.is_some_and(|judged| {
+                    judged.answer != Answer::RefusedByOneLayer && judged.unless == who.unless
+                });
+                if !still_may {
+                    who.unless_claimed.push(claimed);
+                }
+            }
+        }
     }
 
     /// The sessions that users may make by GetFederationToken, of whatever name.

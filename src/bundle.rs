@@ -5,6 +5,7 @@
 //! nothing. Knows nothing of HTTP, tokens and decisions; publishes how reloads went and records nothing itself.
 
 mod archive;
+mod change;
 mod files;
 mod folder;
 mod id;
@@ -15,10 +16,13 @@ mod read;
 mod store;
 mod watch;
 
+use std::sync::Arc;
+
 use crate::directory::Directory;
 use crate::route::Table;
 use crate::source::Fault;
 
+pub use change::{Change, Listing, named};
 pub use files::Files;
 pub use load::{Loader, Options};
 pub use store::{Failure, Status, Store};
@@ -35,6 +39,10 @@ pub struct Snapshot {
     pub routes: Table,
     /// What is worth a second look, and refused nothing.
     pub faults: Vec<Fault>,
+    /// Which files it was made of.
+    pub files: Arc<Listing>,
+    /// How many statements of its policies deny.
+    pub denies: usize,
     /// How many files were read or compiled anew for it, and not taken over from the snapshot before.
     pub remade: usize,
 }

@@ -4,9 +4,11 @@
 //! one. The file is the one source: environment variables override single values of it ([`env`]). Components take
 //! their own settings from `app`; none imports this module. Opens no socket and none of the files it names.
 
+mod address;
 mod choice;
 mod env;
 mod guess;
+mod header;
 mod read;
 mod section;
 mod settings;

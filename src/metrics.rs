@@ -40,6 +40,7 @@ pub struct Metrics {
     snapshot_loaded: Gauge,
     reloads: IntCounterVec,
     reload_failed: IntGauge,
+    contents: Contents,
     credentials_reloads: IntCounterVec,
     credentials_reload_failed: IntGauge,
     jwks_age: GaugeVec,
@@ -83,6 +84,30 @@ impl Certificates {
             failed,
             lists,
         })
+    }
+}
+
+/// Of what is in the bundle.
+#[derive(Debug)]
+struct Contents {
+    files: IntCounterVec,
+    denies: IntGauge,
+}
+
+impl Contents {
+    fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
+        let files = named(
+            "reload_files_total",
+            "Files of the bundle that reloads added, changed and removed.",
+        );
+        let files = IntCounterVec::new(files, &["change"])?;
+        registry.register(Box::new(files.clone()))?;
+        let denies = IntGauge::with_opts(named(
+            "snapshot_deny_statements",
+            "Statements that deny in the policies of the snapshot that is served.",
+        ))?;
+        registry.register(Box::new(denies.clone()))?;
+        Ok(Self { files, denies })
     }
 }
 
@@ -182,6 +207,7 @@ impl Metrics {
                 "reload_failed",
                 "1 while the bundle on disk is not valid and an older snapshot is served.",
             )?,
+            contents: Contents::register(&registry)?,
             credentials_reloads: counters(
                 "credentials_reloads_total",
                 "Reloads of access keys and API keys, by what came of them.",
@@ -233,6 +259,17 @@ impl Metrics {
         let result = if well { "success" } else { "failure" };
         self.reloads.with_label_values(&[result]).inc();
         self.reload_failed.set(i64::from(!well));
+    }
+
+    /// A snapshot is served that has so many files more, other and less, and so many statements that deny.
+    pub fn bundle_changed(&self, added: usize, changed: usize, removed: usize, denies: usize) {
+        for (change, count) in [("added", added), ("changed", changed), ("removed", removed)] {
+            let counter = self.contents.files.with_label_values(&[change]);
+            counter.inc_by(u64::try_from(count).unwrap_or(u64::MAX));
+        }
+        self.contents
+            .denies
+            .set(i64::try_from(denies).unwrap_or(i64::MAX));
     }
 
     /// A listener with TLS begins with files that can be used.

@@ -30,6 +30,19 @@ pub struct Span {
     pub end: Position,
 }
 
+impl Span {
+    /// Of a fault that is a whole file's: its beginning, at which there is nothing to point.
+    pub const WHOLE_FILE: Self = Self {
+        start: Position { line: 1, column: 1 },
+        end: Position { line: 1, column: 1 },
+    };
+
+    /// Whether it is no place at all: of what has no lines.
+    pub fn is_nowhere(&self) -> bool {
+        self.start.line == 0
+    }
+}
+
 /// A value with its place.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Node {
@@ -150,7 +163,8 @@ pub struct Fault {
     pub id: &'static str,
     /// Path of the file, relative to the bundle; empty where there is no file.
     pub file: Arc<str>,
-    /// Where in the file.
+    /// Where in the file; not told of what has no lines.
+    #[serde(skip_serializing_if = "Span::is_nowhere")]
     pub span: Span,
     /// What is wrong.
     pub message: String,
@@ -162,7 +176,7 @@ impl Fault {
     /// `file:line:column`; of what has no lines (a folder), the file alone.
     pub fn place(&self) -> String {
         let Position { line, column } = self.span.start;
-        if line == 0 {
+        if self.span.is_nowhere() {
             self.file.to_string()
         } else {
             format!("{}:{line}:{column}", self.file)
@@ -201,7 +215,9 @@ impl Fault {
         let index = (start.line as usize).saturating_sub(1);
         // `lines` has none for an empty text, nor for what is behind the last line's end.
         let is_end = !text.is_empty() && index == text.lines().count();
-        if let Some(source) = text.lines().nth(index).or(is_end.then_some("")) {
+        let is_pointed = !self.span.is_nowhere() && self.span != Span::WHOLE_FILE;
+        let source = text.lines().nth(index).or(is_end.then_some(""));
+        if let Some(source) = source.filter(|_| is_pointed) {
             let number = start.line.to_string();
             let gutter = " ".repeat(number.len());
             let before = (start.column as usize).saturating_sub(1);
@@ -427,6 +443,25 @@ mod tests {
         report.error("e", Span::default(), "", "mend");
         assert!(report.has_errors());
         assert_eq!(report.into_faults().len(), MAX_FAULTS + 1);
+    }
+
+    #[test]
+    fn a_fault_of_a_whole_file_points_at_nothing() {
+        let mut report = Report::on("a.yaml");
+        report.error("x", Span::WHOLE_FILE, "nothing reads this", "remove it");
+        report.error("y", Span::default(), "this is a folder", "remove it");
+        let drawn = |at: usize| report.faults()[at].render("x: 1\n");
+        assert_eq!(
+            drawn(0),
+            "error[x]: nothing reads this\n  --> a.yaml:1:1\n  = help: remove it\n"
+        );
+        assert_eq!(
+            drawn(1),
+            "error[y]: this is a folder\n  --> a.yaml\n  = help: remove it\n"
+        );
+        let told = |at: usize| serde_json::to_value(&report.faults()[at]).unwrap();
+        assert_eq!(told(0)["span"]["start"]["line"], 1);
+        assert_eq!(told(1).get("span"), None);
     }
 
     #[test]

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use super::Claimed;
 use crate::arn::AccountId;
 use crate::directory::Directory;
-use crate::directory::principal::{Role, User};
-use crate::directory::provider::Target;
+use crate::directory::principal::{Group, Role, User};
+use crate::directory::provider::{Provider, Target};
 use crate::policy::context::{Context, Map};
 use crate::policy::{PolicySet, Principal, possible};
 
@@ -243,35 +243,58 @@ pub(super) fn of_user<'d>(directory: &'d Directory, user: &'d User) -> Candidate
     }
 }
 
-/// Users as tokens may present them: with one group more, of those that allow the action, where a provider maps tokens
-/// to users and says their groups.
+/// The groups that tokens may name of users, with the providers whose tokens those are.
+pub(super) fn claimable(directory: &Directory) -> impl Iterator<Item = (&Provider, &Group)> {
+    let providers = directory.providers().iter().filter(|provider| {
+        provider.map.groups.is_some() && matches!(provider.map.target, Target::User(_))
+    });
+    providers.flat_map(move |provider| {
+        let own = directory
+            .groups()
+            .filter(move |group| group.account == provider.account);
+        own.map(move |group| (&**provider, &**group))
+    })
+}
+
+/// Whether a token may add a group to a user's own.
+pub(super) fn may_be_added(user: &User, group: &Group) -> bool {
+    user.account == group.account && !user.groups.iter().any(|own| own.arn == group.arn)
+}
+
+/// A user whose token names a group besides its own.
+pub(super) fn with_group<'d>(
+    directory: &'d Directory,
+    user: &'d User,
+    provider: &Provider,
+    group: &'d Group,
+) -> Candidate<'d> {
+    let mut candidate = of_user(directory, user);
+    candidate.identity.push(&group.policies);
+    candidate.claimed = Some(claimed(provider, group));
+    candidate
+}
+
+/// The group, and whose tokens name it.
+pub(super) fn claimed(provider: &Provider, group: &Group) -> Claimed {
+    Claimed {
+        group: group.name.clone(),
+        provider: (*provider.name).into(),
+    }
+}
+
+/// Users as tokens may present them: with one group more, of those that allow the action. Several groups allow no more
+/// than one of them does alone: an Allow is one statement of one policy.
 pub(super) fn by_claims<'d>(
     directory: &'d Directory,
     action: &str,
 ) -> impl Iterator<Item = Candidate<'d>> {
-    let providers = directory.providers().iter().filter(|provider| {
-        provider.map.groups.is_some() && matches!(provider.map.target, Target::User(_))
-    });
-    let groups = providers.flat_map(move |provider| {
-        directory.groups().filter_map(move |group| {
-            let is_about = group.account == provider.account
-                && possible::allows_action(&group.policies, action);
-            is_about.then_some((provider, group))
-        })
-    });
+    let groups = claimable(directory)
+        .filter(move |(_, group)| possible::allows_action(&group.policies, action));
     groups.flat_map(move |(provider, group)| {
-        let others = directory.users().filter(move |user| {
-            user.account == group.account && !user.groups.iter().any(|own| own.arn == group.arn)
-        });
-        others.map(move |user| {
-            let mut candidate = of_user(directory, user);
-            candidate.identity.push(&group.policies);
-            candidate.claimed = Some(Claimed {
-                group: group.name.clone(),
-                provider: (*provider.name).into(),
-            });
-            candidate
-        })
+        let others = directory
+            .users()
+            .filter(move |user| may_be_added(user, group));
+        others.map(move |user| with_group(directory, user, provider, group))
     })
 }
 

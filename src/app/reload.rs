@@ -6,7 +6,7 @@ use arc_swap::ArcSwap;
 
 use crate::app::control::Counted;
 use crate::app::{Core, StartError};
-use crate::bundle::{Failure, Reloader, Snapshot, Status, Store};
+use crate::bundle::{Change, Failure, Reloader, Snapshot, Status, Store, named};
 use crate::clock::{Clock, Timestamp};
 use crate::metrics::Metrics;
 
@@ -19,6 +19,7 @@ pub(super) fn counted(metrics: &Metrics, snapshot: Arc<Snapshot>, now: Timestamp
     let providers = snapshot.directory.providers().iter();
     let providers: Vec<&str> = providers.map(|provider| &*provider.name).collect();
     let series = metrics.publish(&snapshot.digest, now, &routes, &providers);
+    metrics.bundle_changed(0, 0, 0, snapshot.denies);
     Counted { snapshot, series }
 }
 
@@ -60,8 +61,7 @@ async fn tell(
         if status.digest != known.digest {
             let snapshot = store.load_full();
             warn(&snapshot);
-            let (digest, remade) = (&*snapshot.digest, snapshot.remade);
-            tracing::info!(digest, remade, "a new bundle is served");
+            told(&known, &status, snapshot.remade, &metrics);
             current.store(Arc::new(counted(&metrics, snapshot, clock.now())));
         }
         for _ in known.succeeded..status.succeeded {
@@ -80,6 +80,40 @@ async fn tell(
             );
         }
         known = status;
+    }
+}
+
+/// What the new bundle adds, changes and takes away: a deleted file is no fault, and a Deny may have gone with it.
+fn told(before: &Status, now: &Status, remade: usize, metrics: &Metrics) {
+    let Change {
+        added,
+        changed,
+        removed,
+    } = before.files.change_to(&now.files);
+    metrics.bundle_changed(added.len(), changed.len(), removed.len(), now.denies);
+    let digest = &*now.digest;
+    let (fewer, denies) = (before.denies.saturating_sub(now.denies), now.denies);
+    let (added, changed, gone) = (named(&added), named(&changed), named(&removed));
+    if removed.is_empty() && fewer == 0 {
+        tracing::info!(
+            digest,
+            remade,
+            added,
+            changed,
+            denies,
+            "a new bundle is served"
+        );
+    } else {
+        tracing::warn!(
+            digest,
+            remade,
+            added,
+            changed,
+            removed = gone,
+            denies,
+            fewer_denies = fewer,
+            "a new bundle is served, which takes something away"
+        );
     }
 }
 

@@ -202,6 +202,11 @@ impl Files {
         self.by_path.iter().map(|(path, file)| (path, &*file.text))
     }
 
+    /// The hashes of all files, in the order of their paths.
+    pub(super) fn hashes(&self) -> impl Iterator<Item = (&Arc<str>, &[u8; 32])> {
+        self.by_path.iter().map(|(path, file)| (path, &file.hash))
+    }
+
     pub(super) fn get(&self, path: &str) -> Option<&File> {
         self.by_path.get(path)
     }
@@ -248,16 +253,13 @@ impl Files {
     }
 }
 
+/// A fault of what has no lines that could be shown: a folder, a link, an archive, a file that cannot be read.
 fn unplaced(path: &str, id: &'static str, message: &str, help: &str) -> Fault {
-    let mut span = Span::default();
-    span.start.line = 1;
-    span.start.column = 1;
-    span.end = span.start;
     Fault {
         severity: Severity::Error,
         id,
         file: path.into(),
-        span,
+        span: Span::default(),
         message: message.to_owned(),
         help: help.to_owned(),
     }

@@ -62,6 +62,12 @@ impl Files {
     }
 
     fn unreadable(&mut self, path: &str, error: &io::Error) {
+        if is_circle(error) {
+            let help = "remove the link, or let it lead to the bundle";
+            let message = "this link leads in a circle, back to itself";
+            self.fault(path, "bad-link", message, help);
+            return;
+        }
         let help = if error.kind() == io::ErrorKind::NotFound {
             "is the path right, and is it mounted?"
         } else if error.kind() == io::ErrorKind::PermissionDenied {
@@ -84,6 +90,11 @@ fn version(path: &Path) -> (Option<PathBuf>, Option<PathBuf>) {
         path.canonicalize().ok(),
         fs::read_link(path.join("..data")).ok(),
     )
+}
+
+/// Whether links lead to each other in a circle: "too many levels of symbolic links".
+fn is_circle(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error())
 }
 
 fn shown(path: &Path) -> String {
@@ -224,17 +235,46 @@ impl Walk<'_> {
         }
     }
 
+    /// What is wrong with a link, and how it is mended.
+    fn bad_link(&self, path: &Path) -> Option<(&'static str, &'static str)> {
+        const REMOVE: &str = "remove the link, or put the file that is meant in its place";
+        let real = match path.canonicalize() {
+            Ok(real) => real,
+            Err(error) if is_circle(&error) => {
+                return Some(("this link leads in a circle, back to itself", REMOVE));
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Some((
+                    "this link leads nowhere: what it names is not there",
+                    REMOVE,
+                ));
+            }
+            Err(_) => {
+                let help =
+                    "let the user that Sidegate runs as follow it, or put a copy in its place";
+                return Some(("this link leads to what cannot be read", help));
+            }
+        };
+        if !real.starts_with(&self.root) {
+            return Some((
+                "this link leads out of the bundle",
+                "put a copy in its place",
+            ));
+        }
+        let folder = path.parent().and_then(|folder| folder.canonicalize().ok());
+        if folder.is_some_and(|folder| folder.starts_with(&real)) {
+            let message =
+                "this link leads back to a folder that it stands in: whoever follows it never ends";
+            return Some((message, REMOVE));
+        }
+        None
+    }
+
     fn entry(&mut self, entry: &fs::DirEntry, shown: &str, depth: usize) {
         let path = entry.path();
         let is_link = entry.file_type().is_ok_and(|kind| kind.is_symlink());
-        if is_link
-            && !path
-                .canonicalize()
-                .is_ok_and(|real| real.starts_with(&self.root))
-        {
-            let message = "this link leads out of the bundle, or nowhere";
-            self.files
-                .fault(shown, "bad-link", message, "put a copy in its place");
+        if is_link && let Some((message, help)) = self.bad_link(&path) {
+            self.files.fault(shown, "bad-link", message, help);
             return;
         }
         let kind = match fs::metadata(&path) {

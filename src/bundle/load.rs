@@ -16,10 +16,12 @@ mod routes;
 mod sets;
 #[cfg(test)]
 mod tests;
+mod unused;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
+use super::change::Listing;
 use super::files::Files;
 use super::layout::{self, InAccount, Place};
 use super::read::{self, Memo};
@@ -28,7 +30,7 @@ use crate::arn::AccountId;
 use crate::directory::{Directory, ManagedPolicy, Parts};
 use crate::policy::Policy;
 use crate::route::Table;
-use crate::source::{Fault, Node, Report, Severity, Span};
+use crate::source::{Fault, Node, Position, Report, Severity, Span};
 
 /// Who has so many faults in a bundle needs no more to see that it is broken.
 const MAX_FAULTS: usize = 50_000;
@@ -72,7 +74,7 @@ impl Loader {
         let mut work = Work::new(files, options, &mut self.memos);
         let routes = work.run();
         let parts = std::mem::take(&mut work.parts);
-        let remade = work.remade;
+        let (remade, denies) = (work.remade, work.denies);
         let mut faults = work.faults;
         self.memos.settle();
         if options.strict {
@@ -100,6 +102,8 @@ impl Loader {
             directory: Directory::new(parts),
             routes,
             faults,
+            files: Arc::new(Listing::of(files)),
+            denies,
             remade,
         })
     }
@@ -136,9 +140,12 @@ struct Work<'w> {
     options: &'w Options,
     memos: &'w mut Memos,
     faults: Vec<Fault>,
+    /// Where values of the wrong type stand: file, line and column.
+    mistyped: HashSet<(Arc<str>, u32, u32)>,
     /// Whether one of them is an error.
     broken_at_all: bool,
     remade: usize,
+    denies: usize,
     partition: Box<str>,
     /// Files that other files refer to.
     referenced: HashSet<String>,
@@ -152,6 +159,10 @@ struct Work<'w> {
     customers: HashMap<AccountId, BTreeMap<Box<str>, Option<Arc<ManagedPolicy>>>>,
     /// Every policy with the file that its text stands in.
     seen: Vec<(Arc<str>, Arc<Policy>)>,
+    /// Managed policies with their files.
+    managed_files: Vec<(Arc<str>, Arc<Policy>)>,
+    /// What acts on somebody.
+    used: unused::Used,
     /// The sets of policies made so far.
     sets: sets::Sets,
     /// Whom policies name, to be checked when everybody is known.
@@ -179,8 +190,10 @@ impl<'w> Work<'w> {
             options,
             memos,
             faults: files.faults().to_vec(),
+            mistyped: HashSet::new(),
             broken_at_all: !files.faults().is_empty(),
             remade: 0,
+            denies: 0,
             partition: "aws".into(),
             referenced: HashSet::new(),
             folders: BTreeMap::new(),
@@ -188,6 +201,8 @@ impl<'w> Work<'w> {
             predefined: BTreeMap::new(),
             customers: HashMap::new(),
             seen: Vec::new(),
+            managed_files: Vec::new(),
+            used: unused::Used::default(),
             sets: sets::Sets::default(),
             named: Vec::new(),
             broken: HashSet::new(),
@@ -237,6 +252,8 @@ impl<'w> Work<'w> {
         // What is broken is mended first: findings about the rest would only hide it.
         let broken = |fault: &Fault| fault.severity == Severity::Error;
         if !self.faults.iter().any(broken) {
+            self.denies = self.seen.iter().map(|(_, policy)| policy.denies()).sum();
+            self.unused();
             self.lints(routes.as_ref());
         }
         self.parts.partition = std::mem::take(&mut self.partition);
@@ -268,6 +285,11 @@ impl<'w> Work<'w> {
             let is_error = fault.severity == Severity::Error;
             if self.faults.len() < MAX_FAULTS || (is_error && !self.broken_at_all) {
                 self.broken_at_all |= is_error;
+                if fault.id == "wrong-type" {
+                    let Position { line, column } = fault.span.start;
+                    self.mistyped
+                        .insert((Arc::clone(&fault.file), line, column));
+                }
                 self.faults.push(fault);
             }
         }
@@ -282,6 +304,11 @@ impl<'w> Work<'w> {
         message: impl Into<String>,
         help: impl Into<String>,
     ) {
+        let Position { line, column } = span.start;
+        // What is of the wrong type is mended first: whether there is such a thing, then, is a second thought.
+        if !self.mistyped.is_empty() && self.mistyped.contains(&(file.into(), line, column)) {
+            return;
+        }
         let mut report = Report::on(file);
         report.error(id, span, message, help);
         self.take(report);
@@ -397,11 +424,7 @@ fn parsed<T>(
 
 /// For faults of a whole file.
 fn first_line() -> Span {
-    let mut span = Span::default();
-    span.start.line = 1;
-    span.start.column = 1;
-    span.end = span.start;
-    span
+    Span::WHOLE_FILE
 }
 
 /// An id that is given, or derived from the ARN.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arc_swap::{ArcSwap, Guard};
 use tokio::sync::watch;
 
-use super::Snapshot;
+use super::{Listing, Snapshot};
 use crate::clock::Timestamp;
 use crate::source::Fault;
 
@@ -24,6 +24,10 @@ pub struct Store {
 pub struct Status {
     /// The digest of the snapshot that counts.
     pub digest: Box<str>,
+    /// Its files.
+    pub files: Arc<Listing>,
+    /// How many statements of its policies deny.
+    pub denies: usize,
     /// Since when it does.
     pub loaded_at: Timestamp,
     /// What is wrong with the bundle as it is now, if it is not what counts.
@@ -50,6 +54,8 @@ impl Store {
     pub fn new(snapshot: Snapshot, at: Timestamp) -> Arc<Self> {
         let status = Status {
             digest: snapshot.digest.clone(),
+            files: Arc::clone(&snapshot.files),
+            denies: snapshot.denies,
             loaded_at: at,
             failure: None,
             succeeded: 0,
@@ -88,10 +94,12 @@ impl Store {
 
     /// Puts a snapshot in the place of the one that counts.
     pub fn publish(&self, snapshot: Snapshot, at: Timestamp) {
-        let digest = snapshot.digest.clone();
-        self.current.store(Arc::new(snapshot));
+        let snapshot = Arc::new(snapshot);
+        self.current.store(Arc::clone(&snapshot));
         self.status.send_modify(|status| {
-            status.digest = digest;
+            status.digest.clone_from(&snapshot.digest);
+            status.files = Arc::clone(&snapshot.files);
+            status.denies = snapshot.denies;
             status.loaded_at = at;
             status.failure = None;
             status.succeeded = status.succeeded.saturating_add(1);

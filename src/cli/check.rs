@@ -138,8 +138,16 @@ fn configuration(file: &Path, told: &mut Told) -> Configuration {
 fn check_bundle(path: &Path, options: &Options, told: &mut Told) {
     let shown = path.display();
     if !path.exists() {
-        told.missing
-            .push(format!("there is no bundle at {shown}: give its path"));
+        let is_link = path
+            .symlink_metadata()
+            .is_ok_and(|found| found.is_symlink());
+        told.missing.push(if is_link {
+            format!(
+                "{shown} is a link that leads nowhere, or in a circle: let it lead to the bundle"
+            )
+        } else {
+            format!("there is no bundle at {shown}: give its path")
+        });
         return;
     }
     let files = Files::read(path);

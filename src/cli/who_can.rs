@@ -91,6 +91,13 @@ fn table(found: &[Who]) -> String {
             for clause in &who.unless {
                 let _ = writeln!(out, "    unless {}", words(clause));
             }
+            for claimed in &who.unless_claimed {
+                let _ = writeln!(
+                    out,
+                    "    unless a token of {} names the group {} too, which denies it",
+                    claimed.provider, claimed.group
+                );
+            }
         }
     }
     if out.is_empty() {

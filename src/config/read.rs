@@ -6,6 +6,8 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::address;
+use super::header::{StrippedHeader, TokenHeader};
 use super::section::Section;
 use super::settings::{
     Admin, ClientCertificates, Container, Listener, ListenerTls, Mode, Protocol, Redis, RedisUrl,
@@ -13,7 +15,7 @@ use super::settings::{
 };
 use crate::net::Address;
 
-use super::value::{HeaderPattern, Name, Size, Token};
+use super::value::{Name, Size, Token};
 use crate::throttle::Rate;
 
 /// A time limit that is one.
@@ -44,6 +46,7 @@ pub(super) fn settings(root: &mut Section<'_, '_, '_>) -> Settings {
     });
     root.section("health", |section| {
         section.set("address", &mut settings.health.address);
+        section.listens("the health listener", Address::Tcp(settings.health.address));
     });
     root.section("identity", |section| {
         section.set_optional("key_file", &mut settings.identity.key_file);
@@ -71,11 +74,11 @@ pub(super) fn settings(root: &mut Section<'_, '_, '_>) -> Settings {
         section.set_within("grace", &WAIT, &mut settings.drain.grace);
     });
     root.set("trusted_proxies", &mut settings.headers.trusted_proxies);
-    let mut patterns: Vec<HeaderPattern> = settings
+    let mut patterns: Vec<StrippedHeader> = settings
         .headers
         .strip
         .drain(..)
-        .map(HeaderPattern)
+        .map(StrippedHeader)
         .collect();
     root.set("strip_headers", &mut patterns);
     settings.headers.strip = patterns.into_iter().map(|pattern| pattern.0).collect();
@@ -87,7 +90,7 @@ pub(super) fn settings(root: &mut Section<'_, '_, '_>) -> Settings {
         let (mut header, mut cookie) = (None, None);
         section.set_optional("header", &mut header);
         section.set_optional("cookie", &mut cookie);
-        settings.tokens.header = header.map(|Token(name)| name.to_ascii_lowercase().into());
+        settings.tokens.header = header.map(|TokenHeader(name)| name);
         settings.tokens.cookie = cookie.map(|Token(name)| name);
     });
     root.set("refusal_detail", &mut settings.refusal_detail);
@@ -98,6 +101,7 @@ pub(super) fn settings(root: &mut Section<'_, '_, '_>) -> Settings {
     let mut workers = settings.workers.map(NonZeroUsize::get);
     root.set_or("workers", "auto", &(1..=1024), &mut workers);
     settings.workers = workers.and_then(NonZeroUsize::new);
+    address::check(root.reading);
     settings
 }
 
@@ -105,27 +109,22 @@ fn listeners(root: &mut Section<'_, '_, '_>, listeners: &mut Vec<Listener>) {
     let faults_before = root.reading.report.faults().len();
     root.items("listeners", "a listener", |section| {
         let name = section.required::<Name>("name");
-        let address = section.required("address");
+        let address = section.required::<Address>("address");
         let mut mode = Mode::default();
         section.set("mode", &mut mode);
         let tls = section.optional_section("tls", listener_tls);
         let mut proxy_protocol = Vec::new();
         section.set("proxy_protocol", &mut proxy_protocol);
         if let (Some(Name(name)), Some(address), Ok(tls)) = (name, address, tls) {
-            for other in listeners.iter() {
-                let same = if other.name == name {
-                    "name"
-                } else if other.address == address {
-                    "address"
-                } else {
-                    continue;
-                };
+            if listeners.iter().any(|other| other.name == name) {
                 section.reading.report.error(
                     "duplicate-listener",
                     section.span(),
-                    format!("two listeners have the same {same}"),
+                    "two listeners have the same name",
                     "give each its own",
                 );
+            } else {
+                section.listens(format!("the listener `{name}`"), address.clone());
             }
             listeners.push(Listener {
                 name,
@@ -155,6 +154,9 @@ fn sts(root: &mut Section<'_, '_, '_>, settings: &mut Settings) {
         let tls = section.optional_section("tls", plain_tls);
         let container = container(section);
         let span = section.span();
+        if let Some(address) = &address {
+            section.listens("the STS", address.clone());
+        }
         let (Some(address), Ok(tls)) = (address, tls) else {
             return None;
         };
@@ -244,6 +246,7 @@ fn admin(root: &mut Section<'_, '_, '_>, settings: &mut Settings) {
     let read = root.optional_section("admin", |section| {
         let mut address = SocketAddr::from(([127, 0, 0, 1], 9903));
         section.set("address", &mut address);
+        section.listens("the admin listener", Address::Tcp(address));
         let token_file = section.required("token_file");
         if !address.ip().is_loopback() {
             let span = section.span();

@@ -6,6 +6,7 @@
 use std::ops::RangeInclusive;
 use std::path::Path;
 
+use super::address::Listening;
 use super::env::NAME;
 use super::value::{Setting, Shape};
 use crate::source::mapping::Mapping;
@@ -29,6 +30,8 @@ pub(super) struct Reading<'r> {
     /// What relative paths of the file are relative to.
     pub(super) base: &'r Path,
     pub(super) keys: Vec<Key>,
+    /// What listens where, as far as it is read.
+    pub(super) listening: Vec<Listening>,
 }
 
 impl<'r> Reading<'r> {
@@ -37,6 +40,7 @@ impl<'r> Reading<'r> {
             report,
             base,
             keys: Vec::new(),
+            listening: Vec::new(),
         }
     }
 }
@@ -84,6 +88,11 @@ impl<'n, 'c, 'r> Section<'n, 'c, 'r> {
     /// Where the mapping stands.
     pub(super) fn span(&self) -> Span {
         self.mapping.span()
+    }
+
+    /// Where the value of a key stands, if it is written.
+    pub(super) fn value_span(&self, key: &str) -> Option<Span> {
+        self.mapping.value_span(key)
     }
 
     fn path_of(&self, key: &str) -> String {

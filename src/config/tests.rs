@@ -1,3 +1,5 @@
+mod requests;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 

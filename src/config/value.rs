@@ -11,7 +11,7 @@ use crate::arn::Arn;
 use crate::directory::provider;
 use crate::net::Address;
 use crate::net::cidr::Cidr;
-use crate::source::mapping::string;
+use crate::source::mapping::{boolean_help, string};
 use crate::source::{Node, Report, Span, Value};
 use crate::throttle::Rate;
 
@@ -396,7 +396,7 @@ impl Setting for bool {
             return Some(value);
         }
         let message = format!("`{key}` is true or false, and this is {}", node.kind());
-        let help = format!("write `{key}: true` or `{key}: false`, without quotes");
+        let help = boolean_help(node, key);
         reading.report.error("wrong-type", node.span, message, help);
         None
     }

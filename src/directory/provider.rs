@@ -278,7 +278,7 @@ impl Provider {
         if keys.is_none_or(<[_]>::is_empty) {
             report.error(
                 "malformed-keys",
-                Span::default(),
+                Span::WHOLE_FILE,
                 "this is no JWK Set with at least one key",
                 "write {\"keys\": [{\"kty\": …}, …]} (RFC 7517)",
             );

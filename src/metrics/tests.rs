@@ -24,6 +24,7 @@ fn the_names_are_those_that_are_promised() {
     all.routes[0].answered(200, Duration::from_millis(1));
     all.providers[0].authenticated(Method::Jwt, Ok(()));
     metrics.reloaded(true);
+    metrics.bundle_changed(1, 0, 2, 3);
     metrics.connections("ingress").inc();
     metrics.observe_cache("tokens", CacheCounts::default());
     metrics.observe_audit(AuditCounts::default());
@@ -49,10 +50,12 @@ fn the_names_are_those_that_are_promised() {
             "decisions_total",
             "jwks_age_seconds",
             "reload_failed",
+            "reload_files_total",
             "reloads_total",
             "request_seconds",
             "revocations",
             "revocations_behind",
+            "snapshot_deny_statements",
             "snapshot_info",
             "snapshot_loaded_timestamp_seconds",
             "upstream_seconds",

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
 
-use super::document::{Document, Statement};
+use super::document::{Document, Effect, Statement};
 use super::index::{self, Bucket, Place};
 use super::resource::Resources;
 use super::variable::Template;
@@ -50,6 +50,12 @@ impl Policy {
     /// The document it was made from.
     pub fn document(&self) -> &Document {
         &self.document
+    }
+
+    /// How many of its statements deny.
+    pub fn denies(&self) -> usize {
+        let denies = |statement: &&Statement| statement.effect == Effect::Deny;
+        self.statements().iter().filter(denies).count()
     }
 
     pub(crate) fn statements(&self) -> &[Statement] {

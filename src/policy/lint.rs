@@ -9,6 +9,7 @@
 mod conditions;
 mod cover;
 mod keys;
+mod names;
 mod security;
 mod subset;
 mod worlds;
@@ -24,12 +25,15 @@ pub struct Surroundings<'a> {
     pub is_own_account: &'a dyn Fn(&str) -> bool,
     /// Every action that some route offers, in lower case; `None` if routes are not known.
     pub offered: Option<&'a [Box<str>]>,
+    /// The partition that all ARNs are of; `None` if it is not known.
+    pub partition: Option<&'a str>,
 }
 
 impl std::fmt::Debug for Surroundings<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Surroundings")
             .field("offered", &self.offered)
+            .field("partition", &self.partition)
             .finish_non_exhaustive()
     }
 }
@@ -40,10 +44,14 @@ pub fn lint(document: &Document, surroundings: &Surroundings<'_>, report: &mut R
     let effort = Effort::default();
     for statement in &*document.statements {
         security::statement(document.kind, statement, surroundings, report);
+        names::statement(statement, document.version, report);
         conditions::statement(statement, report);
         cover::lists(statement, &effort, report);
         if let Some(offered) = surroundings.offered {
             not_offered(statement, offered, report);
+        }
+        if let Some(partition) = surroundings.partition {
+            foreign_partition(statement, partition, report);
         }
     }
     cover::statements(&document.statements, &effort, report);
@@ -122,6 +130,28 @@ fn not_offered(statement: &Statement, offered: &[Box<str>], report: &mut Report)
                     Some(near) => format!("did you mean `{near}`?"),
                     None => "see the routes of that service".to_owned(),
                 },
+            );
+        }
+    }
+}
+
+/// Resources of another partition than everything here.
+fn foreign_partition(statement: &Statement, partition: &str, report: &mut Report) {
+    let resources = statement.resources.iter();
+    for pattern in resources.flat_map(|resources| &resources.patterns) {
+        let Some(found) = pattern.source().split(':').nth(1) else {
+            continue;
+        };
+        if !found.contains(['*', '?']) && found != partition {
+            report.add(
+                Severity::Warning,
+                "arn-never-matches",
+                statement.resources_span,
+                format!(
+                    "`{}` can never match: every ARN here is of the partition {partition}",
+                    pattern.source()
+                ),
+                format!("write arn:{partition}:…; the partition stands in organization.yaml"),
             );
         }
     }

@@ -338,11 +338,19 @@ pub fn named(sets: &[&PolicySet], partition: &str) -> Vec<Principal> {
 
 /// Whether an Allow of a set is about the action.
 pub fn allows_action(set: &PolicySet, action: &str) -> bool {
+    is_about(set, action, Effect::Allow)
+}
+
+/// Whether a Deny of a set is about the action.
+pub fn denies_action(set: &PolicySet, action: &str) -> bool {
+    is_about(set, action, Effect::Deny)
+}
+
+fn is_about(set: &PolicySet, action: &str, effect: Effect) -> bool {
     let action = Folded::new(action);
     let mut statements = set.policies().iter().flat_map(|policy| policy.statements());
-    statements.any(|statement| {
-        statement.effect == Effect::Allow && statement.actions.cover(action.as_str())
-    })
+    statements
+        .any(|statement| statement.effect == effect && statement.actions.cover(action.as_str()))
 }
 
 /// Whether a condition on one of the keys, in lower case, compares it with a text that is not `known`.

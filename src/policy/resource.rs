@@ -85,18 +85,21 @@ fn checked(source: &str, variables: bool, completes: bool) -> Result<Cow<'_, str
             "write one ARN for each service, or \"*\"",
         );
     }
-    let missing = 5usize.saturating_sub(source.bytes().filter(|byte| *byte == b':').count());
-    if missing == 0 || source.ends_with('*') {
-        return Ok(source.into());
-    }
-    if !completes {
-        return refuse(
+    match completed(source) {
+        None => Ok(source.into()),
+        Some(_) if !completes => refuse(
             "incomplete-arn",
             format!("`{source}` is an incomplete ARN, which only identity-based policies complete"),
             SHAPE,
-        );
+        ),
+        Some(whole) => Ok(whole.into()),
     }
-    Ok(format!("{source}{}", ":*".repeat(missing)).into())
+}
+
+/// What IAM makes of an ARN that lacks parts; `None`: it has all of them, or a `*` at its end stands for the rest.
+pub(crate) fn completed(source: &str) -> Option<String> {
+    let missing = 5usize.saturating_sub(source.bytes().filter(|byte| *byte == b':').count());
+    (missing > 0 && !source.ends_with('*')).then(|| format!("{source}{}", ":*".repeat(missing)))
 }
 
 /// Up to and with the fifth colon, and what is behind it.

@@ -7,7 +7,7 @@ use crate::route::host::Hosts;
 use crate::route::openapi;
 use crate::route::rule::{Route, is_service};
 use crate::route::value::Constants;
-use crate::source::mapping::{self, Mapping};
+use crate::source::mapping::{self, Mapping, digits};
 use crate::source::{Node, Report, Severity, Span};
 
 /// What happens to a request of a service's host that no route matches.
@@ -87,7 +87,7 @@ impl Service {
     ) -> Option<Self> {
         let mut keys = Mapping::of(node, "a route file", report)?;
         let name = keys.required_string("service", report);
-        let account = keys.required_string("account", report);
+        let account = keys.required("account", report);
         let region = keys.required_string("region", report);
         let signing_name = keys.string("signing_name", report);
         let unsigned_payload = keys.string("unsigned_payload", report);
@@ -103,7 +103,8 @@ impl Service {
         keys.finish(report);
 
         let name = name.filter(|(text, span)| word(text, *span, "service", report));
-        let account = account.and_then(|(text, span)| {
+        let account = account.and_then(|node| {
+            let (text, span) = digits(node, "account", report)?;
             let id = AccountId::parse(text);
             if id.is_none() {
                 let message = format!("`{text}` is no account id");

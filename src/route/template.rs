@@ -57,6 +57,18 @@ impl Template {
             );
             return None;
         };
+        if let Some(listed) = methods.strip_suffix(',') {
+            report.error(
+                "bad-match",
+                span,
+                format!("a blank stands behind the comma of `{text}`"),
+                format!(
+                    "write the methods without blanks: {listed},{}",
+                    path.trim_start()
+                ),
+            );
+            return None;
+        }
         let methods = Methods::read(methods, span, report);
         let path = Self::read_path(path, span, report);
         let (methods, (segments, parameters)) = (methods?, path?);
@@ -205,6 +217,12 @@ impl Methods {
                     format!("{method} is never forwarded"),
                     "remove it".to_owned(),
                 )
+            } else if method.is_empty() {
+                (
+                    format!("a method is missing in `{text}`"),
+                    "name one between each two commas, and none before or behind: GET,HEAD"
+                        .to_owned(),
+                )
             } else if !is_method(method) {
                 (
                     format!("`{method}` is no HTTP method"),
@@ -302,7 +320,10 @@ mod tests {
             ("GET  /a", 1),
             ("GET a", 1),
             ("get /a", 1),
-            ("GET, HEAD /a", 2),
+            ("GET, HEAD /a", 1),
+            ("GET,,HEAD /a", 1),
+            (",GET /a", 1),
+            ("GET, /a", 1),
             ("GET,GET /a", 1),
             ("ANY,GET /a", 1),
             ("TRACE /a", 1),

@@ -43,6 +43,18 @@ pub fn read_skipping(text: &str, report: &mut Report, skip: &mut Skip<'_>) -> Op
         skip,
     };
     reader.skip_white_space();
+    if reader.at >= text.len() {
+        reader.fail(
+            "the file is empty",
+            "write the JSON that belongs here, or remove the file",
+        );
+        return None;
+    }
+    if text.starts_with('\u{feff}') {
+        let help = "save the file as UTF-8 without a byte order mark";
+        reader.fail("a byte order mark stands before the text", help);
+        return None;
+    }
     let node = reader.value(0)?;
     reader.skip_white_space();
     if reader.at < text.len() {
@@ -179,9 +191,7 @@ impl Reader<'_, '_, '_> {
             Some(b',') => "remove one of the commas, or add the value",
             Some(b'\'') => "JSON knows double quotes only",
             Some(b'/' | b'#') => "JSON has no comments: remove it, or say it in a Sid",
-            Some(0xef) => {
-                "a byte order mark or another invisible character may stand here: remove it"
-            }
+            Some(0xef) => "an invisible character may stand here: remove it",
             _ => "put a string into double quotes",
         }
     }

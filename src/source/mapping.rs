@@ -36,6 +36,12 @@ impl<'n> Mapping<'n> {
         self.span
     }
 
+    /// Where the value of a key stands, if there is one.
+    pub fn value_span(&self, key: &str) -> Option<Span> {
+        let (entry, _) = self.entries.iter().find(|(entry, _)| &*entry.key == key)?;
+        (entry.value.value != Value::Null).then_some(entry.value.span)
+    }
+
     /// The value of a key, if it is there (a YAML `key:` with nothing behind it counts as absent).
     pub fn take(&mut self, key: &'static str) -> Option<&'n Node> {
         self.asked.push(key);
@@ -136,7 +142,7 @@ impl<'n> Mapping<'n> {
             "wrong-type",
             node.span,
             format!("`{key}` is true or false, and this is {}", node.kind()),
-            format!("write `{key}: true` or `{key}: false`, without quotes"),
+            boolean_help(node, key),
         );
         None
     }
@@ -210,6 +216,35 @@ pub fn string<'n>(node: &'n Node, what: &str, report: &mut Report) -> Option<(&'
             );
             None
         }
+    }
+}
+
+/// The text of a node that is digits in quotes, such as an account's id. Without quotes they are a number, which is
+/// reported, and handed over all the same: whoever wrote them meant just these digits.
+pub fn digits<'n>(node: &'n Node, what: &str, report: &mut Report) -> Option<(&'n str, Span)> {
+    let Value::Number(text) = &node.value else {
+        return string(node, what, report);
+    };
+    report.error(
+        "wrong-type",
+        node.span,
+        format!("`{what}` is digits in quotes, and these stand without: they are a number"),
+        format!("write \"{text}\""),
+    );
+    let are_digits = text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit());
+    are_digits.then_some((text, node.span))
+}
+
+/// How to mend a boolean that is none.
+pub(crate) fn boolean_help(node: &Node, key: &str) -> String {
+    let meant = match node.as_str().map(str::to_ascii_lowercase).as_deref() {
+        Some("yes" | "on" | "true" | "y") => Some(true),
+        Some("no" | "off" | "false" | "n") => Some(false),
+        _ => None,
+    };
+    match meant {
+        Some(meant) => format!("write `{key}: {meant}`, in just these letters and without quotes"),
+        None => format!("write `{key}: true` or `{key}: false`, without quotes"),
     }
 }
 

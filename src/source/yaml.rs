@@ -79,7 +79,7 @@ fn scan_help(problem: &str) -> &'static str {
     } else if about(&["alias", "anchor", "tag", "directive"]) {
         "put a text that begins with & * ! or % into quotes"
     } else if about(&["reserved", "cannot start any token", "unexpected character"]) {
-        "put a text that begins with @ or ` into quotes"
+        "put a text that begins with @, % or ` into quotes"
     } else if about(&[
         "mapping values",
         "':'",

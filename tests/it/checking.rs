@@ -195,3 +195,171 @@ fn sarif_tells_security_warnings_from_others() {
         assert!(result["properties"]["severity"].is_string(), "{result}");
     }
 }
+
+/// Rows of the sweep in the unit tests, through the binary: where, what, how drawn, in all three forms.
+#[test]
+fn broken_bundles_are_drawn_at_their_very_place() {
+    let production = "accounts/555566667777-production";
+    for (file, old, new, id, place, drawn) in [
+        (
+            "scps/no-destructive-actions.json",
+            "\"Effect\": \"Deny\"",
+            "\"Effect\": \"deny\"",
+            "bad-effect",
+            Some((6, 17)),
+            "      \"Effect\": \"deny\",\n   |                 ^^^^^^\n",
+        ),
+        (
+            "organization.yaml",
+            "management_account: \"111111111111\"",
+            "management_account: 111111111111",
+            "wrong-type",
+            Some((4, 21)),
+            "management_account: 111111111111\n   |                     ^^^^^^^^^^^^\n  = help: write \"111111111111\"\n",
+        ),
+        (
+            "routes/orders.yaml",
+            "match: GET /customers",
+            "match: GET,,HEAD /customers",
+            "bad-match",
+            None,
+            "= help: name one between each two commas",
+        ),
+        (
+            &*format!("{production}/users/bea.yaml"),
+            "groups: [Billing-ReadOnly]",
+            "groups: [Billing-Readonly",
+            "invalid-yaml",
+            None,
+            "^\n  = help: is the indentation the same as that of the keys beside it",
+        ),
+        (
+            &*format!("{production}/account.yaml"),
+            "name: ",
+            "name: &n ",
+            "yaml-feature",
+            None,
+            "tags, anchors and aliases are not read here",
+        ),
+    ] {
+        let site = site();
+        std::fs::remove_file(site.path().join("policies").join(BROKEN)).unwrap();
+        let path = format!("policies/{file}");
+        let text = std::fs::read_to_string(site.path().join(&path)).unwrap();
+        assert!(text.contains(old), "{file} has no {old:?}");
+        write(&site, &path, &text.replacen(old, new, 1));
+        let (code, text, err) = check(&["policies"], &site);
+        assert_eq!(code, 1, "{text}{err}");
+        assert!(text.contains(&format!("error[{id}]: ")), "{text}");
+        assert!(text.contains(drawn), "{text}");
+        assert!(text.ends_with("policies is not valid\n1 error\n"), "{text}");
+        let (code, json, _) = check(&["policies", "--format", "json"], &site);
+        assert_eq!(code, 1);
+        let json: Value = serde_json::from_str(&json).unwrap();
+        let found = json["findings"].as_array().unwrap();
+        assert_eq!(found.len(), 1, "{json:#}");
+        let start = &found[0]["span"]["start"];
+        if let Some((line, column)) = place {
+            assert_eq!(
+                (&start["line"], &start["column"]),
+                (&line.into(), &column.into())
+            );
+        }
+        let at = format!("--> {path}:{}:{}\n", start["line"], start["column"]);
+        assert!(text.contains(&at), "{text}");
+        let (_, sarif, _) = check(&["policies", "--format", "sarif"], &site);
+        let sarif: Value = serde_json::from_str(&sarif).unwrap();
+        let region = &sarif["runs"][0]["results"][0]["locations"][0]["physicalLocation"]["region"];
+        assert_eq!(region["startLine"], start["line"], "{sarif:#}");
+        assert_eq!(region["startColumn"], start["column"], "{sarif:#}");
+    }
+}
+
+/// What is wrong with a whole file, and what has no lines at all.
+#[test]
+fn a_fault_without_a_line_names_none() {
+    let site = site();
+    std::fs::remove_file(site.path().join("policies").join(BROKEN)).unwrap();
+    write(&site, "policies/scps/stray.yml", "a: b\n");
+    std::os::unix::fs::symlink("around.json", site.path().join("policies/scps/around.json"))
+        .unwrap();
+    let (code, text, _) = check(&["policies"], &site);
+    assert_eq!(code, 1, "{text}");
+    assert!(
+        text.contains("error[unknown-file]: nothing reads this file\n  --> policies/scps/stray.yml:1:1\n  = help: name it .yaml\n"),
+        "{text}"
+    );
+    assert!(
+        text.contains("error[bad-link]: this link leads in a circle, back to itself\n  --> policies/scps/around.json\n  = help: remove the link"),
+        "{text}"
+    );
+    assert!(!text.contains(":0"), "{text}");
+    let (_, json, _) = check(&["policies", "--format", "json"], &site);
+    let json: Value = serde_json::from_str(&json).unwrap();
+    let (_, sarif, _) = check(&["policies", "--format", "sarif"], &site);
+    let sarif: Value = serde_json::from_str(&sarif).unwrap();
+    let of = |id: &str| {
+        let found = json["findings"].as_array().unwrap();
+        let found = found.iter().find(|found| found["id"] == id).unwrap();
+        let results = sarif["runs"][0]["results"].as_array().unwrap();
+        let result = results.iter().find(|result| result["ruleId"] == id);
+        let place = result.unwrap()["locations"][0]["physicalLocation"].clone();
+        (found.clone(), place)
+    };
+    let (found, place) = of("unknown-file");
+    assert_eq!(found["span"]["start"]["line"], 1);
+    assert_eq!(place["region"]["startLine"], 1);
+    let (found, place) = of("bad-link");
+    assert_eq!(found.get("span"), None, "{found:#}");
+    assert_eq!(place.get("region"), None, "{place:#}");
+    assert_eq!(
+        place["artifactLocation"]["uri"],
+        "policies/scps/around.json"
+    );
+}
+
+#[test]
+fn an_scp_that_nothing_attaches_is_told() {
+    let site = site();
+    std::fs::remove_file(site.path().join("policies").join(BROKEN)).unwrap();
+    let deny = r#"{ "Version": "2012-10-17", "Statement": { "Effect": "Deny", "Action": "orders:*", "Resource": "*" } }"#;
+    write(&site, "policies/scps/forgotten.json", deny);
+    let (code, text, _) = check(&[], &site);
+    assert_eq!(code, 0, "{text}");
+    assert!(
+        text.contains("warning[unattached-policy]: this SCP limits nobody: no level of the organization has it attached\n  --> policies/scps/forgotten.json:1:1\n  = help: add its name to `scps` of the root, a unit or an account in organization.yaml, or remove the file\n"),
+        "{text}"
+    );
+    let (code, text, _) = check(&["--strict"], &site);
+    assert_eq!(code, 1, "{text}");
+    let (code, text, _) = check(&["--explain", "unattached-policy"], &site);
+    assert!(
+        code == 0 && text.contains("To mend it: Attach it"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_configuration_that_would_break_requests_is_refused() {
+    let site = site();
+    std::fs::remove_file(site.path().join("policies").join(BROKEN)).unwrap();
+    let upstreams = "upstreams: { orders: { url: http://a }, catalog: { url: http://a }, payments: { url: http://a }, deployments: { url: http://a }, secrets: { url: http://a }, databases: { url: http://a } }";
+    write(
+        &site,
+        "sidegate.yaml",
+        &format!(
+            "bundle: {{ path: policies }}\nlisteners: [{{ name: in, address: 127.0.0.1:8080 }}]\n{upstreams}\nhealth: {{ address: 0.0.0.0:8080 }}\ntokens: {{ header: Host }}\n"
+        ),
+    );
+    let (code, text, err) = check(&["-c", "sidegate.yaml"], &site);
+    assert_eq!(code, 1, "{text}{err}");
+    for told in [
+        "error[duplicate-address]: the listener `in` and the health listener",
+        "  --> sidegate.yaml:4:20\n",
+        "error[wrong-value]: `header` is `Host`",
+        "  --> sidegate.yaml:5:19\n",
+        "name a header that nothing else uses, like X-Token",
+    ] {
+        assert!(text.contains(told), "{told}: {text}");
+    }
+}

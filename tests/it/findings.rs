@@ -73,6 +73,8 @@ fn the_example_has_deliberate_findings_only() {
             ("pass-role-wildcard", "break-glass.json"),
             // The public-picture story.
             ("public-principal", "public-images.yaml"),
+            // Predefined, as in AWS: nobody has it by default.
+            ("unused-policy", "AdministratorAccess.json"),
         ]
     );
 }

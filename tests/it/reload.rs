@@ -174,6 +174,56 @@ fn a_broken_bundle_changes_nothing_and_is_told() {
 }
 
 #[test]
+fn what_a_reload_takes_away_is_told() {
+    let upstream = Upstream::start();
+    let site = Site::with_bundle(&upstream, "a");
+    let account = std::fs::read_dir(site.path("policies/accounts")).unwrap();
+    let account = account
+        .map(|entry| entry.unwrap().file_name())
+        .next()
+        .unwrap();
+    let file = format!(
+        "accounts/{}/resources/guard.yaml",
+        account.to_str().unwrap()
+    );
+    let id = account
+        .to_str()
+        .unwrap()
+        .split('-')
+        .next()
+        .unwrap()
+        .to_owned();
+    let guard = format!(
+        "resource: arn:aws:app::{id}:secret/*\npolicy:\n  Version: \"2012-10-17\"\n  Statement: {{ Effect: Deny, Principal: \"*\", Action: app:Get, Resource: \"*\" }}\n"
+    );
+    site.write(&format!("policies/{file}"), &guard);
+    let sidegate = Sidegate::start(&site);
+    let denies = sidegate
+        .metric("sidegate_snapshot_deny_statements")
+        .unwrap();
+    assert!(denies >= 1.0, "{denies}");
+    std::fs::remove_file(site.path(&format!("policies/{file}"))).unwrap();
+    let line = eventually("the loss in the log", || {
+        let log = sidegate.log();
+        let mut lines = log.lines();
+        lines
+            .find(|line| line.contains("which takes something away"))
+            .map(str::to_owned)
+    });
+    assert!(line.contains("WARN") && line.contains(&file), "{line}");
+    assert!(line.contains("fewer_denies"), "{line}");
+    eventually("the loss in the metrics", || {
+        let now = sidegate.metric("sidegate_snapshot_deny_statements");
+        (now == Some(denies - 1.0)).then_some(())
+    });
+    let metrics = get(sidegate.health, "/metrics").text();
+    assert!(
+        metrics.contains("sidegate_reload_files_total{change=\"removed\"} 1"),
+        "{metrics}"
+    );
+}
+
+#[test]
 fn an_edit_behind_a_link_counts_within_a_second() {
     let upstream = Upstream::start();
     for (link, target, path) in [

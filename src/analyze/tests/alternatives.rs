@@ -186,3 +186,68 @@ fn groups_that_a_token_names_count() {
     assert_eq!(max.len(), 1);
     assert_eq!((max[0].answer, &max[0].claimed), (Answer::Allowed, &None));
 }
+
+/// Of a token's groups one may allow and another deny: together they deny.
+#[test]
+fn a_group_that_denies_is_told_beside_one_that_allows() {
+    let group = |name: &str, statements: &str| {
+        Arc::new(Group {
+            arn: format!("arn:aws:iam::{HOME}:group/{name}").into(),
+            id: format!("AGPA{name}").into(),
+            name: name.into(),
+            path: "/".into(),
+            account: home(),
+            policies: set(Kind::Identity, statements),
+            created: None,
+        })
+    };
+    let mute = r#"{"Effect":"Allow","Action":"y:*","Resource":"*"}"#;
+    let gets = r#"{"Effect":"Allow","Action":"x:*","Resource":"*"}"#;
+    let ops = group("ops", gets);
+    let barred = group(
+        "barred",
+        r#"{"Effect":"Deny","Action":"x:*","Resource":"*"}"#,
+    );
+    let elsewhere = group(
+        "elsewhere",
+        r#"{"Effect":"Deny","Action":"x:*","Resource":"arn:aws:other:::*"}"#,
+    );
+    let mut member = user("max", gets);
+    Arc::get_mut(&mut member).unwrap().groups = vec![Arc::clone(&barred)];
+    let users = vec![user("ann", mute), user("bob", gets), member];
+    let directory = |providers: Vec<Arc<Provider>>| {
+        Directory::new(Parts {
+            groups: vec![
+                Arc::clone(&ops),
+                Arc::clone(&barred),
+                Arc::clone(&elsewhere),
+            ],
+            providers,
+            ..parts(users.clone(), Vec::new(), EVERYTHING, None)
+        })
+    };
+    let told = |found: &[Who]| -> Vec<String> {
+        let users = found.iter().filter(|who| {
+            who.principal.contains(":user/") && who.answer != Answer::RefusedByOneLayer
+        });
+        users
+            .map(|who| {
+                let groups = who.unless_claimed.iter().map(|claimed| &*claimed.group);
+                let name = who.principal.rsplit('/').next().unwrap_or_default();
+                let by = who.claimed.as_ref().map_or("", |claimed| &*claimed.group);
+                format!("{name} by `{by}` unless {:?}", groups.collect::<Vec<_>>())
+            })
+            .collect()
+    };
+    let found = who_can(&directory(vec![provider()]), &asked("x:Get", THING));
+    assert_eq!(
+        told(&found),
+        [
+            r#"ann by `ops` unless ["barred"]"#,
+            r#"bob by `` unless ["barred"]"#,
+        ]
+    );
+    // Where no token names groups, a member's groups are all there is.
+    let found = who_can(&directory(Vec::new()), &asked("x:Get", THING));
+    assert_eq!(told(&found), ["bob by `` unless []"]);
+}

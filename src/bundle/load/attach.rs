@@ -54,8 +54,19 @@ impl Work<'_> {
         Some(Arc::clone(&policy.policy))
     }
 
-    /// A bare name is one of the account's own policies or of the predefined ones; an ARN says which.
     fn managed_one(
+        &mut self,
+        file: &str,
+        account: AccountId,
+        reference: &Reference,
+    ) -> Option<Arc<ManagedPolicy>> {
+        let found = self.managed_named(file, account, reference)?;
+        self.used.managed(&found.policy);
+        Some(found)
+    }
+
+    /// A bare name is one of the account's own policies or of the predefined ones; an ARN says which.
+    fn managed_named(
         &mut self,
         file: &str,
         account: AccountId,

@@ -19,6 +19,7 @@ type Key = (Arc<str>, usize);
 pub(super) struct Found {
     accounts: BTreeSet<AccountId>,
     offered: Vec<Box<str>>,
+    partition: Box<str>,
     policies: HashMap<Key, (Arc<Policy>, Vec<Fault>)>,
 }
 
@@ -28,7 +29,10 @@ impl Work<'_> {
         let accounts: BTreeSet<AccountId> = self.folders.values().copied().collect();
         let offered = routes.map(offered).unwrap_or_default();
         let former = std::mem::take(&mut self.memos.found);
-        let mut former = if former.accounts == accounts && former.offered == offered {
+        let is_same = former.accounts == accounts
+            && former.offered == offered
+            && former.partition == self.partition;
+        let mut former = if is_same {
             former.policies
         } else {
             HashMap::new()
@@ -39,6 +43,7 @@ impl Work<'_> {
                 AccountId::parse(account).is_some_and(|account| accounts.contains(&account))
             },
             offered: Some(&offered),
+            partition: Some(&self.partition),
         };
         for (file, policy) in std::mem::take(&mut self.seen) {
             let key = (Arc::clone(&file), Arc::as_ptr(&policy).addr());
@@ -56,6 +61,7 @@ impl Work<'_> {
         self.memos.found = Found {
             accounts,
             offered,
+            partition: self.partition.clone(),
             policies,
         };
     }

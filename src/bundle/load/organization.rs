@@ -104,7 +104,7 @@ impl Work<'_> {
         };
         self.level(&tree.root, &way, &mut walk);
         for (folder, account) in self.folders.clone() {
-            if !walk.places.contains_key(&account) {
+            if !walk.places.contains_key(&account) && !raw.is_broken {
                 let message =
                     format!("the account {account} ({folder}) has no place in the organization");
                 let help = format!(
@@ -113,7 +113,7 @@ impl Work<'_> {
                 self.error(FILE, "missing-account", first_line(), message, help);
             }
         }
-        if !walk.places.contains_key(&tree.management) {
+        if !walk.places.contains_key(&tree.management) && !raw.is_broken {
             let message = format!(
                 "the management account {} has no place in the organization",
                 tree.management
@@ -299,6 +299,7 @@ impl Work<'_> {
             self.take(report);
         }
         for reference in references {
+            self.used.attached(folder, &reference.text);
             match known.get(&reference.text) {
                 Some(Some(policy)) => found.push(Arc::clone(policy)),
                 Some(None) => {}

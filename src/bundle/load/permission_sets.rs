@@ -45,6 +45,9 @@ impl Work<'_> {
         let Some(raw) = &read.value else {
             return;
         };
+        if !raw.assignments.is_empty() {
+            self.used.assigned.insert(Arc::clone(path));
+        }
         let provider = self.provider_of(path, raw);
         let mut accounts: BTreeMap<AccountId, Vec<Box<str>>> = BTreeMap::new();
         for assignment in &raw.assignments {

@@ -109,6 +109,8 @@ impl Work<'_> {
             version: about.map(|about| about.version.clone()).unwrap_or_default(),
             policy: Arc::clone(&doc.policy),
         };
+        let file = (Arc::clone(path), Arc::clone(&doc.policy));
+        self.managed_files.push(file);
         Some(Arc::new(made))
     }
 

@@ -91,7 +91,7 @@ impl Work<'_> {
                 self.error(
                     &format!("identity-providers/{name}.yaml"),
                     "missing-key",
-                    Span::default(),
+                    Span::WHOLE_FILE,
                     "several providers take client certificates, and this one does not say whose are its own",
                     "add `authorities: FILE.pem`, the only authorities that may vouch for it",
                 );
@@ -121,7 +121,7 @@ impl Work<'_> {
                 {
                     report.error(
                         "malformed-keys",
-                        Span::default(),
+                        Span::WHOLE_FILE,
                         format!("this is no metadata of an identity provider: {fault}"),
                         "write what the identity provider offers as its SAML 2.0 metadata",
                     );
@@ -219,7 +219,7 @@ fn check_authorities(text: &str, report: &mut Report) {
         if let Err(why) = added {
             report.error(
                 "malformed-keys",
-                Span::default(),
+                Span::WHOLE_FILE,
                 format!("a certificate in it cannot be read: {why}"),
                 "write certificates in PEM, one behind the other",
             );
@@ -229,7 +229,7 @@ fn check_authorities(text: &str, report: &mut Report) {
     if roots.is_empty() {
         report.error(
             "malformed-keys",
-            Span::default(),
+            Span::WHOLE_FILE,
             "no certificate is in it",
             "write certificates in PEM, one behind the other",
         );

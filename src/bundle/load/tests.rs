@@ -2,6 +2,8 @@
 
 mod faults;
 mod sweep;
+mod texts;
+mod unused;
 
 use super::*;
 use crate::bundle::load;

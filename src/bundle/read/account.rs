@@ -16,7 +16,7 @@ pub(in crate::bundle) struct Raw {
 /// Reads the file.
 pub(in crate::bundle) fn read(node: &Node, report: &mut Report) -> Option<Raw> {
     let mut map = Mapping::of(node, "an account", report)?;
-    let id = map.required_string("id", report);
+    let id = field::required_account(&mut map, "id", report);
     let name = map.required_string("name", report);
     let alias = map.string("alias", report).filter(|(text, span)| {
         let good = (3..=63).contains(&text.len())
@@ -43,7 +43,6 @@ pub(in crate::bundle) fn read(node: &Node, report: &mut Report) -> Option<Raw> {
         .unwrap_or_default();
     map.finish(report);
     let (id, id_span) = id?;
-    let id = field::account(id, id_span, report)?;
     let (name, name_span) = name?;
     // Organizations takes any printable text, spaces included.
     let printable = !name.trim().is_empty() && !name.chars().any(char::is_control);
@@ -65,7 +64,6 @@ pub(in crate::bundle) fn read(node: &Node, report: &mut Report) -> Option<Raw> {
             password_policy,
         },
         id_span,
-
         alias_span: alias.map_or(id_span, |(_, span)| span),
     })
 }

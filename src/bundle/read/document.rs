@@ -53,6 +53,14 @@ pub(super) fn source(node: &Node, used: Use<'_>, report: &mut Report) -> Option<
             span,
         }));
     }
+    if let Some([entry]) = node.as_map()
+        && entry.value.as_str().is_some_and(super::is_json)
+    {
+        let message = format!("unknown key `{}`", entry.key);
+        let help = "did you mean `file`? a policy is written out, or `{ file: NAME.json }`";
+        report.error("unknown-key", entry.key_span, message, help);
+        return None;
+    }
     document(node, used, report).map(|doc| Source::Here(Arc::new(doc)))
 }
 

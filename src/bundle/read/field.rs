@@ -2,8 +2,8 @@
 
 use crate::arn::AccountId;
 use crate::directory::Tags;
-use crate::source::mapping::{Mapping, string};
-use crate::source::{Report, Severity, Span};
+use crate::source::mapping::{Mapping, digits, string};
+use crate::source::{Node, Report, Severity, Span};
 
 /// IAM's bounds of tags (IAM User Guide, quotas).
 const MAX_TAGS: usize = 50;
@@ -103,6 +103,10 @@ pub(super) fn tags(map: &mut Mapping<'_>, report: &mut Report) -> Tags {
     }
     for entry in entries {
         let key = &*entry.key;
+        // The same key in the same letters is the reader's affair.
+        if tags.iter().any(|(other, _)| **other == *key) {
+            continue;
+        }
         let folded = key.to_lowercase();
         if key.is_empty()
             || key.chars().count() > MAX_TAG_KEY
@@ -165,6 +169,27 @@ pub(super) fn account(text: &str, span: Span, report: &mut Report) -> Option<Acc
         );
     }
     id
+}
+
+/// A string that must be there and is an account's id; one without quotes is read all the same, for it is a fault of its
+/// own and no more.
+pub(super) fn required_account(
+    map: &mut Mapping<'_>,
+    key: &'static str,
+    report: &mut Report,
+) -> Option<(AccountId, Span)> {
+    let node = map.required(key, report)?;
+    account_node(node, key, report)
+}
+
+/// The same of a node.
+pub(super) fn account_node(
+    node: &Node,
+    what: &str,
+    report: &mut Report,
+) -> Option<(AccountId, Span)> {
+    let (text, span) = digits(node, what, report)?;
+    Some((account(text, span, report)?, span))
 }
 
 /// References that a list holds; one that stands twice is a fault.

@@ -10,6 +10,8 @@ use crate::source::{Node, Report, Span, Value};
 pub(in crate::bundle) struct Raw {
     pub(in crate::bundle) partition: Box<str>,
     pub(in crate::bundle) tree: Option<Tree>,
+    /// An account or a unit of the tree could not be read: its accounts may have their places there.
+    pub(in crate::bundle) is_broken: bool,
 }
 
 /// The organization itself.
@@ -29,6 +31,8 @@ pub(in crate::bundle) struct Unit {
     pub(in crate::bundle) attached: Attached,
     pub(in crate::bundle) accounts: Vec<Leaf>,
     pub(in crate::bundle) units: Vec<Unit>,
+    /// An account or a unit in it, or below, could not be read.
+    pub(in crate::bundle) has_lost_some: bool,
 }
 
 /// An account in the tree.
@@ -71,7 +75,7 @@ pub(in crate::bundle) fn read(node: &Node, report: &mut Report) -> Option<Raw> {
         good.then_some(text)
     });
     let id = map.string("id", report);
-    let management = map.string("management_account", report);
+    let management = map.take("management_account");
     let root = map.take("root");
     // All or nothing: a tree without a management account would put it under its own SCPs.
     for (missing, key) in [
@@ -90,21 +94,22 @@ pub(in crate::bundle) fn read(node: &Node, report: &mut Report) -> Option<Raw> {
     let id = id.and_then(|(text, span)| checked_id(text, span, "o-", 4, report));
     let root = root.and_then(|node| unit(node, None, 0, report));
     map.finish(report);
+    let management =
+        management.and_then(|node| field::account_node(node, "management_account", report));
+    let is_broken = root.as_ref().is_none_or(|root| root.has_lost_some);
     let tree = match (management, root) {
-        (Some((text, management_span)), Some(root)) => {
-            let management = field::account(text, management_span, report);
-            management.map(|management| Tree {
-                id,
-                management,
-                management_span,
-                root,
-            })
-        }
+        (Some((management, management_span)), Some(root)) => Some(Tree {
+            id,
+            management,
+            management_span,
+            root,
+        }),
         _ => None,
     };
     Some(Raw {
         partition: partition.unwrap_or("aws").into(),
         tree,
+        is_broken,
     })
 }
 
@@ -173,11 +178,11 @@ fn unit(node: &Node, parent: Option<&str>, depth: usize, report: &mut Report) ->
         Some(Reference { text, span })
     });
     let attached = attached(node, &mut map, report);
-    let accounts = map
-        .list("accounts", report)
-        .iter()
+    let listed = map.list("accounts", report);
+    let accounts: Vec<Leaf> = (listed.iter())
         .filter_map(|node| leaf(node, report))
         .collect();
+    let mut has_lost_some = accounts.len() < listed.len();
     let mut units: Vec<Unit> = Vec::new();
     for node in map.list("organizational_units", report) {
         let Some(unit) = unit(
@@ -186,8 +191,10 @@ fn unit(node: &Node, parent: Option<&str>, depth: usize, report: &mut Report) ->
             depth.saturating_add(1),
             report,
         ) else {
+            has_lost_some = true;
             continue;
         };
+        has_lost_some |= unit.has_lost_some;
         if units
             .iter()
             .any(|other| other.name.to_lowercase() == unit.name.to_lowercase())
@@ -211,25 +218,22 @@ fn unit(node: &Node, parent: Option<&str>, depth: usize, report: &mut Report) ->
         attached,
         accounts,
         units,
+        has_lost_some,
     })
 }
 
 fn leaf(node: &Node, report: &mut Report) -> Option<Leaf> {
     if let Value::Map(_) = node.value {
         let mut map = Mapping::of(node, "an account", report)?;
-        let id = map.required_string("id", report);
+        let id = field::required_account(&mut map, "id", report);
         let attached = attached(node, &mut map, report);
         map.finish(report);
-        let (text, span) = id?;
-        return Some(Leaf {
-            id: field::account(text, span, report)?,
-            span,
-            attached,
-        });
+        let (id, span) = id?;
+        return Some(Leaf { id, span, attached });
     }
-    let (text, span) = crate::source::mapping::string(node, "accounts", report)?;
+    let (id, span) = field::account_node(node, "accounts", report)?;
     Some(Leaf {
-        id: field::account(text, span, report)?,
+        id,
         span,
         attached: Attached::default(),
     })

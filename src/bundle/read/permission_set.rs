@@ -88,7 +88,7 @@ pub(in crate::bundle) fn read(node: &Node, report: &mut Report) -> Option<Raw> {
 fn assignment(node: &Node, report: &mut Report) -> Option<Assignment> {
     let mut map = Mapping::of(node, "an assignment", report)?;
     let group = map.required_string("group", report);
-    let account = map.required_string("account", report);
+    let account = field::required_account(&mut map, "account", report);
     map.finish(report);
     let (group, group_span) = group?;
     // It becomes a literal value of a condition, where `${` would begin a variable.
@@ -105,7 +105,7 @@ fn assignment(node: &Node, report: &mut Report) -> Option<Assignment> {
     let (account, account_span) = account?;
     Some(Assignment {
         group: group.into(),
-        account: field::account(account, account_span, report)?,
+        account,
         account_span,
     })
 }

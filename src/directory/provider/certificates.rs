@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::source::mapping::Mapping;
+use crate::source::mapping::{Mapping, digits};
 use crate::source::{Report, Span};
 
 use super::read::{account, key_file, trusted_in};
@@ -19,7 +19,8 @@ impl Provider {
         report: &mut Report,
     ) -> Option<Self> {
         let account = map
-            .required_string("account", report)
+            .required("account", report)
+            .and_then(|node| digits(node, "account", report))
             .and_then(|(text, span)| account(text, span, report));
         let trusted_in = trusted_in(&mut map, account, report);
         let issuer: Option<Box<str>> = if kind == Kind::Spiffe {

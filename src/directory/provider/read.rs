@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::arn::AccountId;
-use crate::source::mapping::{Mapping, string};
+use crate::source::mapping::{Mapping, digits, string};
 use crate::source::{Node, Report, Span, nearest};
 
 use super::{Algorithm, Binding, ClaimMap, Introspection, KeySource, Keys, Kind, Provider, Url};
@@ -43,7 +43,8 @@ impl Provider {
         }
         let allow_http = map.boolean("allow_http", report).unwrap_or(false);
         let account = map
-            .required_string("account", report)
+            .required("account", report)
+            .and_then(|node| digits(node, "account", report))
             .and_then(|(text, span)| account(text, span, report));
         let trusted_in = trusted_in(&mut map, account, report);
         let issuer = map
@@ -204,7 +205,7 @@ pub(super) fn trusted_in(
     };
     let mut accounts = Vec::new();
     for item in items {
-        if let Some((text, span)) = string(item, "trusted_in", report)
+        if let Some((text, span)) = digits(item, "trusted_in", report)
             && let Some(id) = account(text, span, report)
             && !accounts.contains(&id)
         {

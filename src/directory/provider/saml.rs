@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::source::mapping::Mapping;
+use crate::source::mapping::{Mapping, digits};
 use crate::source::{Report, Span};
 
 use super::read::{account, audiences, key_file, trusted_in};
@@ -13,7 +13,8 @@ impl Provider {
     /// attributes, with AWS's names; so there is no `map`.
     pub(super) fn read_saml(mut map: Mapping<'_>, name: &str, report: &mut Report) -> Option<Self> {
         let account = map
-            .required_string("account", report)
+            .required("account", report)
+            .and_then(|node| digits(node, "account", report))
             .and_then(|(text, span)| account(text, span, report));
         let trusted_in = trusted_in(&mut map, account, report);
         let metadata = map

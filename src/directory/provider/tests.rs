@@ -92,7 +92,11 @@ fn every_fault_is_found_with_its_place() {
             "\"2222\"",
             "3:14: error[malformed-account]",
         ),
-        ("\"222222222222\"", "222222222222", "put it into quotes"),
+        (
+            "\"222222222222\"",
+            "222222222222",
+            "(write \"222222222222\")",
+        ),
         ("https://idp", "http://idp", "error[plain-http]"),
         ("https://idp", "https://x@idp", "error[malformed-url]"),
         ("realms/main", "realms?x", "an issuer has no query"),

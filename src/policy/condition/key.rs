@@ -16,9 +16,10 @@ pub(crate) enum Holds {
 }
 
 /// The keys that the documentation knows, in its letters. Those that end in a slash are followed by a tag's key.
-const GLOBAL: [(&str, Holds); 58] = [
+const GLOBAL: [(&str, Holds); 63] = [
     ("aws:AssumedRoot", Holds::Text),
     ("aws:CalledVia", Holds::Text),
+    ("aws:CalledViaAWSMCP", Holds::Text),
     ("aws:CalledViaFirst", Holds::Text),
     ("aws:CalledViaLast", Holds::Text),
     ("aws:ChatbotSourceArn", Holds::Arn),
@@ -59,6 +60,7 @@ const GLOBAL: [(&str, Holds); 58] = [
     ("aws:TagKeys", Holds::Text),
     ("aws:TokenIssueTime", Holds::Date),
     ("aws:UserAgent", Holds::Text),
+    ("aws:ViaAWSMCPService", Holds::Flag),
     ("aws:ViaAWSService", Holds::Flag),
     ("aws:VpcSourceIp", Holds::Address),
     ("aws:VpceAccount", Holds::Text),
@@ -66,19 +68,32 @@ const GLOBAL: [(&str, Holds); 58] = [
     ("aws:VpceOrgPaths", Holds::Text),
     ("aws:userid", Holds::Text),
     ("aws:username", Holds::Text),
+    ("sidegate:MappedGroups", Holds::Text),
     ("sts:AWSServiceName", Holds::Text),
     ("sts:DurationSeconds", Holds::Number),
     ("sts:ExternalId", Holds::Text),
+    ("sts:IdentityTokenAudience", Holds::Text),
     ("sts:RequestContextProviders", Holds::Arn),
     ("sts:RequestContext/", Holds::Text),
     ("sts:RoleSessionName", Holds::Text),
+    ("sts:SigningAlgorithm", Holds::Text),
     ("sts:SourceIdentity", Holds::Text),
     ("sts:TaskPolicyArn", Holds::Arn),
     ("sts:TransitiveTagKeys", Holds::Text),
 ];
 
+/// What IAM or a service of AWS knew once, in lower case, with what stands in its place.
+const REPLACED: [(&str, &str); 3] = [
+    ("aws:arn", "aws:PrincipalArn"),
+    ("aws:principal", "aws:PrincipalArn"),
+    ("aws:sourceowner", "aws:SourceAccount"),
+];
+
+/// Namespaces whose keys are all known here.
+const OWNED: [&str; 3] = ["aws", "sts", "sidegate"];
+
 /// Keys that the documentation calls multivalued, in lower case.
-const MULTIVALUED: [&str; 10] = [
+const MULTIVALUED: [&str; 12] = [
     "aws:calledvia",
     "aws:principalorgpaths",
     "aws:principalservicenameslist",
@@ -86,6 +101,8 @@ const MULTIVALUED: [&str; 10] = [
     "aws:sourceorgpaths",
     "aws:tagkeys",
     "aws:vpceorgpaths",
+    "sidegate:mappedgroups",
+    "sts:identitytokenaudience",
     "sts:transitivetagkeys",
     "dynamodb:attributes",
     "dynamodb:leadingkeys",
@@ -114,18 +131,43 @@ pub(crate) fn holds(key: &str) -> Option<Holds> {
         .map(|(_, holds)| *holds)
 }
 
-/// Whether a key is one of those that every service has, by its prefix, and yet none that is known.
-pub(crate) fn is_unknown(key: &str) -> bool {
-    key.split_at_checked(4)
-        .is_some_and(|(prefix, _)| prefix.eq_ignore_ascii_case("aws:"))
-        && holds(key).is_none()
+/// Why no request can have a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unknown {
+    /// Its namespace is one of those whose keys are all known, and it is none of them.
+    NoSuchKey,
+    /// It has no namespace: keys are `service:Name`.
+    NoNamespace,
 }
 
-/// The known key that a key is a slip of the pen for.
-pub(crate) fn near(key: &str) -> Option<&'static str> {
-    let all = GLOBAL.iter().map(|(known, _)| *known);
+/// Why no request can have a key (any case); `None`: one may.
+pub(crate) fn unknown(key: &str) -> Option<Unknown> {
+    let Some((namespace, _)) = key.split_once(':') else {
+        return Some(Unknown::NoNamespace);
+    };
+    let is_owned = (OWNED.iter()).any(|owned| namespace.eq_ignore_ascii_case(owned));
+    (is_owned && holds(key).is_none()).then_some(Unknown::NoSuchKey)
+}
+
+/// The known key that a key is a slip of the pen for, or that stands in its place, with the same tag.
+pub(crate) fn near(key: &str) -> Option<String> {
+    let folded = key.to_lowercase();
+    if let Some((_, now)) = REPLACED.iter().find(|(old, _)| *old == folded) {
+        return Some((*now).to_owned());
+    }
     // A tag's key may be long, and is no part of the name.
-    nearest(key.split_inclusive('/').next().unwrap_or(key), all)
+    let (name, tag) = key.split_once('/').unwrap_or((key, ""));
+    let slash = if key.contains('/') { "/" } else { "" };
+    let all = || GLOBAL.iter().map(|(known, _)| *known);
+    // Without a namespace it is the name alone that can be misspelt.
+    let found = if name.contains(':') {
+        nearest(&format!("{name}{slash}"), all())
+    } else {
+        let bare = |known: &'static str| known.split_once(':').map_or(known, |(_, name)| name);
+        let word = nearest(&format!("{name}{slash}"), all().map(bare))?;
+        all().find(|known| bare(known) == word)
+    }?;
+    Some(format!("{found}{tag}"))
 }
 
 #[cfg(test)]
@@ -137,16 +179,37 @@ mod tests {
         assert_eq!(holds("AWS:sourceip"), Some(Holds::Address));
         assert_eq!(holds("aws:PrincipalTag/team"), Some(Holds::Text));
         assert_eq!(holds("aws:PrincipalTag/"), None);
-        for key in ["aws:username", "orders:Channel", "aws:SourceIP"] {
-            assert!(!is_unknown(key), "{key}");
+        for key in [
+            "aws:username",
+            "orders:Channel",
+            "aws:SourceIP",
+            "idp.example/a:sub",
+            "sts:RequestContext/x",
+            "saml:edupersonorgdn",
+        ] {
+            assert_eq!(unknown(key), None, "{key}");
         }
         for (key, known) in [
             ("aws:SorceIp", Some("aws:SourceIp")),
-            ("aws:PrincipleTag/team", Some("aws:PrincipalTag/")),
+            ("aws:PrincipleTag/team", Some("aws:PrincipalTag/team")),
+            ("aws:PrincipalTag", Some("aws:PrincipalTag/")),
             ("aws:nothing-like-it", None),
+            ("sts:ExtrnalId", Some("sts:ExternalId")),
+            ("STS:externlid", Some("sts:ExternalId")),
+            ("sidegate:MappedGroup", Some("sidegate:MappedGroups")),
+            ("aws:arn", Some("aws:PrincipalArn")),
+            ("AWS:SourceOwner", Some("aws:SourceAccount")),
         ] {
-            assert!(is_unknown(key), "{key}");
-            assert_eq!(near(key), known, "{key}");
+            assert_eq!(unknown(key), Some(Unknown::NoSuchKey), "{key}");
+            assert_eq!(near(key).as_deref(), known, "{key}");
+        }
+        for (key, known) in [
+            ("username", Some("aws:username")),
+            ("PrincipleTag/x", Some("aws:PrincipalTag/x")),
+            ("team", None),
+        ] {
+            assert_eq!(unknown(key), Some(Unknown::NoNamespace), "{key}");
+            assert_eq!(near(key).as_deref(), known, "{key}");
         }
         for key in MULTIVALUED {
             assert!(

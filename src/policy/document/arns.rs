@@ -35,6 +35,15 @@ pub(super) fn check(text: &str, variables: bool, span: Span, report: &mut Report
             );
         }
     }
+    if parts.get(5) == Some(&"") {
+        warn(
+            report,
+            "arn-never-matches",
+            span,
+            format!("`{text}` can never match: it names no resource"),
+            "write the resource behind the fifth colon, or * for every one",
+        );
+    }
     white_space(text, &parts, variables, span, report);
 }
 
@@ -172,6 +181,7 @@ mod tests {
             "arn:aws:s3:::a\tb",
             "arn:aws:s3:::a\u{a0}b",
             "x:aws:s3:::bucket",
+            "arn:aws:s3:::",
         ] {
             let found = found(text, true);
             assert!(

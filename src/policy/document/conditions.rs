@@ -28,6 +28,16 @@ pub(super) fn conditions(
         );
         return conditions;
     };
+    if operators.is_empty() {
+        let help = "name an operator and a key, or leave Condition out: as it stands the statement has no condition";
+        warn(
+            report,
+            "empty-condition",
+            entry.value.span,
+            "Condition is an empty object",
+            help,
+        );
+    }
     for entry in operators {
         let operator = match Operator::read(&entry.key) {
             Ok(operator) => operator,
@@ -53,6 +63,11 @@ pub(super) fn conditions(
             );
             continue;
         };
+        if keys.is_empty() {
+            let message = format!("{} is an empty object", operator.name);
+            let help = "name a key, or leave the operator out: as it stands it asks for nothing";
+            warn(report, "empty-condition", entry.value.span, message, help);
+        }
         let mut seen: HashMap<Box<str>, &str> = HashMap::new();
         for key in keys {
             let folded: Box<str> = key.key.to_lowercase().into();

@@ -48,11 +48,11 @@ pub(super) fn principal(
     let needed = matches!(kind, Kind::Resource | Kind::Trust | Kind::Rcp);
     let Some((entry, negated)) = found else {
         if needed && members.get("Principal").is_none() {
-            report.error(
-                "missing-member",
-                members.span,
+            members.missing(
+                &["Principal", "NotPrincipal"],
                 format!("a statement of {} needs the member Principal", kind.words()),
                 "say whom it is about",
+                report,
             );
         }
         return None;
@@ -170,11 +170,11 @@ pub(super) fn actions(
     let found = members.either("Action", "NotAction", report);
     let Some((entry, negated)) = found else {
         if members.get("Action").is_none() {
-            report.error(
-                "missing-member",
-                members.span,
+            members.missing(
+                &["Action", "NotAction"],
                 "a statement needs the member Action or NotAction",
                 "add \"Action\": \"service:Name\"",
+                report,
             );
         }
         return None;
@@ -240,12 +240,12 @@ pub(super) fn resources(
                 "without Resource the statement is about every resource that the policy is attached to",
                 "say which",
             ),
-            Kind::Identity | Kind::Boundary | Kind::Session | Kind::Scp | Kind::Rcp => report
-                .error(
-                    "missing-member",
-                    members.span,
+            Kind::Identity | Kind::Boundary | Kind::Session | Kind::Scp | Kind::Rcp => members
+                .missing(
+                    &["Resource", "NotResource"],
                     "a statement needs the member Resource or NotResource",
                     "add \"Resource\": \"arn:…\"",
+                    report,
                 ),
         }
         return None;
@@ -266,6 +266,14 @@ pub(super) fn resources(
         match resource::read(text, variables, completes) {
             Ok(pattern) => {
                 arns::check(text, variables, span, report);
+                if let Some(whole) = resource::completed(text) {
+                    let message = format!(
+                        "`{text}` lacks parts of an ARN, and means `{whole}`: all that it names"
+                    );
+                    let help =
+                        format!("write {whole} if that is meant, or the ARN with all six parts");
+                    warn(report, "incomplete-arn", span, message, help);
+                }
                 patterns.push(pattern);
             }
             Err(problem) => report.error(problem.id, span, problem.message, problem.help),

@@ -6,11 +6,12 @@ use super::conditions;
 use super::elements;
 use super::quota;
 use super::{Document, Effect, Kind, Statement, Version, warn};
-use crate::source::{Entry, Node, Report, Span, Value, nearest};
+use crate::source::{Entry, Node, Report, Severity, Span, Value, nearest};
 
 /// The members of an object, each taken at most once.
 pub(super) struct Members<'n> {
     entries: &'n [Entry],
+    known: &'n [&'static str],
     pub(super) span: Span,
 }
 
@@ -19,7 +20,7 @@ impl<'n> Members<'n> {
     pub(super) fn of(
         node: &'n Node,
         what: &str,
-        known: &[&'static str],
+        known: &'n [&'static str],
         report: &mut Report,
     ) -> Option<Self> {
         let Value::Map(entries) = &node.value else {
@@ -47,8 +48,27 @@ impl<'n> Members<'n> {
         }
         Some(Self {
             entries,
+            known,
             span: node.span,
         })
+    }
+
+    /// Reports that a member is missing, unless one stands there that is a slip of the pen for it, which is reported.
+    pub(super) fn missing(
+        &self,
+        names: &[&str],
+        message: impl Into<String>,
+        help: &str,
+        report: &mut Report,
+    ) {
+        let is_meant = |entry: &Entry| {
+            !self.known.contains(&&*entry.key)
+                && nearest(&entry.key, self.known.iter().copied())
+                    .is_some_and(|near| names.contains(&near))
+        };
+        if !self.entries.iter().any(is_meant) {
+            report.error("missing-member", self.span, message, help);
+        }
     }
 
     pub(super) fn get(&self, key: &str) -> Option<&'n Entry> {
@@ -108,11 +128,11 @@ pub(super) fn document(node: &Node, kind: Kind, report: &mut Report) -> Option<D
     let version = version(&members, kind, report);
     let id = members.text("Id", report).map(Into::into);
     let Some(entry) = members.get("Statement") else {
-        report.error(
-            "missing-member",
-            node.span,
+        members.missing(
+            &["Statement"],
             "a policy needs the member Statement",
             "add \"Statement\": [ … ]",
+            report,
         );
         return None;
     };
@@ -180,6 +200,11 @@ fn statement(node: &Node, kind: Kind, version: Version, report: &mut Report) -> 
         "Condition",
     ];
     let members = Members::of(node, "a statement", &known, report)?;
+    if members.entries.is_empty() {
+        let help = "write \"Effect\", \"Action\" and what else it needs, or remove it";
+        report.error("missing-member", node.span, "the statement is empty", help);
+        return None;
+    }
     let sid = sid(&members, kind, report);
     let effect = effect(&members, report);
     let principal = elements::principal(&members, kind, effect, report);
@@ -222,16 +247,26 @@ fn sid(members: &Members<'_>, kind: Kind, report: &mut Report) -> Option<Box<str
             "use A-Z, a-z, 0-9 only",
         );
     }
+    if text.is_empty() {
+        let span = (members.get("Sid")).map_or(members.span, |entry| entry.value.span);
+        report.add(
+            Severity::Suggestion,
+            "empty-sid",
+            span,
+            "the Sid is empty, which is as good as none",
+            "say what the statement is for, or leave Sid out",
+        );
+    }
     (!text.is_empty()).then(|| text.into())
 }
 
 fn effect(members: &Members<'_>, report: &mut Report) -> Option<Effect> {
     let Some(entry) = members.get("Effect") else {
-        report.error(
-            "missing-member",
-            members.span,
+        members.missing(
+            &["Effect"],
             "a statement needs the member Effect",
             "add \"Effect\": \"Allow\" or \"Deny\"",
+            report,
         );
         return None;
     };

@@ -35,7 +35,6 @@ fn every_fault_is_reported_at_its_place() {
             ("bad-action", 4, 36),
             ("unknown-member", 5, 42),
             ("empty-list", 5, 38),
-            ("missing-member", 5, 5),
             ("unknown-operator", 5, 73),
             ("bad-value", 5, 121),
         ]
@@ -291,6 +290,36 @@ fn warnings_do_not_refuse() {
             r#""Action":"s3:Get","Resource":"*","Condition":{"StringEquals":{"a:b":[]}}"#,
             Kind::Identity,
             "empty-condition",
+        ),
+        (
+            r#""Action":"s3:Get","Resource":"*","Condition":{}"#,
+            Kind::Identity,
+            "empty-condition",
+        ),
+        (
+            r#""Action":"s3:Get","Resource":"*","Condition":{"StringEquals":{}}"#,
+            Kind::Scp,
+            "empty-condition",
+        ),
+        (
+            r#""Sid":"","Action":"s3:Get","Resource":"*""#,
+            Kind::Scp,
+            "empty-sid",
+        ),
+        (
+            r#""Action":"catalog:Get","Resource":"arn:aws:catalog""#,
+            Kind::Identity,
+            "incomplete-arn",
+        ),
+        (
+            r#""Action":"catalog:Get","NotResource":["arn:aws:catalog:*","arn:aws:catalog:us-east-1"]"#,
+            Kind::Boundary,
+            "incomplete-arn",
+        ),
+        (
+            r#""Action":"s3:Get","Resource":"arn:aws:s3:::""#,
+            Kind::Identity,
+            "arn-never-matches",
         ),
         (
             r#""Principal":"*","Action":"s3:Get""#,

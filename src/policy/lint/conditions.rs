@@ -17,7 +17,8 @@ const MOST: usize = 50;
 /// Looks at the conditions of one statement.
 pub(super) fn statement(statement: &Statement, report: &mut Report) {
     for condition in &statement.conditions {
-        known(condition, report);
+        typed(condition, report);
+        arn_as_text(condition, report);
         wildcards(condition, report);
         host_bits(condition, report);
         null(condition, report);
@@ -40,18 +41,9 @@ fn warn(
     report.add(Severity::Warning, id, condition.span, message, help);
 }
 
-/// A global key that there is not, or that is read as what it is not.
-fn known(condition: &Condition, report: &mut Report) {
+/// A global key that is read as what it is not.
+fn typed(condition: &Condition, report: &mut Report) {
     let name = &condition.name;
-    if key::is_unknown(name) {
-        let help = match key::near(name) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => "see \"AWS global condition context keys\"".to_owned(),
-        };
-        let message = format!("there is no global condition key `{name}`, so no request has it");
-        warn(report, "unknown-condition-key", condition, message, help);
-        return;
-    }
     let Some(holds) = key::holds(name) else {
         return;
     };
@@ -110,6 +102,31 @@ fn wildcards(condition: &Condition, report: &mut Report) {
     }
 }
 
+/// A star that reaches over colons, where an ARN is compared as a text: what is meant for the account may match in the
+/// name.
+fn arn_as_text(condition: &Condition, report: &mut Report) {
+    if condition.operator.test != Test::StringLike
+        || key::holds(&condition.name) != Some(Holds::Arn)
+    {
+        return;
+    }
+    let is_open = |text: &&str| {
+        let head = text.splitn(6, ':').take(5);
+        text.starts_with("arn:") && head.into_iter().any(|part| part.contains('*'))
+    };
+    let mut texts = condition.texts.iter().map(|text| &**text);
+    if let Some(text) = texts.find(is_open) {
+        let operator = &condition.operator.name;
+        report.add(
+            Severity::Suggestion,
+            "arn-as-text",
+            condition.span,
+            format!("under {operator} a `*` of `{text}` reaches over colons into the next parts"),
+            format!("write {}", operator.replace("String", "Arn")),
+        );
+    }
+}
+
 /// An address range whose address is not its first.
 fn host_bits(condition: &Condition, report: &mut Report) {
     if condition.operator.test != Test::Ip {
@@ -150,8 +167,30 @@ fn host_bits(condition: &Condition, report: &mut Report) {
     }
 }
 
-/// Null that asks for both.
+/// Null or Bool that asks for both; a quantifier before Null.
 fn null(condition: &Condition, report: &mut Report) {
+    let operator = &condition.operator;
+    if operator.test == Test::Null && operator.quantifier.is_some() {
+        report.add(
+            Severity::Suggestion,
+            "null-with-quantifier",
+            condition.span,
+            format!(
+                "{} means the same as Null: presence has no values",
+                operator.name
+            ),
+            "write Null",
+        );
+    }
+    let says = |word: &str| (condition.texts.iter()).any(|text| text.eq_ignore_ascii_case(word));
+    if operator.test == Test::Bool && says("true") && says("false") {
+        let message = format!(
+            "`{}` may be true or false: any value will do",
+            condition.name
+        );
+        let help = "keep one of them; whether the key is there is asked by Null";
+        warn(report, "condition-always", condition, message, help);
+    }
     if let Values::Null {
         absent: true,
         present: true,

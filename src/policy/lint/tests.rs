@@ -8,6 +8,7 @@ fn findings(text: &str, kind: Kind) -> Vec<(&'static str, Severity)> {
     let surroundings = Surroundings {
         is_own_account: &|account| account == "111111111111",
         offered: Some(&offered),
+        partition: Some("aws"),
     };
     lint(&document, &surroundings, &mut report);
     report
@@ -75,6 +76,44 @@ fn the_language_of_2008() {
     );
 }
 
+#[test]
+fn misspelt_variables_are_named_with_what_was_meant() {
+    let text = r#"{"Version":"2012-10-17","Statement":[
+        {"Effect":"Deny","Action":"s3:*","Resource":"arn:aws:s3:::home/${aws:UserNme}/*"},
+        {"Effect":"Deny","Action":"s3:*","Resource":"*","Condition":{"StringEquals":{"sts:ExtrnalId":"x"}}}]}"#;
+    let document = parse(text, Kind::Identity, "t").unwrap();
+    let mut report = Report::on("t");
+    let surroundings = Surroundings {
+        is_own_account: &|_| true,
+        offered: None,
+        partition: None,
+    };
+    lint(&document, &surroundings, &mut report);
+    let lines: Vec<String> = (report.faults().iter())
+        .map(crate::source::Fault::line)
+        .collect();
+    assert_eq!(
+        lines,
+        [
+            "t:2:53: warning[variable-without-value]: the variable `${aws:UserNme}` never has a value: there is no condition key `aws:UserNme` (did you mean `aws:username`?)",
+            "t:3:86: warning[unknown-condition-key]: there is no condition key `sts:ExtrnalId`, so no request has it (did you mean `sts:ExternalId`?)",
+        ]
+    );
+}
+
+#[test]
+fn an_arn_of_another_partition_never_matches() {
+    let of_partition = |arn: &str| {
+        let text = format!(r#"{{"Effect":"Deny","Action":"s3:*","Resource":"{arn}"}}"#);
+        of(&text, Kind::Identity)
+    };
+    assert_eq!(of_partition("arn:awss:s3:::b"), ["arn-never-matches"]);
+    assert_eq!(of_partition("arn:aws-cn:s3:::b"), ["arn-never-matches"]);
+    for fine in ["arn:aws:s3:::b", "arn:aws*:s3:::b", "arn:*:s3:::b", "*"] {
+        assert!(of_partition(fine).is_empty(), "{fine}");
+    }
+}
+
 /// A statement with these conditions.
 fn when(effect: &str, conditions: &str) -> Vec<&'static str> {
     let text = format!(
@@ -88,48 +127,98 @@ fn findings_about_conditions_and_their_mended_twins() {
     for (id, bad, good) in [
         (
             "condition-never",
-            r#""StringEquals":{"k":"a"},"StringLike":{"k":"b*"}"#,
-            r#""StringEquals":{"k":["a","bc"]},"StringLike":{"k":"b*"}"#,
+            r#""StringEquals":{"x:k":"a"},"StringLike":{"x:k":"b*"}"#,
+            r#""StringEquals":{"x:k":["a","bc"]},"StringLike":{"x:k":"b*"}"#,
         ),
         (
             "condition-never",
-            r#""StringEquals":{"k":"a"},"StringNotEquals":{"k":"a"}"#,
-            r#""StringEquals":{"k":"a"},"StringNotEquals":{"k":"b"}"#,
+            r#""StringEquals":{"x:k":"a"},"StringNotEquals":{"x:k":"a"}"#,
+            r#""StringEquals":{"x:k":"a"},"StringNotEquals":{"x:k":"b"}"#,
         ),
         (
             "condition-never",
-            r#""StringEqualsIfExists":{"k":"a"},"StringEquals":{"k":"b"}"#,
-            r#""StringEqualsIfExists":{"k":"a"},"Null":{"k":"true"}"#,
+            r#""StringEqualsIfExists":{"x:k":"a"},"StringEquals":{"x:k":"b"}"#,
+            r#""StringEqualsIfExists":{"x:k":"a"},"Null":{"x:k":"true"}"#,
         ),
         (
             "condition-never",
-            r#""DateGreaterThan":{"k":"2026-02-01"},"DateLessThan":{"k":"2026-01-01"}"#,
-            r#""DateGreaterThan":{"k":"2026-01-01"},"DateLessThan":{"k":"2026-02-01"}"#,
+            r#""DateGreaterThan":{"x:k":"2026-02-01"},"DateLessThan":{"x:k":"2026-01-01"}"#,
+            r#""DateGreaterThan":{"x:k":"2026-01-01"},"DateLessThan":{"x:k":"2026-02-01"}"#,
         ),
         (
             "condition-never",
-            r#""NumericGreaterThan":{"k":"10"},"NumericLessThanEquals":{"k":["9","2.5"]}"#,
-            r#""NumericGreaterThan":{"k":"5"},"NumericLessThanEquals":{"k":["9","2.5"]}"#,
+            r#""NumericGreaterThan":{"x:k":"10"},"NumericLessThanEquals":{"x:k":["9","2.5"]}"#,
+            r#""NumericGreaterThan":{"x:k":"5"},"NumericLessThanEquals":{"x:k":["9","2.5"]}"#,
         ),
         (
             "condition-never",
-            r#""NumericGreaterThanEquals":{"k":"9"},"NumericLessThan":{"k":"9.0"}"#,
-            r#""NumericGreaterThanEquals":{"k":"9"},"NumericLessThanEquals":{"k":"9.0"}"#,
+            r#""NumericGreaterThanEquals":{"x:k":"9"},"NumericLessThan":{"x:k":"9.0"}"#,
+            r#""NumericGreaterThanEquals":{"x:k":"9"},"NumericLessThanEquals":{"x:k":"9.0"}"#,
         ),
         (
             "condition-never",
-            r#""Null":{"k":"true"},"StringEquals":{"k":"a"}"#,
-            r#""Null":{"k":"true"},"StringEquals":{"k":""}"#,
+            r#""Null":{"x:k":"true"},"StringEquals":{"x:k":"a"}"#,
+            r#""Null":{"x:k":"true"},"StringEquals":{"x:k":""}"#,
         ),
         (
             "condition-always",
-            r#""Null":{"k":["true","false"]}"#,
-            r#""Null":{"k":"false"}"#,
+            r#""Null":{"x:k":["true","false"]}"#,
+            r#""Null":{"x:k":"false"}"#,
         ),
         (
             "unknown-condition-key",
             r#""StringEquals":{"aws:PrincipleTag/team":"a"}"#,
             r#""StringEquals":{"aws:PrincipalTag/team":"a"}"#,
+        ),
+        (
+            "unknown-condition-key",
+            r#""StringEquals":{"sts:ExtrnalId":"a"}"#,
+            r#""StringEquals":{"sts:ExternalId":"a"}"#,
+        ),
+        (
+            "unknown-condition-key",
+            r#""StringEquals":{"username":"a"}"#,
+            r#""StringEquals":{"orders:username":"a"}"#,
+        ),
+        (
+            "variable-without-value",
+            r#""StringEquals":{"orders:Owner":"${aws:usernme}"}"#,
+            r#""StringEquals":{"orders:Owner":"${aws:username}"}"#,
+        ),
+        (
+            "variable-without-value",
+            r#""StringLike":{"orders:Owner":"a/${username}/*"}"#,
+            r#""StringLike":{"orders:Owner":"a/${orders:username}/*"}"#,
+        ),
+        (
+            "variable-without-value",
+            r#""ArnLike":{"aws:SourceArn":"arn:aws:s3:::${aws:PrincipalTag}"}"#,
+            r#""ArnLike":{"aws:SourceArn":"arn:aws:s3:::${aws:PrincipalTag/team}"}"#,
+        ),
+        (
+            "variable-without-value",
+            r#""StringEquals":{"orders:Tag":"${aws:TagKeys, 'none'}"}"#,
+            r#""StringEquals":{"orders:Tag":"${aws:userid, 'none'}"}"#,
+        ),
+        (
+            "unclosed-variable",
+            r#""StringEquals":{"orders:Owner":"${aws:username"}"#,
+            r#""StringEquals":{"orders:Owner":"${$}{aws:username"}"#,
+        ),
+        (
+            "arn-as-text",
+            r#""StringLike":{"aws:PrincipalArn":"arn:aws:iam::*:role/admin"}"#,
+            r#""ArnLike":{"aws:PrincipalArn":"arn:aws:iam::*:role/admin"}"#,
+        ),
+        (
+            "null-with-quantifier",
+            r#""ForAnyValue:Null":{"aws:TagKeys":"true"}"#,
+            r#""Null":{"aws:TagKeys":"true"}"#,
+        ),
+        (
+            "condition-always",
+            r#""Bool":{"aws:ViaAWSService":["true","false"]}"#,
+            r#""Bool":{"aws:ViaAWSService":"true"}"#,
         ),
         (
             "operator-type-mismatch",
@@ -148,13 +237,13 @@ fn findings_about_conditions_and_their_mended_twins() {
         ),
         (
             "wildcard-without-like",
-            r#""StringEquals":{"aws:PrincipalArn":"arn:aws:iam::1:role/*"}"#,
-            r#""StringLike":{"aws:PrincipalArn":"arn:aws:iam::1:role/*"}"#,
+            r#""StringEquals":{"aws:PrincipalArn":"arn:aws:iam::111111111111:role/*"}"#,
+            r#""StringLike":{"aws:PrincipalArn":"arn:aws:iam::111111111111:role/*"}"#,
         ),
         (
             "wildcard-without-like",
-            r#""StringEquals":{"k":"a*"}"#,
-            r#""StringEquals":{"k":"a${*}"}"#,
+            r#""StringEquals":{"x:k":"a*"}"#,
+            r#""StringEquals":{"x:k":"a${*}"}"#,
         ),
         (
             "cidr-host-bits",
@@ -178,13 +267,13 @@ fn findings_about_conditions_and_their_mended_twins() {
         ),
         (
             "redundant-condition-value",
-            r#""StringLike":{"k":["a*","ab"]}"#,
-            r#""StringLike":{"k":["a*","b"]}"#,
+            r#""StringLike":{"x:k":["a*","ab"]}"#,
+            r#""StringLike":{"x:k":["a*","b"]}"#,
         ),
         (
             "redundant-condition-value",
-            r#""NumericEquals":{"k":["1","1"]}"#,
-            r#""NumericEquals":{"k":["1","2"]}"#,
+            r#""NumericEquals":{"x:k":["1","1"]}"#,
+            r#""NumericEquals":{"x:k":["1","2"]}"#,
         ),
     ] {
         assert_eq!(when("Allow", bad), [id], "{bad}");
@@ -198,7 +287,7 @@ fn findings_about_conditions_and_their_mended_twins() {
     assert_eq!(when("Deny", without_mfa), ["mfa-not-enforced"]);
     assert!(when("Deny", &without_mfa.replace("Bool", "BoolIfExists")).is_empty());
     // Where a value does not parse, a Deny's conditions hold both.
-    let dates = r#""DateGreaterThan":{"k":"2026-02-01"},"DateLessThan":{"k":"2026-01-01"}"#;
+    let dates = r#""DateGreaterThan":{"x:k":"2026-02-01"},"DateLessThan":{"x:k":"2026-01-01"}"#;
     assert!(when("Deny", dates).is_empty());
 }
 
@@ -206,40 +295,40 @@ fn findings_about_conditions_and_their_mended_twins() {
 fn contradictions_of_every_type() {
     for (bad, good) in [
         (
-            r#""IpAddress":{"k":"10.1.0.0/16"},"NotIpAddress":{"k":["10.0.0.0/8"]}"#,
-            r#""IpAddress":{"k":"10.0.0.0/8"},"NotIpAddress":{"k":"10.1.0.0/16"}"#,
+            r#""IpAddress":{"x:k":"10.1.0.0/16"},"NotIpAddress":{"x:k":["10.0.0.0/8"]}"#,
+            r#""IpAddress":{"x:k":"10.0.0.0/8"},"NotIpAddress":{"x:k":"10.1.0.0/16"}"#,
         ),
         (
-            r#""IpAddress":{"k":"10.0.0.0/8"},"NotIpAddress":{"k":["10.0.0.0/9","10.128.0.0/9"]}"#,
-            r#""IpAddress":{"k":"10.0.0.0/8"},"NotIpAddress":{"k":["10.0.0.0/9","10.128.0.0/10"]}"#,
+            r#""IpAddress":{"x:k":"10.0.0.0/8"},"NotIpAddress":{"x:k":["10.0.0.0/9","10.128.0.0/9"]}"#,
+            r#""IpAddress":{"x:k":"10.0.0.0/8"},"NotIpAddress":{"x:k":["10.0.0.0/9","10.128.0.0/10"]}"#,
         ),
         (
-            r#""IpAddress":{"k":"2001:db8::/32"},"NotIpAddress":{"k":"2001::/16"}"#,
-            r#""IpAddress":{"k":"2001:db8::/32"},"NotIpAddress":{"k":"10.0.0.0/8"}"#,
+            r#""IpAddress":{"x:k":"2001:db8::/32"},"NotIpAddress":{"x:k":"2001::/16"}"#,
+            r#""IpAddress":{"x:k":"2001:db8::/32"},"NotIpAddress":{"x:k":"10.0.0.0/8"}"#,
         ),
         (
-            r#""StringLike":{"k":"ab*"},"StringNotLike":{"k":"a*"}"#,
-            r#""StringLike":{"k":"a*"},"StringNotLike":{"k":"ab*"}"#,
+            r#""StringLike":{"x:k":"ab*"},"StringNotLike":{"x:k":"a*"}"#,
+            r#""StringLike":{"x:k":"a*"},"StringNotLike":{"x:k":"ab*"}"#,
         ),
         (
-            r#""StringEquals":{"k":"${aws:username}"},"StringNotEquals":{"k":"${aws:username}"}"#,
-            r#""StringEquals":{"k":"${aws:username}"},"StringNotEquals":{"k":"${aws:userid}"}"#,
+            r#""StringEquals":{"x:k":"${aws:username}"},"StringNotEquals":{"x:k":"${aws:username}"}"#,
+            r#""StringEquals":{"x:k":"${aws:username}"},"StringNotEquals":{"x:k":"${aws:userid}"}"#,
         ),
         (
-            r#""StringLike":{"k":"a*"},"StringLikeIfExists":{"k":"b*"}"#,
-            r#""StringLike":{"k":"a*"},"StringLikeIfExists":{"k":"*b"}"#,
+            r#""StringLike":{"x:k":"a*"},"StringLikeIfExists":{"x:k":"b*"}"#,
+            r#""StringLike":{"x:k":"a*"},"StringLikeIfExists":{"x:k":"*b"}"#,
         ),
         (
-            r#""Bool":{"k":"true"},"BoolIfExists":{"k":"false"}"#,
-            r#""BoolIfExists":{"k":"true"},"Null":{"k":"false"}"#,
+            r#""Bool":{"x:k":"true"},"BoolIfExists":{"x:k":"false"}"#,
+            r#""BoolIfExists":{"x:k":"true"},"Null":{"x:k":"false"}"#,
         ),
         (
-            r#""StringEqualsIgnoreCase":{"k":"A"},"StringNotEqualsIgnoreCase":{"k":"a"}"#,
-            r#""StringEqualsIgnoreCase":{"k":["A","b"]},"StringNotEqualsIgnoreCase":{"k":"a"}"#,
+            r#""StringEqualsIgnoreCase":{"x:k":"A"},"StringNotEqualsIgnoreCase":{"x:k":"a"}"#,
+            r#""StringEqualsIgnoreCase":{"x:k":["A","b"]},"StringNotEqualsIgnoreCase":{"x:k":"a"}"#,
         ),
         (
-            r#""StringEqualsIgnoreCase":{"k":"A"},"StringEqualsIgnoreCaseIfExists":{"k":"b"}"#,
-            r#""StringEqualsIgnoreCase":{"k":"A"},"StringNotEquals":{"k":"a"}"#,
+            r#""StringEqualsIgnoreCase":{"x:k":"A"},"StringEqualsIgnoreCaseIfExists":{"x:k":"b"}"#,
+            r#""StringEqualsIgnoreCase":{"x:k":"A"},"StringNotEquals":{"x:k":"a"}"#,
         ),
         (
             r#""Null":{"aws:SecureTransport":"true"}"#,
@@ -254,7 +343,7 @@ fn contradictions_of_every_type() {
         );
     }
     // A value that is no address meets both in a Deny.
-    let both = r#""IpAddress":{"k":"10.1.0.0/16"},"NotIpAddress":{"k":"10.0.0.0/8"}"#;
+    let both = r#""IpAddress":{"x:k":"10.1.0.0/16"},"NotIpAddress":{"x:k":"10.0.0.0/8"}"#;
     assert!(when("Deny", both).is_empty());
 }
 

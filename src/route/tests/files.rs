@@ -88,7 +88,7 @@ routes:
     for wanted in [
         "missing-key: a route file needs the key `upstream`",
         "unknown-key: unknown key `upsteam`",
-        "wrong-type: `account` is a string, and this is a number",
+        "wrong-type: `account` is digits in quotes, and these stand without: they are a number",
         "bad-name: `or ders` is no service",
         "bad-name: `us east` is no region",
         "bad-hosts: `Orders.Internal` is no host name",

@@ -1,7 +1,9 @@
-//! What it costs to know who a request is: a token of about 1 KiB seen for the first time (cold) and again (warm),
-//! beside bare `jsonwebtoken`, which checks the signature and the registered claims alone.
+//! What it costs to know who a request is: a credential seen for the first time (cold) and again (warm). Tokens of about
+//! 1 KiB beside bare `jsonwebtoken`, which checks the signature and the registered claims alone. Warm is the whole of
+//! `Authenticator::authenticate`. A signature is computed each time; cold means that its key is derived first. A
+//! certificate is cold once a connection: its names are read and its chain is held to the provider's authorities.
 //!
-//! `cargo bench --bench authenticate`. Nanoseconds a token, the median of 20 batches.
+//! `cargo bench --bench authenticate`. Nanoseconds a credential, the median of 20 batches.
 
 #![expect(
     clippy::unwrap_used,
@@ -25,14 +27,22 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::{HeaderMap, HeaderValue};
 use jsonwebtoken::{DecodingKey, Validation, decode};
 
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, SanType};
+use sidegate::authn::credentials::Store;
 use sidegate::authn::jwks::KeySet;
 use sidegate::authn::jwt::Unverified;
-use sidegate::authn::{Authenticator, Presented, Settings};
+use sidegate::authn::sigv4::{self, Expected, PathStyle, Raw, SigningKeys};
+use sidegate::authn::{Authenticator, Certificate, Opener, Presented, Settings, Signing};
+use sidegate::cli::demo::signer::{self, Credentials, Signed};
 use sidegate::clock::{Clock, Timestamp, monotonic};
 use sidegate::directory::provider::Provider;
+use sidegate::secret::Secret;
 use sidegate::source::{Report, json};
+use sidegate::sts::{Keyring, Keys, Session, Who};
 
 const BATCHES: usize = 20;
+const KEY: &str = "AKIAIOSFODNN7EXAMPLE";
+const SECRET: &str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
 
 struct Case {
     name: &'static str,
@@ -49,7 +59,7 @@ fn main() {
         .expect("a runtime");
     let clock = Clock::machine();
     println!(
-        "{:<8} {:>14} {:>10} {:>10}",
+        "{:<18} {:>14} {:>10} {:>10}",
         "", "jsonwebtoken", "cold", "warm"
     );
     for case in cases(clock.now()) {
@@ -71,27 +81,169 @@ fn main() {
                 .expect("a good token")
         });
         let warm = runtime.block_on(warm(&case, &provider, &clock));
-        println!("{:<8} {bare:>14} {cold:>10} {warm:>10}", case.name);
+        println!("{:<18} {bare:>14} {cold:>10} {warm:>10}", case.name);
     }
+    for (name, (cold, warm)) in [
+        ("SigV4", runtime.block_on(signature(&clock))),
+        ("session token", runtime.block_on(session(&clock))),
+        ("client certificate", runtime.block_on(certificate(&clock))),
+    ] {
+        println!("{name:<18} {:>14} {cold:>10} {warm:>10}", "-");
+    }
+}
+
+/// Everything that a request's credential costs, seen before.
+async fn again(authenticator: &Authenticator, presented: &Presented<'_>) -> u128 {
+    let mut batches = Vec::new();
+    for _ in 0..=BATCHES {
+        let begun = monotonic();
+        for _ in 0..10_000 {
+            black_box(authenticator.authenticate(presented).await.expect("good"));
+        }
+        batches.push(begun.elapsed().as_nanos() / 10_000);
+    }
+    median(batches)
+}
+
+async fn signature(clock: &Clock) -> (u128, u128) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("credentials.yaml");
+    let listed = format!(
+        "access_keys: [ {{ id: {KEY}, secret: \"{SECRET}\", user: \"arn:aws:iam::555566667777:user/alice\" }} ]"
+    );
+    std::fs::write(&file, listed).unwrap();
+    let credentials = Some(Store::open(&file).unwrap());
+    let settings = Settings {
+        credentials,
+        ..Settings::default()
+    };
+    let request = Signed {
+        method: "GET",
+        path: "/orders/7",
+        host: "orders.internal",
+        service: "orders",
+        region: "us-east-1",
+        body: "",
+    };
+    let by = Credentials {
+        access_key: KEY,
+        secret: SECRET,
+        token: None,
+    };
+    let mut headers = HeaderMap::new();
+    for (name, value) in signer::sign(&request, &by, clock.now()) {
+        let name = http::HeaderName::try_from(name).unwrap();
+        headers.insert(name, HeaderValue::try_from(value).unwrap());
+    }
+    let raw = Raw {
+        method: "GET",
+        path: "/orders/7",
+        query: None,
+        headers: &headers,
+        authority: None,
+    };
+    let expected = Expected {
+        region: "us-east-1",
+        service: "orders",
+        style: PathStyle::Normalized,
+        unsigned_payload: false,
+        now: clock.now(),
+    };
+    let secret = Secret::new(SECRET.into());
+    let turns = 20;
+    let mut strangers: Vec<SigningKeys> = Vec::new();
+    let all = BATCHES.saturating_add(1).saturating_mul(turns);
+    strangers.resize_with(all, SigningKeys::new);
+    let mut used = Vec::with_capacity(all);
+    let cold = measure(u32::try_from(turns).unwrap(), || {
+        let keys = strangers.pop().expect("one a turn");
+        let found = sigv4::find(&raw).unwrap().expect("a signature");
+        let proven = found.verify(&raw, &expected, &secret, &keys, None);
+        used.push(keys);
+        proven.expect("a good signature")
+    });
+    let authenticator = Authenticator::new(settings, clock.clone());
+    let presented = Presented {
+        path: "/orders/7",
+        signing: Some(Signing {
+            region: "us-east-1",
+            service: "orders",
+            unsigned_payload: false,
+            root: false,
+        }),
+        ..Presented::of_headers(&headers, &[])
+    };
+    (cold, again(&authenticator, &presented).await)
+}
+
+async fn session(clock: &Clock) -> (u128, u128) {
+    let now = clock.now();
+    let keys = Arc::new(Keys::new(Keyring::new(now).unwrap()));
+    let who = Who::Role {
+        role: "arn:aws:iam::555566667777:role/deploy".into(),
+        id: "AROAEXAMPLEEXAMPLE23".into(),
+        name: "release-4711".into(),
+    };
+    let mut session = Session::asked(who, now, now.plus(Duration::from_secs(3600)));
+    session.bearer = true;
+    let issued = keys.issue(session, now).unwrap();
+    let token = issued.token.expose();
+    let cold = measure(500, || keys.open(token, now).expect("a good token"));
+    let settings = Settings {
+        sessions: Some(Arc::new(Opener::new(Arc::clone(&keys)))),
+        ..Settings::default()
+    };
+    let authenticator = Authenticator::new(settings, clock.clone());
+    let headers = bearer(token);
+    let presented = Presented::of_headers(&headers, &[]);
+    (cold, again(&authenticator, &presented).await)
+}
+
+async fn certificate(clock: &Clock) -> (u128, u128) {
+    let mut params = CertificateParams::default();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let key = rcgen::KeyPair::generate().unwrap();
+    let authorities = params.self_signed(&key).unwrap().pem();
+    let issuer = Issuer::new(params, key);
+    let mut params = CertificateParams::default();
+    let id = "spiffe://prod.example/role/backend";
+    params.subject_alt_names = vec![SanType::URI(id.try_into().unwrap())];
+    let own = rcgen::KeyPair::generate().unwrap();
+    let leaf = params.signed_by(&own, &issuer).unwrap();
+    let chain = Arc::from([leaf.der().clone()]);
+    let text = r#"{"type":"spiffe","account":"555566667777","trust_domain":"prod.example",
+        "authorities":"ca.pem","map":{"role":"{claim:path|strip:/role/}"}}"#;
+    let mut report = Report::on("bench.yaml");
+    let node = json::read(text, &mut report).unwrap();
+    let mut provider = Provider::read(&node, "mesh", &mut report).unwrap();
+    provider.attach_keys(&authorities, &mut report);
+    let providers = [Arc::new(provider)];
+    let cold = measure(100, || {
+        let certificate = Certificate::read(&chain).expect("a certificate");
+        let vouched = certificate.vouched(&providers, clock.now());
+        vouched.expect("a good one").expect("of the provider")
+    });
+    let read = Certificate::read(&chain).unwrap();
+    let authenticator = Authenticator::new(Settings::default(), clock.clone());
+    let headers = HeaderMap::new();
+    let presented = Presented {
+        certificate: Some(Ok(&read)),
+        ..Presented::of_headers(&headers, &providers)
+    };
+    (cold, again(&authenticator, &presented).await)
+}
+
+fn bearer(token: &str) -> HeaderMap {
+    let value = HeaderValue::from_str(&format!("Bearer {token}")).unwrap();
+    HeaderMap::from_iter([(http::header::AUTHORIZATION, value)])
 }
 
 async fn warm(case: &Case, provider: &Arc<Provider>, clock: &Clock) -> u128 {
     let authenticator = Authenticator::new(Settings::default(), clock.clone());
     let providers = [Arc::clone(provider)];
     authenticator.follow(&providers);
-    let mut headers = HeaderMap::new();
-    let value = HeaderValue::from_str(&format!("Bearer {}", case.token)).unwrap();
-    headers.insert(http::header::AUTHORIZATION, value);
-    let presented = Presented::of_headers(&headers, &providers);
-    let mut batches = Vec::new();
-    for _ in 0..=BATCHES {
-        let begun = monotonic();
-        for _ in 0..10_000 {
-            black_box(authenticator.authenticate(&presented).await.expect("good"));
-        }
-        batches.push(begun.elapsed().as_nanos() / 10_000);
-    }
-    median(batches)
+    let headers = bearer(&case.token);
+    again(&authenticator, &Presented::of_headers(&headers, &providers)).await
 }
 
 fn measure<T>(times: u32, mut work: impl FnMut() -> T) -> u128 {

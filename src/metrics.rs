@@ -56,6 +56,7 @@ pub struct Metrics {
 struct Certificates {
     reloads: IntCounterVec,
     failed: IntGaugeVec,
+    lists: IntGaugeVec,
 }
 
 impl Certificates {
@@ -72,7 +73,17 @@ impl Certificates {
         );
         let failed = IntGaugeVec::new(failed, &["listener"])?;
         registry.register(Box::new(failed.clone()))?;
-        Ok(Self { reloads, failed })
+        let lists = named(
+            "certificate_lists_next_update_timestamp_seconds",
+            "When the first of a listener's revocation lists should be followed by another.",
+        );
+        let lists = IntGaugeVec::new(lists, &["listener"])?;
+        registry.register(Box::new(lists.clone()))?;
+        Ok(Self {
+            reloads,
+            failed,
+            lists,
+        })
     }
 }
 
@@ -280,6 +291,14 @@ impl Metrics {
                 .reloads
                 .with_label_values(&[listener, result]);
         }
+    }
+
+    /// A listener has revocation lists, of which the first should be followed by another then.
+    pub fn revocation_lists_until(&self, listener: &str, seconds: i64) {
+        self.certificates
+            .lists
+            .with_label_values(&[listener])
+            .set(seconds);
     }
 
     /// A listener's TLS files were read again, or could not be used.

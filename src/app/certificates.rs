@@ -6,6 +6,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use crate::clock::{Clock, Timestamp};
 use crate::metrics::Metrics;
 use crate::net::tls::{Server, TlsError};
 use crate::net::workers::Listening;
@@ -23,6 +24,8 @@ struct Watched {
     metrics: Arc<Metrics>,
     /// What is wrong now, so that it is told once.
     fault: Mutex<Option<String>>,
+    /// The end of the revocation lists that was told of.
+    told: Mutex<Option<Timestamp>>,
 }
 
 impl Certificates {
@@ -35,6 +38,7 @@ impl Certificates {
                 tls,
                 metrics: Arc::clone(metrics),
                 fault: Mutex::default(),
+                told: Mutex::default(),
             })
         });
         Self(watched.collect())
@@ -55,6 +59,7 @@ impl Certificates {
                 let looked = tokio::task::spawn_blocking(move || {
                     for watched in &*all.0 {
                         watched.took(watched.tls.refresh());
+                        watched.look_at_lists(Clock::machine().now());
                     }
                 });
                 if looked.await.is_err() {
@@ -73,6 +78,25 @@ impl Certificates {
 }
 
 impl Watched {
+    /// A list that should have been followed by another goes on to count: that it is old says nothing of whom it names.
+    fn look_at_lists(&self, now: Timestamp) {
+        let Some(until) = self.tls.lists_until() else {
+            return;
+        };
+        let listener = &*self.listener;
+        self.metrics
+            .revocation_lists_until(listener, until.seconds());
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if now > until && told.replace(until) != Some(until) {
+            let next_update = until.rfc3339();
+            tracing::warn!(
+                listener,
+                next_update,
+                "a revocation list is past its nextUpdate: it still counts, and what was revoked since is not known"
+            );
+        }
+    }
+
     fn took(&self, result: Result<bool, TlsError>) {
         let listener = &*self.listener;
         let mut fault = self.fault.lock().unwrap_or_else(PoisonError::into_inner);

@@ -205,7 +205,8 @@ fn check_claims<'p>(
     require(issued <= now.plus(MAX_AHEAD), "`iat` is in the future")?;
     require(now.since(issued) <= MAX_AGE, "`iat` is too long ago")?;
     require(
-        issued.seconds() >= began.seconds(),
+        // To the second: one of the same second may have been used, by the process before.
+        issued.seconds() > began.seconds(),
         "it was made before this process began, which knows not whether it was used",
     )?;
     require(time("exp")?.is_none_or(|time| now < time), "`exp` is past")?;

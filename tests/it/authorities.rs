@@ -70,6 +70,11 @@ impl Authority {
 
     /// A revocation list (PEM) with these serial numbers.
     pub(crate) fn revoked(&self, serials: &[u64]) -> String {
+        self.revoked_until(serials, 2098)
+    }
+
+    /// The same, to be followed by another in this year.
+    pub(crate) fn revoked_until(&self, serials: &[u64], year: i32) -> String {
         let revoked = |serial: &u64| RevokedCertParams {
             serial_number: SerialNumber::from(*serial),
             revocation_time: date_time_ymd(2021, 1, 1),
@@ -78,7 +83,7 @@ impl Authority {
         };
         let list = CertificateRevocationListParams {
             this_update: date_time_ymd(2021, 1, 1),
-            next_update: date_time_ymd(2098, 1, 1),
+            next_update: date_time_ymd(year, 1, 1),
             crl_number: SerialNumber::from(1),
             issuing_distribution_point: None,
             revoked_certs: serials.iter().map(revoked).collect(),

@@ -149,6 +149,8 @@ fn payload(token: &str, id: &str) -> Value {
         .duration_since(SystemTime::UNIX_EPOCH)
         .unwrap_or(Duration::ZERO)
         .as_secs();
+    // Not of the second in which the process began.
+    let now = now.saturating_add(1);
     json!({
         "jti": id, "htm": "GET", "htu": "http://app.example/b", "iat": now,
         "ath": sha256(token.as_bytes()),

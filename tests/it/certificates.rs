@@ -2,11 +2,13 @@
 //! connections when authorities and revocation lists do.
 
 use std::fs;
-use std::time::{Duration, SystemTime};
+use std::io::Read;
+use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::json;
 
 use crate::authorities::{Authority, Connection, Holder, connect, get};
+use crate::streams::endless;
 use crate::support::{Answer, Sidegate, Site, Upstream, eventually};
 
 const ACCOUNT: &str = "policies/accounts/555566667777-app";
@@ -22,7 +24,10 @@ pub(crate) struct World {
 
 /// `asked` is optional or required; `lists` whether a revocation list is configured; `more` writes more of the bundle.
 pub(crate) fn world(asked: &str, lists: bool, more: impl FnOnce(&Site)) -> World {
-    let upstream = Upstream::start();
+    world_before(Upstream::start(), asked, lists, more)
+}
+
+fn world_before(upstream: Upstream, asked: &str, lists: bool, more: impl FnOnce(&Site)) -> World {
     let root = Authority::root("root");
     let site = Site::with_bundle(&upstream, "a");
     bundle(&site);
@@ -283,6 +288,74 @@ fn a_revocation_reaches_open_connections() {
     });
     assert_eq!(get(&mut connections[1], "/b", &[]).unwrap().status, 401);
     assert_eq!(get(&mut connections[0], "/b", &[]).unwrap().status, 200);
+}
+
+/// A stream, which goes on and on, over a connection with this certificate.
+fn stream(world: &World, client: &Holder) -> Connection {
+    let mut connection = world.connect(Some(client));
+    connection.send(b"GET /b HTTP/1.1\r\nHost: app.example\r\nAccept: text/event-stream\r\n\r\n");
+    let mut start = [0; 15];
+    connection.stream().read_exact(&mut start).unwrap();
+    assert!(start.starts_with(b"HTTP/1.1 200"), "{start:?}");
+    connection
+}
+
+/// How long it takes to its end, which may be a reset.
+fn end_of(mut stream: Connection) -> Duration {
+    let began = Instant::now();
+    let _ = stream.stream().read_to_end(&mut Vec::new());
+    began.elapsed()
+}
+
+#[test]
+fn open_streams_end_with_their_certificate() {
+    let world = world_before(endless(), "optional", true, |_| {});
+    let root = &world.root;
+    let (revoked, other) = (root.workload(7, &[BACKEND]), root.workload(8, &[BACKEND]));
+    let (ends, mut lasts) = (stream(&world, &revoked), stream(&world, &other));
+    world.replace("revoked.pem", &root.revoked(&[7]));
+    let after = end_of(ends);
+    assert!(after < Duration::from_secs(10), "revoked: {after:?}");
+    lasts.stream().read_exact(&mut [0; 100]).unwrap();
+
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let end = now.unwrap() + Duration::from_secs(5);
+    let short = root.issue(9, |params| {
+        params.not_after = rcgen::date_time_ymd(1970, 1, 1) + end;
+        params.subject_alt_names = vec![rcgen::SanType::URI(BACKEND.try_into().unwrap())];
+    });
+    let after = end_of(stream(&world, &short));
+    assert!(after < Duration::from_secs(12), "expired: {after:?}");
+    lasts.stream().read_exact(&mut [0; 100]).unwrap();
+    for reason in ["revoked_credential", "expired_credential"] {
+        eventually(reason, || {
+            let records = world.site.audit();
+            let mut reasons = records
+                .iter()
+                .map(|record| &record["additionalEventData"]["reason"]);
+            reasons.any(|found| found == reason).then_some(())
+        });
+    }
+}
+
+#[test]
+fn a_revocation_list_past_its_time_counts_and_is_told_of() {
+    let world = world("required", true, |_| {});
+    let until = "sidegate_certificate_lists_next_update_timestamp_seconds{listener=\"ingress\"}";
+    eventually("when the list ends", || {
+        (world.sidegate.metric(until) == Some(4_039_372_800.0)).then_some(())
+    });
+    assert!(!world.sidegate.log().contains("nextUpdate"));
+    world.replace("revoked.pem", &world.root.revoked_until(&[7], 2022));
+    eventually("the warning", || {
+        let log = world.sidegate.log();
+        let told = log.contains("past its nextUpdate") && log.contains("2022-01-01T00:00:00Z");
+        told.then_some(())
+    });
+    assert_eq!(world.sidegate.metric(until), Some(1_640_995_200.0));
+    let [bad, good] = [7, 8].map(|serial| world.root.workload(serial, &[BACKEND]));
+    assert_eq!(world.status(Some(&bad), "/b"), None);
+    assert_eq!(world.status(Some(&good), "/b"), Some(200));
 }
 
 #[test]

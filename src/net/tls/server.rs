@@ -18,8 +18,11 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
 use rustls::{RootCertStore, ServerConfig};
 use tokio_rustls::TlsAcceptor;
+use x509_parser::prelude::FromDer;
+use x509_parser::revocation_list::CertificateRevocationList;
 
 use super::{ClientCertificate, TlsError, add_roots, certificates, fault, provider, read};
+use crate::clock::Timestamp;
 use crate::net::stream::Plain;
 
 /// Handshakes in which a client asks for HTTP/2 or HTTP/1.1 get it.
@@ -94,6 +97,8 @@ struct Shared {
 pub(super) struct Current {
     config: Arc<ServerConfig>,
     pub(super) clients: Arc<dyn ClientCertVerifier>,
+    /// When the first of the revocation lists should have been followed by another.
+    lists_until: Option<Timestamp>,
 }
 
 impl Server {
@@ -126,6 +131,11 @@ impl Server {
             return Ok(false);
         }
         self.reload().map(|()| true)
+    }
+
+    /// When the first of the revocation lists in use should have been followed by another (`nextUpdate`).
+    pub fn lists_until(&self) -> Option<Timestamp> {
+        self.0.current.load().lists_until
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Option<Stamp>>> {
@@ -165,8 +175,8 @@ impl Current {
         let chain = certificates(&files.certificate)?;
         let key = PrivateKeyDer::from_pem_slice(&read(&files.key)?)
             .map_err(|error| fault(&files.key, &error))?;
-        let clients = match &files.clients {
-            None => WebPkiClientVerifier::no_client_auth(),
+        let (clients, lists_until) = match &files.clients {
+            None => (WebPkiClientVerifier::no_client_auth(), None),
             Some(clients) => client_verifier(clients)?,
         };
         let mut config = ServerConfig::builder_with_provider(provider())
@@ -179,11 +189,14 @@ impl Current {
         Ok(Self {
             config: Arc::new(config),
             clients,
+            lists_until,
         })
     }
 }
 
-fn client_verifier(files: &ClientFiles) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
+type Clients = (Arc<dyn ClientCertVerifier>, Option<Timestamp>);
+
+fn client_verifier(files: &ClientFiles) -> Result<Clients, TlsError> {
     let mut roots = RootCertStore::empty();
     for path in &files.authorities {
         add_roots(&mut roots, path)?;
@@ -193,7 +206,8 @@ fn client_verifier(files: &ClientFiles) -> Result<Arc<dyn ClientCertVerifier>, T
         lists.append(&mut revocation_lists(path)?);
     }
     // Without a list of its issuer a certificate's state is unknown, and it is refused; a list past its `nextUpdate`
-    // still says what it says.
+    // still says what it says, and whoever looks after the files is told.
+    let until = lists.iter().filter_map(next_update).min();
     let builder =
         WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider()).with_crls(lists);
     let builder = if files.required {
@@ -201,7 +215,14 @@ fn client_verifier(files: &ClientFiles) -> Result<Arc<dyn ClientCertVerifier>, T
     } else {
         builder.allow_unauthenticated()
     };
-    builder.build().map_err(TlsError::Clients)
+    let clients = builder.build().map_err(TlsError::Clients)?;
+    Ok((clients, until))
+}
+
+fn next_update(list: &CertificateRevocationListDer<'_>) -> Option<Timestamp> {
+    let (_, list) = CertificateRevocationList::from_der(list).ok()?;
+    let time = list.next_update()?;
+    Some(Timestamp::from_seconds(time.timestamp()))
 }
 
 /// Authorities publish lists in DER, administrators keep them in PEM.

@@ -168,7 +168,7 @@ def token(issuer, cnf):
 def proof(key, algorithm, site, bound, **changed):
     public = json.loads(key.export_public())
     public.pop("kid", None)
-    payload = {"jti": str(uuid.uuid4()), "htm": "GET", "htu": f"https://app.example:{site.port}/b", "iat": int(time.time()),
+    payload = {"jti": str(uuid.uuid4()), "htm": "GET", "htu": f"https://app.example:{site.port}/b", "iat": int(time.time()) + 1,
                "ath": b64(hashlib.sha256(bound.encode()).digest())}
     return sign(key, algorithm, {"typ": "dpop+jwt", "jwk": public}, payload | changed)
 

@@ -30,6 +30,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
 use clap::Args;
@@ -71,6 +72,9 @@ pub struct Arguments {
     fresh: bool,
 }
 
+/// How long a reload under way is waited for at the end.
+const SHUTDOWN: Duration = Duration::from_secs(5);
+
 /// Runs `demo`.
 pub fn run(arguments: &Arguments) -> Outcome {
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -99,6 +103,8 @@ pub fn run(arguments: &Arguments) -> Outcome {
             demo.tell(&folder).await
         }
     });
+    // Nobody follows the folder any more when it goes: that would be told as a broken bundle.
+    runtime.shutdown_timeout(SHUTDOWN);
     if passing {
         // Whatever is left of it is in the system's folder for such things.
         let _ = std::fs::remove_dir_all(&folder);

@@ -71,10 +71,11 @@ fn the_example_of_the_rfc() {
         token: &token,
     };
     let at = Timestamp::from_seconds(1_562_262_618);
-    let proof = Proof::check(RFC_PROOF, &wanted, at, at).unwrap();
+    let began = Timestamp::from_seconds(1_562_262_600);
+    let proof = Proof::check(RFC_PROOF, &wanted, began, at).unwrap();
     assert_eq!(b64(proof.key), RFC_THUMBPRINT);
     let late = Timestamp::from_seconds(1_562_262_618 + 61);
-    assert!(Proof::check(RFC_PROOF, &wanted, at, late).is_err());
+    assert!(Proof::check(RFC_PROOF, &wanted, began, late).is_err());
 }
 
 #[test]

@@ -302,7 +302,8 @@ impl Report {
         self.add(Severity::Error, id, span, message, help);
     }
 
-    /// Reports a value that is not read: what it then seems to be is no second fault.
+    /// Reports a value that is not read: what it then seems to be is no second fault. YAML alone has such.
+    #[cfg(feature = "server")]
     fn unread(&mut self, id: &'static str, span: Span, message: String, help: &str) {
         self.error(id, span, message, help);
         if self.unread.len() < MAX_FAULTS {

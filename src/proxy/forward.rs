@@ -2,7 +2,7 @@
 //!
 //! Takes a `Permit`, so that nothing undecided can be sent. A request goes out at most once: it is tried again only
 //! when the connection was closed before a single byte of it was written, or, where it is idempotent and all of it is
-//! still here, on a new connection in place of a kept one that its upstream closed meanwhile, or as often as configured.
+//! still here, as often as configured.
 
 use std::future::{Future, poll_fn};
 use std::io;
@@ -199,14 +199,11 @@ pub async fn send_written(
                 return Err(late);
             }
         };
-        let again = repeatable && sending.rewind();
-        if again && lease.may_be_stale() {
-            // No fault of the endpoint's; a new connection is not stale.
-            fresh = true;
-            continue;
+        // That a kept connection was closed meanwhile is no fault of the endpoint's.
+        if !lease.may_be_stale() {
+            lease.failed();
         }
-        lease.failed();
-        if !again || retries == 0 {
+        if retries == 0 || !repeatable || !sending.rewind() {
             return Err(ForwardError::Direct(error));
         }
         retries = retries.saturating_sub(1);

@@ -366,21 +366,20 @@ fn closing_upstream() -> (String, Received) {
 }
 
 #[test]
-fn a_stale_connection_is_replaced_only_for_what_may_be_repeated() {
-    for (again, status) in [
-        ("GET /2 HTTP/1.1\r\nHost: a\r\n\r\n", "200"),
-        ("DELETE /2 HTTP/1.1\r\nHost: a\r\n\r\n", "200"),
-        (
-            "POST /2 HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n",
-            "502",
-        ),
-        (
-            "PUT /2 HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello",
-            "502",
-        ),
+fn what_met_a_stale_connection_is_sent_again_only_if_asked_for_and_idempotent() {
+    let put = "PUT /2 HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello";
+    let post = "POST /2 HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n";
+    for (retries, again, status) in [
+        (0, "GET /2 HTTP/1.1\r\nHost: a\r\n\r\n", "502"),
+        (1, "GET /2 HTTP/1.1\r\nHost: a\r\n\r\n", "200"),
+        (1, "DELETE /2 HTTP/1.1\r\nHost: a\r\n\r\n", "200"),
+        (1, post, "502"),
+        (1, put, "502"),
     ] {
         let (url, upstream) = closing_upstream();
-        let proxy = proxy_to(&url);
+        let mut settings = Settings::new("app", &url);
+        settings.retries = retries;
+        let proxy = proxy(settings, |_| {}, Limits::default());
         let mut client = connect(proxy.address);
         client
             .write_all(b"GET /1 HTTP/1.1\r\nHost: a\r\n\r\n")

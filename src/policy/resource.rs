@@ -3,10 +3,10 @@
 //! An incomplete ARN (`arn:aws:sqs`) is completed with wildcards where IAM does so, in identity-based policies, and
 //! refused elsewhere: as it stands it matches nothing, and a Deny so written would never fire. For the same reason
 //! what is neither `*` nor an ARN is refused, and a variable before the fifth colon. Decided here, where IAM's
-//! documentation is silent: boundaries are completed too; a `*` behind the service reaches over all missing parts, since
-//! patterns are globs over the whole text (`arn:aws:s3:*/secret` is any resource of S3 that ends so).
-
-use std::borrow::Cow;
+//! documentation is silent: boundaries are completed too; a `*` that ends the text reaches over all missing parts; one
+//! within an incomplete ARN may be meant so too, since patterns are globs over the whole text, and covers what either
+//! reading does (`arn:aws:s3:*/secret`, any resource of S3 that ends so; `arn:aws:sqs:*:111111111111`, any queue of that
+//! account).
 
 use super::context::Context;
 use super::variable::{Syntax, Template};
@@ -29,17 +29,42 @@ pub(crate) struct Problem {
 
 const SHAPE: &str = "write arn:partition:service:region:account:resource, or \"*\"";
 
-/// Reads one pattern. `variables`: the policy's version knows them. `completes`: the policy's kind completes ARNs.
+/// Reads one pattern; what is covered by any of the templates is covered by it. `variables`: the policy's version knows
+/// them. `completes`: the policy's kind completes ARNs.
 ///
 /// # Errors
 /// What is wrong with it.
-pub(crate) fn read(source: &str, variables: bool, completes: bool) -> Result<Template, Problem> {
-    let whole = if source == "*" {
-        Cow::Borrowed(source)
-    } else {
-        checked(source, variables, completes)?
+pub(crate) fn read(
+    source: &str,
+    variables: bool,
+    completes: bool,
+) -> Result<Vec<Template>, Problem> {
+    if source != "*" {
+        check(source, variables)?;
+    }
+    let Some(whole) = completed(source) else {
+        return Ok(vec![template(source, source, variables)?]);
     };
-    let (head, tail) = split(&whole);
+    if !completes {
+        return Err(Problem {
+            id: "incomplete-arn",
+            message: format!(
+                "`{source}` is an incomplete ARN, which only identity-based policies complete"
+            ),
+            help: SHAPE,
+        });
+    }
+    if !source.contains('*') {
+        return Ok(vec![template(source, &whole, variables)?]);
+    }
+    Ok(vec![
+        template(&whole, &whole, variables)?,
+        template(source, source, variables)?,
+    ])
+}
+
+fn template(source: &str, whole: &str, variables: bool) -> Result<Template, Problem> {
+    let (head, tail) = split(whole);
     let plain = Syntax {
         variables: false,
         wildcards: true,
@@ -58,8 +83,8 @@ pub(crate) fn read(source: &str, variables: bool, completes: bool) -> Result<Tem
     })
 }
 
-/// The pattern with all its parts.
-fn checked(source: &str, variables: bool, completes: bool) -> Result<Cow<'_, str>, Problem> {
+/// Refuses what is no ARN.
+fn check(source: &str, variables: bool) -> Result<(), Problem> {
     let refuse = |id, message, help| Err(Problem { id, message, help });
     let mut parts = source.splitn(6, ':');
     let (arn, partition, service) = (parts.next(), parts.next(), parts.next());
@@ -86,24 +111,13 @@ fn checked(source: &str, variables: bool, completes: bool) -> Result<Cow<'_, str
             "write one ARN for each service, or \"*\"",
         );
     }
-    match completed(source) {
-        None => Ok(source.into()),
-        Some(_) if !completes => refuse(
-            "incomplete-arn",
-            format!("`{source}` is an incomplete ARN, which only identity-based policies complete"),
-            SHAPE,
-        ),
-        Some(whole) => Ok(whole.into()),
-    }
+    Ok(())
 }
 
-/// What IAM makes of an ARN that lacks parts; `None`: it has all of them, or a `*` behind the service reaches over the
-/// colons of those that it lacks.
+/// What IAM makes of an ARN that lacks parts; `None`: it has all of them, or a `*` at its end stands for the rest.
 pub(crate) fn completed(source: &str) -> Option<String> {
     let missing = 5usize.saturating_sub(source.bytes().filter(|byte| *byte == b':').count());
-    let reaches = source.splitn(4, ':').nth(3);
-    let reaches = source.ends_with('*') || reaches.is_some_and(|text| text.contains('*'));
-    (missing > 0 && !reaches).then(|| format!("{source}{}", ":*".repeat(missing)))
+    (missing > 0 && !source.ends_with('*')).then(|| format!("{source}{}", ":*".repeat(missing)))
 }
 
 /// Up to and with the fifth colon, and what is behind it.
@@ -134,7 +148,7 @@ mod tests {
         context.set("aws:username", "ann");
         Resources {
             negated: false,
-            patterns: [read(pattern, true, true).unwrap()].into(),
+            patterns: read(pattern, true, true).unwrap().into(),
         }
         .cover(resource, &context)
     }
@@ -198,9 +212,24 @@ mod tests {
         ] {
             assert!(covers(pattern, object), "{pattern}");
             assert!(!covers(pattern, "arn:aws:s3:::b/open"), "{pattern}");
-            assert!(read(pattern, true, false).is_ok(), "{pattern}");
+            let refused = read(pattern, true, false).unwrap_err();
+            assert_eq!(refused.id, "incomplete-arn", "{pattern}");
         }
         assert!(!covers("arn:aws:s3:*/secret", "arn:aws:sqs:::b/secret"));
+        let queue = "arn:aws:sqs:eu-1:111111111111:orders";
+        for pattern in [
+            "arn:aws:sqs:*:111111111111",
+            "arn:aws:sqs:eu-*:111111111111",
+            "arn:aws:sqs:eu-1:*11",
+            "arn:aws:sqs:e*-1",
+            "arn:*:sqs:eu-*:*1",
+        ] {
+            assert!(covers(pattern, queue), "{pattern}");
+            assert!(
+                !covers(pattern, "arn:aws:sqs:us-2:222222222222:orders"),
+                "{pattern}"
+            );
+        }
     }
 
     #[test]

@@ -165,7 +165,10 @@ pub async fn send_written(
         repeatable,
     } = request;
     let mut fresh = false;
-    let mut retries = upstream.retries();
+    let mut retries = if repeatable { upstream.retries() } else { 0 };
+    if retries == 0 {
+        sending.is_sent_once();
+    }
     loop {
         let mut lease = upstream.lease(fresh).await?;
         let exchange = in_time(upstream, progress, |context| {
@@ -203,7 +206,7 @@ pub async fn send_written(
         if !lease.may_be_stale() {
             lease.failed();
         }
-        if retries == 0 || !repeatable || !sending.rewind() {
+        if retries == 0 || !sending.rewind() {
             return Err(ForwardError::Direct(error));
         }
         retries = retries.saturating_sub(1);

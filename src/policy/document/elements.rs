@@ -264,7 +264,7 @@ pub(super) fn resources(
     let mut patterns = Vec::new();
     for (text, span) in texts(&entry.value, &entry.key, report) {
         match resource::read(text, variables, completes) {
-            Ok(pattern) => {
+            Ok(found) => {
                 arns::check(text, variables, span, report);
                 if let Some(whole) = resource::completed(text) {
                     let message = format!(
@@ -274,7 +274,7 @@ pub(super) fn resources(
                         format!("write {whole} if that is meant, or the ARN with all six parts");
                     warn(report, "incomplete-arn", span, message, help);
                 }
-                patterns.push(pattern);
+                patterns.extend(found);
             }
             Err(problem) => report.error(problem.id, span, problem.message, problem.help),
         }

@@ -69,7 +69,7 @@ pub struct Sending {
     flushed: bool,
     /// How many bytes of the request were.
     written: u64,
-    /// Whether all of the request is still in the three, whatever was written.
+    /// Whether all of the request stays in the three, whatever was written.
     kept: bool,
     rest: Option<Box<Rest>>,
     /// Of what all bodies may hold.
@@ -120,6 +120,11 @@ impl Sending {
     /// How many bytes of it were written.
     pub(super) fn written(&self) -> u64 {
         self.written
+    }
+
+    /// Nobody will ask for it again: what was written need not be kept.
+    pub fn is_sent_once(&mut self) {
+        self.kept = false;
     }
 
     /// Begins anew, if nothing of it is gone.
@@ -199,8 +204,11 @@ impl Sending {
         let more = u64::try_from(count).unwrap_or(u64::MAX);
         self.written = self.written.saturating_add(more);
         self.flushed = false;
-        if self.left() == 0 && self.rest.is_some() {
+        if self.left() == 0 && !self.kept {
             self.front.clear();
+            if self.front.capacity() > FULL {
+                self.front = Vec::new();
+            }
             self.data = Bytes::new();
             self.back.clear();
             self.at = 0;

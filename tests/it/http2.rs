@@ -455,3 +455,41 @@ fn a_body_of_another_length_gets_400_and_never_completes_a_request() {
         assert!(client.answer(3).refusal_code("NoRoute"));
     }
 }
+
+/// The length alone does not make a body whole: END_STREAM does, and until it comes the upstream lacks something.
+#[test]
+fn a_body_of_the_announced_length_is_not_complete_before_its_end() {
+    let bad: &[u8] = &block(&[(":path", "/b")]);
+    let good: &[u8] = &block(&[("x-checksum", "1")]);
+    for (length, body, kind, flags, rest, whole) in [
+        ("5", &b"hello"[..], DATA, END_STREAM, &b"X"[..], false),
+        ("5", b"hello", HEADERS, WHOLE, bad, false),
+        ("0", b"", DATA, END_STREAM, b"EXTRA", false),
+        ("0", b"", HEADERS, WHOLE, bad, false),
+        ("5", b"hello", DATA, END_STREAM, b"", true),
+        ("5", b"hello", HEADERS, WHOLE, good, true),
+        ("0", b"", DATA, END_STREAM, b"", true),
+    ] {
+        let (upstream, kept) = silent();
+        let site = Site::with_bundle(&upstream, "a");
+        let sidegate = Sidegate::start(&site);
+        let mut client = Client::connect(&sidegate);
+        let head = block(&[&POST[..], &[("content-length", length)]].concat());
+        client.send(HEADERS, END_HEADERS, 1, &head);
+        if !body.is_empty() {
+            client.send(DATA, 0, 1, body);
+        }
+        std::thread::sleep(Duration::from_millis(150));
+        client.send(kind, flags, 1, rest);
+        let end = format!("\r\n\r\n{}", String::from_utf8_lossy(body));
+        if whole {
+            assert!(received(&kept, &end).ends_with(&end));
+            continue;
+        }
+        let answer = client.answer(1);
+        assert_eq!(answer.status, Some(BAD_REQUEST), "{length}: {answer:?}");
+        std::thread::sleep(Duration::from_millis(50));
+        let all = String::from_utf8_lossy(&kept.lock().unwrap()).into_owned();
+        assert!(!all.contains(&end), "{all}");
+    }
+}

@@ -89,9 +89,7 @@ impl Sending {
         let (data, share, rest) = match body.known() {
             Ok((bytes, share)) => (bytes, share, None),
             // Nothing that could come would belong to it.
-            Err(_) if matches!(measure, Measure::Nothing | Measure::Length(0)) => {
-                (Bytes::new(), None, None)
-            }
+            Err(_) if matches!(measure, Measure::Nothing) => (Bytes::new(), None, None),
             Err(body) => (Bytes::new(), None, Some(Box::new(Rest { body, measure }))),
         };
         Self {
@@ -155,6 +153,9 @@ impl Sending {
             } else {
                 Poll::Ready(())
             };
+            if self.waits_for_end() {
+                return Poll::Pending;
+            }
             if self.left() > 0 {
                 let Poll::Ready(wrote) = self.poll_write(context, stream) else {
                     if let Some(rest) = &self.rest {
@@ -216,10 +217,16 @@ impl Sending {
         Ok(())
     }
 
+    /// Whether all bytes that were announced are here, and not yet that nothing comes behind them: over HTTP/2 that is
+    /// told apart. The last of them stay here until then, or what is broken would look complete to the upstream.
+    fn waits_for_end(&self) -> bool {
+        let measure = self.rest.as_ref().map(|rest| &rest.measure);
+        matches!(measure, Some(Measure::Length(0)))
+    }
+
     /// Takes of the body what there is and has room.
     fn poll_fill(&mut self, context: &mut Context<'_>) -> Poll<Result<(), BodyError>> {
-        while self.data.is_empty()
-            && self.front.len() < FULL
+        while (self.data.is_empty() && self.front.len() < FULL || self.waits_for_end())
             && let Some(rest) = &mut self.rest
         {
             match ready!(Pin::new(&mut rest.body).poll_frame(context)) {
@@ -245,7 +252,7 @@ impl Sending {
             Measure::Length(left) => {
                 let length = u64::try_from(data.len()).unwrap_or(u64::MAX);
                 *left = left.checked_sub(length).ok_or(BodyError::Length)?;
-                if *left == 0 {
+                if *left == 0 && rest.body.is_end_stream() {
                     self.rest = None;
                 }
                 self.put(data);

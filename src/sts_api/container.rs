@@ -28,10 +28,12 @@ use tokio::sync::{Notify, watch};
 use crate::clock::Timestamp;
 use crate::directory::provider::Url;
 use crate::net::{Connection, Fault};
+use crate::outcome::Reason;
 use crate::secret::Secret;
 
 use super::Log;
-use super::server::Service;
+use super::error::Error;
+use super::server::{Origin, Service};
 
 use source::Made;
 
@@ -195,6 +197,7 @@ pub(super) async fn answer<L: Log + 'static>(
             let (peer, status) = (connection.peer, refusal.status);
             let why = &*refusal.message;
             tracing::warn!(%peer, status, why, "a request for container credentials is refused");
+            put_on_record(service, connection, head, &refusal).await;
             Err(refusal)
         }
     };
@@ -212,6 +215,32 @@ pub(super) async fn answer<L: Log + 'static>(
         answer.headers_mut().insert(CONNECTION, close);
     }
     Some(answer)
+}
+
+/// Whoever asks for credentials and may not have them is told so even where it cannot be put on record.
+async fn put_on_record<L: Log + 'static>(
+    service: &Rc<Service<L>>,
+    connection: &Connection,
+    head: &Head,
+    refusal: &Refusal,
+) {
+    let id = uuid::Uuid::new_v4().to_string();
+    let origin = Origin {
+        peer: connection.peer,
+        secure: connection.secure,
+        head,
+        request_id: &id,
+    };
+    let reason = match refusal.status {
+        401 => Reason::MissingCredential,
+        403 => Reason::InvalidHost,
+        404 => Reason::NoRoute,
+        405 => Reason::MethodNotSupported,
+        _ => Reason::MalformedRequest,
+    };
+    let message = format!("container credentials: {}", refusal.message);
+    let error = Error::new("AccessDenied", refusal.status, reason, message);
+    service.refuse(&origin, error).await;
 }
 
 impl Role {

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use crate::authn::credentials::{self, Credentials, MAX_SIZE};
 use crate::cli::output::{self, Failed};
+use crate::secret;
 use crate::source::yaml::edit::{self, EditError, Fields, Item};
 use crate::source::{Fault, Report, yaml};
 
@@ -250,7 +251,7 @@ fn is_empty(folder: &Path) -> std::io::Result<bool> {
 
 fn read(path: PathBuf, left: &mut u64) -> Result<Text, Failed> {
     let fault = |error: std::io::Error| Failed(format!("{}: {error}", path.display()));
-    let file = match File::open(&path) {
+    let file = match secret::open(&path) {
         Ok(file) => file,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             let said = String::new();

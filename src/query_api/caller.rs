@@ -134,15 +134,17 @@ fn owner(
             .ok_or_else(|| unknown("an unknown or inactive access key"));
     };
     let session = verifier.sessions.open(token, now).map_err(|failure| {
-        let error = match failure.reason {
-            Reason::ExpiredCredential => Error::new(
+        let error = if failure.reason == Reason::ExpiredCredential {
+            Error::new(
                 "ExpiredToken",
                 403,
                 failure.reason,
                 "The security token included in the request is expired",
-            ),
-            Reason::RevocationsUnknown => Error::revocations_unknown(),
-            reason => Error::invalid_client_token(reason),
+            )
+        } else if failure.reason == Reason::RevocationsUnknown {
+            Error::revocations_unknown()
+        } else {
+            Error::invalid_client_token(failure.reason)
         };
         error.with_detail(failure.detail)
     })?;

@@ -339,17 +339,17 @@ fn role_name(arn: &str) -> &str {
     arn.rsplit('/').next().unwrap_or_default()
 }
 
-/// The host that a request names, without its port, if it names one.
+/// The host that a request names, without its port, if it names one, and one only.
 fn host(head: &Head) -> Option<&str> {
-    let authority = if let Some(authority) = head.uri.authority() {
-        authority.as_str()
-    } else {
-        let mut hosts = head.headers.get_all(HOST).iter();
-        let host = hosts.next()?.to_str().ok()?;
-        if hosts.next().is_some() {
-            return None;
-        }
-        host
+    let mut hosts = head.headers.get_all(HOST).iter();
+    let field = hosts.next().map(HeaderValue::to_str).transpose().ok()?;
+    if hosts.next().is_some() {
+        return None;
+    }
+    let target = head.uri.authority().map(http::uri::Authority::as_str);
+    let authority = match (target, field) {
+        (Some(target), Some(field)) if target != field => return None,
+        (target, field) => target.or(field)?,
     };
     if let Some(rest) = authority.strip_prefix('[') {
         return rest.split_once(']').map(|(host, _)| host);

@@ -92,10 +92,9 @@ impl Ears {
 
     fn check(&self) {
         for (name, secret) in &self.secrets {
-            if let Some(at) = self.heard.find(&**secret) {
-                let from = self.heard[..at].rfind('\n').unwrap_or_default();
-                panic!("{name} is told: {}", &self.heard[from..at + secret.len()]);
-            }
+            let mut lines = self.heard.lines();
+            let told = lines.find(|line| line.contains(&**secret));
+            assert_eq!(told, None, "{name}");
         }
     }
 }
@@ -210,7 +209,41 @@ fn live(world: &World, ears: &mut Ears) {
     ] {
         ears.refused(&world.assume(&pipeline, DEPLOY, &[(name, &deploy.token)]));
     }
-    // At the proxy: as it should be, in the query, and twice.
+    at_the_proxy(world, ears, &pipeline, &deploy);
+    // The application's credentials, and the operator's questions.
+    let guard = world.file("guard");
+    let pod = world.jwt(json!({"who": "dana", "kubernetes.io": {"pod": {"name": "run-1"}}}));
+    ears.token("the pod's token", &pod);
+    let ask = |token: &str| {
+        let (host, path) = (world.sts.to_string(), "/credentials/pipeline");
+        request(world.sts, "GET", &host, path, &[("authorization", token)])
+    };
+    ears.refused(&ask("nonsense"));
+    ears.refused(&ask(&guard));
+    world.site.write("pod-token", &pod);
+    let given = eventually("the pod's credentials", || {
+        let answer = ask(&guard);
+        (answer.status == 200).then_some(answer)
+    });
+    let given: Value = serde_json::from_slice(&given.body).unwrap();
+    for name in ["SecretAccessKey", "Token"] {
+        ears.keeps("the pod's session", given[name].as_str().unwrap());
+    }
+    let admin = world.sidegate.listener("admin");
+    for token in [&deploy.token, SECRET] {
+        let bearer = format!("Bearer {token}");
+        let path = "/api/sessions/revocations";
+        let headers = [("authorization", &*bearer)];
+        ears.refused(&request(admin, "GET", &admin.to_string(), path, &headers));
+    }
+    ears.keeps("the guard", guard);
+    ears.keeps("the admin token", world.file("admin-token"));
+}
+
+/// As it should be, in the query, and twice.
+fn at_the_proxy(world: &World, ears: &mut Ears, pipeline: &Credentials, deploy: &Credentials) {
+    let jwt = world.jwt(json!({}));
+    ears.token("another web identity", &jwt);
     ears.refused(&world.get("/x", &deploy.token));
     ears.refused(&world.get(&format!("/x?access_token={jwt}"), &pipeline.token));
     ears.refused(&world.get("/a", &deploy.token.replace("sgs1", "sgs2")));
@@ -231,32 +264,6 @@ fn live(world: &World, ears: &mut Ears) {
     let basic = format!("Basic {}", base64(&format!("{KEY}:{SECRET}")));
     ears.keeps("a password in Basic", base64(&format!("{KEY}:{SECRET}")));
     ears.refused(&with(&[("authorization", &basic)]));
-    // The application's credentials, and the operator's questions.
-    let guard = world.file("guard");
-    ears.token(
-        "the pod's token",
-        &world.jwt(json!({"kubernetes.io": {"pod": {"name": "run-1"}}})),
-    );
-    for token in ["nonsense", &*guard] {
-        let path = "/credentials/pipeline";
-        let host = world.sts.to_string();
-        ears.refused(&request(
-            world.sts,
-            "GET",
-            &host,
-            path,
-            &[("authorization", token)],
-        ));
-    }
-    let admin = world.sidegate.listener("admin");
-    for token in [&deploy.token, SECRET] {
-        let bearer = format!("Bearer {token}");
-        let path = "/api/sessions/revocations";
-        let headers = [("authorization", &*bearer)];
-        ears.refused(&request(admin, "GET", &admin.to_string(), path, &headers));
-    }
-    ears.keeps("the guard", guard);
-    ears.keeps("the admin token", world.file("admin-token"));
 }
 
 /// What the files become that hold them.

@@ -492,7 +492,7 @@ mod tests {
         for (line, drawn) in [
             (
                 r#"url: "redis://me:p/w@h:1/0" # a@b"#,
-                r#"url: "redis://********@h:1/0" # a@b"#,
+                r#"url: "redis://******@h:1/0" # a@b"#,
             ),
             (
                 "a: http://h/x, b: 'https://ü:x@h'",

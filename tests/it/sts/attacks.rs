@@ -304,3 +304,26 @@ fn a_pipe_in_place_of_the_keyring_holds_nothing_up() {
     says("a new keyring is used");
     assert_eq!(world.statuses(&deploy, &["/a"]), [200]);
 }
+
+/// Who stole a token that is bound to a key does not get it exchanged for one that is not.
+#[test]
+fn a_bound_token_is_no_web_identity() {
+    let world = world();
+    let key = "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I";
+    for cnf in [
+        json!({"jkt": key}),
+        json!({"x5t#S256": key}),
+        json!({"kid": "x"}),
+        json!({}),
+        json!("x"),
+    ] {
+        let token = world.jwt(json!({"cnf": cnf}));
+        let answer = world.unsigned(&[
+            ("Action", "AssumeRoleWithWebIdentity"),
+            ("RoleArn", PIPELINE),
+            ("RoleSessionName", "run-1"),
+            ("WebIdentityToken", &token),
+        ]);
+        refused(&answer, 400, "InvalidIdentityToken");
+    }
+}

@@ -246,24 +246,29 @@ impl<'s> Shape<'s> {
         };
         if !self.actions.negated {
             split(self.actions.patterns.len(), &|part, at| {
-                part.actions.keep(at)
+                part.actions.keep(at);
             })?;
         }
         if let Some(list) = self.resources.as_ref().filter(|list| !list.negated) {
             split(list.patterns.len(), &|part, at| {
-                part.resources.iter_mut().for_each(|list| list.keep(at));
+                if let Some(list) = &mut part.resources {
+                    list.keep(at);
+                }
             })?;
         }
         if let Some(who) = self.who.as_ref().filter(|who| !who.negated) {
             split(who.names.len(), &|part, at| {
-                part.who.iter_mut().for_each(|who| keep(&mut who.names, at));
+                if let Some(who) = &mut part.who {
+                    keep(&mut who.names, at);
+                }
             })?;
         }
         for (number, asks) in self.conditions.iter().enumerate() {
             if asks.is_any_of() {
                 split(asks.texts.len(), &|part, at| {
-                    let asks = part.conditions.get_mut(number);
-                    asks.into_iter().for_each(|asks| keep(&mut asks.texts, at));
+                    if let Some(asks) = part.conditions.get_mut(number) {
+                        keep(&mut asks.texts, at);
+                    }
                 })?;
             }
         }

@@ -183,6 +183,15 @@ pub(super) fn actions(
     for (text, span) in texts(&entry.value, &entry.key, report) {
         match ActionPattern::read(text) {
             Ok(pattern) => {
+                if !pattern.is_possible() {
+                    warn(
+                        report,
+                        "action-never-matches",
+                        span,
+                        format!("`{text}` can never match: no action has such a name"),
+                        "names of actions hold letters, digits, `-`, `_` and `.`: remove white space and the like",
+                    );
+                }
                 if kind == Kind::Trust
                     && !negated
                     && !pattern.is_everything()

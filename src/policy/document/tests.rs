@@ -293,6 +293,31 @@ fn warnings(text: &str, kind: Kind) -> Vec<&'static str> {
 }
 
 #[test]
+fn actions_that_no_request_has_are_told() {
+    for (action, told) in [
+        ("s3:Get Object", true),
+        (" s3:GetObject", true),
+        ("s3:GetObject ", true),
+        ("s3:Get\\tObject", true),
+        ("s3:G\u{eb}t", true),
+        ("s3:Get/Object", true),
+        ("s_3:Get", true),
+        ("s3:Get-Object_2.x*?", false),
+        ("aws-portal:View*", false),
+        ("*:*", false),
+        ("*", false),
+    ] {
+        for not in ["", "Not"] {
+            let text = format!(
+                r#"{{"Version":"2012-10-17","Statement":{{"Effect":"Deny","{not}Action":"{action}","Resource":"*"}}}}"#
+            );
+            let wanted: &[&str] = if told { &["action-never-matches"] } else { &[] };
+            assert_eq!(warnings(&text, Kind::Scp), wanted, "{text}");
+        }
+    }
+}
+
+#[test]
 fn warnings_do_not_refuse() {
     let with = |rest: &str| {
         format!(r#"{{"Version":"2012-10-17","Statement":{{"Effect":"Allow",{rest}}}}}"#)

@@ -17,6 +17,9 @@ use crate::policy::variable::Template;
 /// Steps that the comparisons of one document may take; then nothing is claimed any more.
 const STEPS: u32 = 2_000_000;
 
+/// Pieces of patterns, names and values that the parts of one statement hold together.
+const LONGEST: usize = 500_000;
+
 /// What is left of [`STEPS`].
 #[derive(Debug)]
 pub(super) struct Effort(Cell<u32>);
@@ -149,6 +152,11 @@ impl List<'_> {
         keep(&mut self.patterns, at);
     }
 
+    fn size(&self) -> usize {
+        let sizes = self.patterns.iter().map(Vec::len);
+        sizes.fold(0, usize::saturating_add)
+    }
+
     fn covers(&self, inner: &List<'_>, effort: &Effort) -> bool {
         match (self.negated, inner.negated) {
             (false, false) => all_covered(&self.patterns, &inner.patterns, effort),
@@ -226,12 +234,24 @@ impl<'s> Shape<'s> {
         }
     }
 
+    /// How much there is to copy.
+    fn size(&self) -> usize {
+        let resources = self.resources.as_ref().map_or(0, List::size);
+        let names = self.who.as_ref().map_or(0, |who| who.names.len());
+        let texts = self.conditions.iter().map(|asks| asks.texts.len());
+        let rest = texts.fold(resources.saturating_add(names), usize::saturating_add);
+        self.actions.size().saturating_add(rest)
+    }
+
     /// The same for each of its actions, resources, principals and condition values by itself: wherever it applies, one
-    /// of these does, and it names a requester in no way in which none of these does. `None`: there are too many.
+    /// of these does, and it names a requester in no way in which none of these does. `None`: there are too many, or
+    /// they are too long together.
     pub(super) fn parts(&self, most: usize) -> Option<Vec<Self>> {
         let mut parts = vec![self.clone()];
         let mut split = |count: usize, change: &dyn Fn(&mut Self, usize)| -> Option<()> {
-            if parts.len().saturating_mul(count) > most {
+            let made = parts.len().saturating_mul(count);
+            let size = parts.first().map_or(0, Self::size);
+            if made > most || made.saturating_mul(size) > LONGEST {
                 return None;
             }
             let each = parts.iter().flat_map(|part| {

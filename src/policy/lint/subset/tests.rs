@@ -377,3 +377,24 @@ fn hostile_patterns_end() {
     }
     assert!(!effort.take(STEPS as usize));
 }
+
+/// A statement whose parts would fill the memory is not taken apart.
+#[test]
+fn long_statements_have_no_parts() {
+    let list = |count: usize| {
+        let each = (0..count).map(|number| format!("\"s3:Get{number}\""));
+        each.collect::<Vec<_>>().join(",")
+    };
+    let of = |count: usize| {
+        let text = format!(
+            r#"{{"Version":"2012-10-17","Statement":{{"Effect":"Allow","NotAction":[{}],"Resource":["arn:aws:s3:::a","arn:aws:s3:::b"]}}}}"#,
+            list(count)
+        );
+        let document = document(&text, Kind::Identity);
+        Shape::of(&document.statements[0])
+            .parts(200)
+            .map(|parts| parts.len())
+    };
+    assert_eq!(of(10), Some(2));
+    assert_eq!(of(50_000), None);
+}

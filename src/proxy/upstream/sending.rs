@@ -115,6 +115,13 @@ impl Sending {
         self.rest.is_none() && self.left() == 0 && self.flushed
     }
 
+    /// The buffer that the head was in, once nobody needs it any more: the next request's head will find it in the
+    /// processor's caches.
+    pub(in crate::proxy) fn spare(&mut self) -> Option<Vec<u8>> {
+        let spent = !self.kept && self.front.capacity() > 0 && self.is_whole();
+        spent.then(|| std::mem::take(&mut self.front))
+    }
+
     /// How many bytes of it were written.
     pub(super) fn written(&self) -> u64 {
         self.written

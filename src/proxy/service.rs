@@ -143,11 +143,11 @@ impl<C: Control> Proxy<C> {
                 let nothing = Progress::default();
                 let sending = forward::send_written(upstream, request, &nothing, places);
                 // Rare: kept out of every request's own memory, as what follows.
-                unless_ended(watch.as_ref(), sending).await
+                unless_ended(watch.as_ref(), Box::pin(sending)).await
             }
             (Way::Whole(whole), watch) => {
                 let with = (watch, places);
-                Box::pin(self.forward(connection, upstream, *whole, with, &record.id)).await
+                Box::pin(self.forward(connection, upstream, whole, with, &record.id)).await
             }
         };
         record.answered(asked);

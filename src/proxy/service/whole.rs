@@ -1,6 +1,7 @@
 //! The way upstream of requests that are not plain: that have a body, want another protocol, or go out as HTTP/2.
 
 use std::future::Future;
+use std::pin::Pin;
 use std::rc::Rc;
 
 use http::header::TRAILER;
@@ -39,13 +40,11 @@ pub(super) struct Whole<'p> {
     pub(super) stream: Option<OnUpgrade>,
 }
 
-/// Sends what ends when it ceases to be allowed, where anything can end it.
+/// Sends what ends when it ceases to be allowed, where anything can end it. It comes on the heap: it is large.
 pub(super) async fn unless_ended(
     watch: Option<&Watch>,
-    sending: impl Future<Output = Result<Response<Relay>, ForwardError>>,
+    sending: Pin<Box<impl Future<Output = Result<Response<Relay>, ForwardError>>>>,
 ) -> Result<Response<Relay>, ForwardError> {
-    // Kept where it is: it is large.
-    let sending = Box::pin(sending);
     let Some(watch) = watch else {
         return sending.await;
     };
@@ -59,7 +58,7 @@ impl<C: Control> Proxy<C> {
         &self,
         connection: &Connection,
         upstream: &Rc<Upstream>,
-        whole: Whole<'_>,
+        whole: Box<Whole<'_>>,
         (watch, places): (&Option<Watch>, Places),
         id: &HeaderValue,
     ) -> Result<Response<Relay>, ForwardError> {
@@ -72,7 +71,7 @@ impl<C: Control> Proxy<C> {
             origin,
             wanted,
             stream,
-        } = whole;
+        } = *whole;
         let version = parts.version;
         let fields = &mut parts.headers;
         let coding = chunks.map(|decoder| Coding::new(*decoder, fields, self.forward_credential));
@@ -99,8 +98,10 @@ impl<C: Control> Proxy<C> {
                 trailers: hop.trailers,
             };
             let request = Written::of(&sources, body)?;
+            // Not kept while an upload waits, perhaps with many others, for its client.
+            drop((parts, permit, origin));
             let sending = forward::send_written(upstream, request, &progress, places);
-            return unless_ended(watch.as_ref(), sending).await;
+            return unless_ended(watch.as_ref(), Box::pin(sending)).await;
         }
         let fields = &mut parts.headers;
         self.clean(fields, connection, &origin, &permit);
@@ -108,7 +109,7 @@ impl<C: Control> Proxy<C> {
         let outgoing = Outgoing::new(*parts, &permit, id, upstream)?;
         let Some(protocol) = wanted else {
             let sending = forward::send_http2(upstream, outgoing, body, &progress, places);
-            return unless_ended(watch.as_ref(), sending).await;
+            return unless_ended(watch.as_ref(), Box::pin(sending)).await;
         };
         let http2 = connection.protocol == Protocol::Http2;
         let wanted = Wanted {

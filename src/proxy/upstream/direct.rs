@@ -6,6 +6,7 @@
 
 use std::future::Future;
 use std::io;
+use std::mem::MaybeUninit;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker, ready};
 
@@ -151,6 +152,9 @@ impl Direct {
 
     /// Reads what there is, behind what was not used yet.
     fn poll_more(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        if self.buffer.capacity() == 0 {
+            return self.poll_first(context);
+        }
         let free = self.buffer.capacity().saturating_sub(self.buffer.len());
         if free < ROOM / 4 {
             // The more has come at once, the more may come.
@@ -158,6 +162,19 @@ impl Direct {
             self.buffer.reserve(more.clamp(ROOM, READ_AHEAD));
         }
         pin!(self.stream.read_buf(&mut self.buffer)).poll(context)
+    }
+
+    /// The same while there is no room: it is made when something has come, as many may wait long for an answer.
+    fn poll_first(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let mut space = [const { MaybeUninit::uninit() }; ROOM / 2];
+        let mut space = ReadBuf::uninit(&mut space);
+        ready!(Pin::new(&mut self.stream).poll_read(context, &mut space))?;
+        let came = space.filled();
+        if !came.is_empty() {
+            self.buffer.reserve(ROOM);
+            self.buffer.extend_from_slice(came);
+        }
+        Poll::Ready(Ok(came.len()))
     }
 
     /// The whole of a body of known length, if it has come already.

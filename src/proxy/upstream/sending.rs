@@ -213,10 +213,8 @@ impl Sending {
         self.written = self.written.saturating_add(more);
         self.flushed = false;
         if self.left() == 0 && !self.kept {
-            self.front.clear();
-            if self.front.capacity() > FULL {
-                self.front = Vec::new();
-            }
+            // Many wait long for what comes next: of their clients, or of their upstreams.
+            self.front = Vec::new();
             self.data = Bytes::new();
             self.back.clear();
             self.at = 0;

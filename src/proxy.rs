@@ -39,6 +39,7 @@ use crate::net::cidr::Cidr;
 use crate::outcome::Reason;
 
 pub use body::Relay;
+pub use identifier::Identifiers;
 pub use service::{Plan, Proxy};
 
 /// What the proxy asks of the rest of Sidegate: to decide, and to keep the record.

@@ -18,7 +18,7 @@ use crate::gate::{Facts, Gate, Head, Lasts, Method, Verdict};
 use crate::metrics::{self, Metrics, RouteMetrics, Series};
 use crate::outcome::Reason;
 use crate::policy::LayerKind;
-use crate::proxy::{Control, Outcome, Unjudged};
+use crate::proxy::{Control, Identifiers, Outcome, Unjudged};
 use crate::route::CanonicalPath;
 use crate::state::Ledger;
 use identities::Identities;
@@ -53,6 +53,7 @@ pub(super) struct Worker {
     line: RefCell<Vec<u8>>,
     identities: Identities,
     tails: Tails,
+    events: Identifiers,
 }
 
 impl Worker {
@@ -62,6 +63,7 @@ impl Worker {
             line: RefCell::default(),
             identities: Identities::default(),
             tails: Tails::default(),
+            events: Identifiers::default(),
         }
     }
 
@@ -104,13 +106,13 @@ impl Worker {
             .map(|arn| record::Resource { arn, account })
             .collect();
         let decided = facts.decision.as_ref();
-        let mut event_id = uuid::Uuid::encode_buffer();
+        let event_id = self.events.next();
         let identity = self.identities.written(facts);
         let route = facts.route();
         let record = Record {
             time: facts.judged_at.unwrap_or_else(|| self.shared.clock.now()),
             request_id: head.request_id,
-            event_id: new_id(&mut event_id),
+            event_id: event_id.to_str().unwrap_or_default(),
             identity: &identity,
             source_ip: head.peer,
             user_agent,
@@ -193,12 +195,12 @@ impl Control for Worker {
 
     fn refused(&self, unjudged: &Unjudged<'_>) {
         let path = CanonicalPath::new(unjudged.path).ok();
-        let mut event_id = uuid::Uuid::encode_buffer();
+        let event_id = self.events.next();
         let identity = UserIdentity::unknown().json();
         let record = Record {
             time: self.shared.clock.now(),
             request_id: unjudged.request_id,
-            event_id: new_id(&mut event_id),
+            event_id: event_id.to_str().unwrap_or_default(),
             identity: &identity,
             source_ip: unjudged.peer,
             user_agent: unjudged.user_agent,
@@ -286,10 +288,6 @@ fn log(facts: &Facts, verdict: &Verdict, request_id: &str) {
     } else {
         tracing::debug!(request_id, reason, provider, detail, "refused");
     }
-}
-
-fn new_id(text: &mut [u8]) -> &str {
-    uuid::Uuid::new_v4().hyphenated().encode_lower(text)
 }
 
 /// Anonymous requests prove nothing.

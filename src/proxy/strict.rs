@@ -175,7 +175,7 @@ fn plain(text: &str) -> Result<(), Reason> {
             let address = address.parse::<std::net::Ipv6Addr>();
             (address.map(|_| "ipv6"), port)
         }
-        None => match text.find(':') {
+        None => match text.bytes().position(|byte| byte == b':') {
             Some(at) => {
                 let (host, port) = text.split_at_checked(at).ok_or(Reason::InvalidHost)?;
                 (Ok(host), port)

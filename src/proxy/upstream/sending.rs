@@ -213,8 +213,12 @@ impl Sending {
         self.written = self.written.saturating_add(more);
         self.flushed = false;
         if self.left() == 0 && !self.kept {
-            // Many wait long for what comes next: of their clients, or of their upstreams.
-            self.front = Vec::new();
+            // Many wait long for what comes next of their clients, or of their upstreams: of these the buffer is taken
+            // back as a whole.
+            self.front.clear();
+            if self.rest.is_some() || self.front.capacity() > FULL {
+                self.front = Vec::new();
+            }
             self.data = Bytes::new();
             self.back.clear();
             self.at = 0;

@@ -316,13 +316,14 @@ async fn drive<C>(
     let mut finishing = false;
     poll_fn(|context| {
         match line.order(context) {
-            Order::Serve => {}
+            Order::Late if line.reads_messages() => return Poll::Ready(End::Late),
+            // A late HTTP/2 client is told so: whoever reads finds that it is late.
+            Order::Serve | Order::Late => {}
             Order::Finish if finishing => {}
             Order::Finish => {
                 finishing = true;
                 finish(serving);
             }
-            Order::Late => return Poll::Ready(End::Late),
             Order::Cut => return Poll::Ready(End::Cut),
         }
         step(serving, context).map(|outcome| match outcome {

@@ -98,18 +98,6 @@ impl Strip {
         name.iter().any(|byte| matches!(byte, b'_' | b'.'))
             && SPELLINGS.iter().any(|plain| same(name, plain))
     }
-
-    /// Removes every such field: from a head, or from trailers.
-    pub fn remove(&self, fields: &mut HeaderMap) {
-        let found: Names = fields
-            .keys()
-            .filter(|name| self.holds(name))
-            .cloned()
-            .collect();
-        for name in found {
-            fields.remove(name);
-        }
-    }
 }
 
 /// Lower case, with `_` and `.` as `-`.
@@ -371,7 +359,7 @@ pub(super) fn line(head: &mut Vec<u8>, name: &str, value: &HeaderValue) {
 
 /// Whether a field may stand behind a body (RFC 9110, 6.5.1): not what says where a message ends, where it goes, who sent
 /// it or how it is read.
-pub(super) fn may_trail(name: &HeaderName) -> bool {
+fn may_trail(name: &HeaderName) -> bool {
     !is_for_one_hop(name)
         && !forwarded::claims(name)
         && !matches!(
@@ -395,6 +383,18 @@ pub(super) fn may_trail(name: &HeaderName) -> bool {
         )
 }
 
+/// Removes the trailers that may not go on.
+pub(super) fn clean_trailers(trailers: &mut HeaderMap, strip: &Strip) {
+    let found: Names = trailers
+        .keys()
+        .filter(|name| !may_trail(name) || strip.holds(name))
+        .cloned()
+        .collect();
+    for name in found {
+        trailers.remove(name);
+    }
+}
+
 /// What is left of a line that announces trailers: names of which some will not be there are taken out of it.
 pub(super) fn announced(
     value: &HeaderValue,
@@ -402,7 +402,9 @@ pub(super) fn announced(
 ) -> Option<(HeaderValue, Vec<HeaderName>)> {
     let name = |token| HeaderName::from_bytes(token).ok();
     let names = tokens(value).filter_map(name);
-    let names: Vec<HeaderName> = names.filter(|name| !strip.holds(name)).collect();
+    let names: Vec<HeaderName> = names
+        .filter(|name| may_trail(name) && !strip.holds(name))
+        .collect();
     if names.len() == tokens(value).count() {
         return Some((value.clone(), names));
     }

@@ -26,6 +26,7 @@
 //! - [`sts`]: sessions, from the call that makes one to the request that uses it
 //! - [`unread`]: heads that never became a request, refused and recorded like any other
 //! - [`http2`]: heads, trailers and bodies that HTTP/2 forbids
+//! - [`http2_bounds`]: how long, how large and how wrong what comes over HTTP/2 may be, and how a connection ends
 //! - [`readme`]: every command that the README shows
 
 #![expect(
@@ -46,7 +47,9 @@ mod checking;
 mod credentials;
 mod demo;
 mod findings;
+mod frames;
 mod http2;
+mod http2_bounds;
 mod iam;
 mod identity;
 mod keyring;

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use http::header::TRAILER;
 use http::request::Parts;
 use http::{HeaderValue, Response};
+use http_body::Body;
 use hyper::upgrade::OnUpgrade;
 
 use super::Proxy;
@@ -86,6 +87,10 @@ impl<C: Control> Proxy<C> {
             let body = inbound.into_body(&self.strip, coding);
             body.map_err(ForwardError::Client)?
         };
+        if body.is_end_stream() {
+            // Nothing comes behind what does not come.
+            parts.headers.remove(TRAILER);
+        }
         if wanted.is_none() && !upstream.http2() {
             let sources = Sources {
                 parts: &parts,

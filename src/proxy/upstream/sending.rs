@@ -306,7 +306,7 @@ impl Sending {
                 let end = self.behind();
                 end.extend_from_slice(b"0\r\n");
                 for (name, value) in &trailers.unwrap_or_default() {
-                    if announced.contains(name) && headers::may_trail(name) {
+                    if announced.contains(name) {
                         headers::line(end, name.as_str(), value);
                     }
                 }

@@ -135,15 +135,15 @@ pub struct Hop {
 /// Removes the fields that are meant for this hop only, and those that Connection names. Done before the judgement: a
 /// field that goes no further must not be what allowed the request.
 pub fn take_hop(fields: &mut HeaderMap, version: Version) -> Result<Hop, Reason> {
+    let mut hop = Hop::default();
+    if !fields.keys().any(is_for_one_hop) {
+        return Ok(hop);
+    }
     let found: Names = fields
         .keys()
         .filter(|name| is_for_one_hop(name))
         .cloned()
         .collect();
-    let mut hop = Hop::default();
-    if found.is_empty() {
-        return Ok(hop);
-    }
     hop.trailers = fields.get_all(TE).iter().flat_map(tokens).any(|token| {
         let name = token.split(|&byte| byte == b';').next().unwrap_or(token);
         name.trim_ascii().eq_ignore_ascii_case(b"trailers")

@@ -41,12 +41,13 @@ impl Form {
     /// As the request's head tells.
     pub fn of(method: &Method, fields: &HeaderMap, protocol: Protocol) -> Self {
         Self {
-            grpc: is_grpc(
-                method.as_str(),
-                fields
-                    .get(header::CONTENT_TYPE)
-                    .and_then(|value| value.to_str().ok()),
-            ),
+            grpc: *method == Method::POST
+                && is_grpc(
+                    method.as_str(),
+                    fields
+                        .get(header::CONTENT_TYPE)
+                        .and_then(|value| value.to_str().ok()),
+                ),
             bodiless: *method == Method::HEAD,
             http1: protocol == Protocol::Http1,
         }

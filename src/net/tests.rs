@@ -6,7 +6,8 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::Response;
+use http::request::Parts;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 
@@ -23,10 +24,10 @@ impl Handler for Echo {
     async fn handle(
         self: Rc<Self>,
         connection: Rc<Connection>,
-        request: Request<Incoming>,
+        parts: Box<Parts>,
+        body: Incoming,
         reading: Result<(), Fault>,
     ) -> Response<Full<Bytes>> {
-        let (parts, body) = request.into_parts();
         if parts.uri.path() == "/slow" {
             tokio::time::sleep(Duration::from_millis(300)).await;
         }
@@ -264,7 +265,7 @@ async fn http2_by_prior_knowledge_and_goaway_at_a_stop() {
     .await
     .unwrap();
     let driven = tokio::spawn(connection);
-    let request = Request::get(format!("http://{address}/two"))
+    let request = http::Request::get(format!("http://{address}/two"))
         .body(http_body_util::Empty::<Bytes>::new())
         .unwrap();
     let answer = sender.send_request(request).await.unwrap();

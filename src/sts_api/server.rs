@@ -381,9 +381,11 @@ impl<L: Log + 'static> Handler for Service<L> {
     async fn handle(
         self: Rc<Self>,
         connection: Rc<Connection>,
-        request: Request<Incoming>,
+        head: Box<Head>,
+        body: Incoming,
         reading: Result<(), Fault>,
     ) -> Response<Self::Body> {
+        let request = Request::from_parts(*head, body);
         self.answer(&connection, request, reading).await
     }
 

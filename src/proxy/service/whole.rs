@@ -31,7 +31,7 @@ use crate::proxy::written::{Sources, Written};
 
 /// A request that is not plain, with what is known of it.
 pub(super) struct Whole<'p> {
-    pub(super) parts: Parts,
+    pub(super) parts: Box<Parts>,
     pub(super) permit: Permit,
     pub(super) hop: Hop,
     pub(super) inbound: Inbound<'p>,
@@ -111,7 +111,7 @@ impl<C: Control> Proxy<C> {
         let fields = &mut parts.headers;
         self.clean(fields, connection, &origin, &permit);
         headers::add_hop(fields, &hop, version);
-        let outgoing = Outgoing::new(parts, &permit, id, upstream)?;
+        let outgoing = Outgoing::new(*parts, &permit, id, upstream)?;
         let Some(protocol) = wanted else {
             let sending = forward::send_http2(upstream, outgoing, body, &progress, places);
             return unless_ended(watch.as_ref(), Box::pin(sending)).await;

@@ -50,7 +50,7 @@
 //! L5  main -> cli -> app -> config      process: arguments, signals, wiring, settings
 //! L4  proxy  sts_api -> iam_api -> query_api  admin -> net   hyper and sockets
 //! L3  gate  analyze                     one request -> Permit or Refusal; questions over a whole bundle
-//! L2  authn -> sts, state  bundle -> saml  audit  metrics  services around the core; time and keys are injected
+//! L2  authn -> sts, state -> secret_file  bundle -> saml  audit  metrics  services around the core; time and keys are injected
 //! L1  directory -> policy  route        pure, sync, deterministic
 //! L0  arn  outcome  clock  secret  source  throttle
 //! ```
@@ -106,6 +106,8 @@ pub mod proxy;
 pub mod query_api;
 #[cfg(feature = "server")]
 pub mod saml;
+#[cfg(feature = "server")]
+pub mod secret_file;
 #[cfg(feature = "server")]
 pub mod state;
 #[cfg(feature = "server")]

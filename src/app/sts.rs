@@ -19,7 +19,8 @@ use crate::net::workers::{Listening, Ready, Workers};
 use crate::net::{self, Limits};
 use crate::policy::LayerKind;
 use crate::saml::Assertion;
-use crate::secret::{self, Secret};
+use crate::secret::Secret;
+use crate::secret_file;
 use crate::source::Fault;
 use crate::state::{Kind, LastUse, Ledger};
 use crate::sts::keyring::MAX_BYTES;
@@ -79,7 +80,7 @@ pub(super) fn keys(settings: &Settings) -> Result<Arc<Keys>, StartError> {
 
 fn read(file: &Path) -> Result<Keyring, String> {
     let mut text = String::new();
-    let length = secret::open(file)
+    let length = secret_file::open(file)
         .and_then(|opened| {
             let mut opened = opened.take(MAX_BYTES.saturating_add(1));
             opened.read_to_string(&mut text)

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::cli::output::{self, Failed};
-use crate::secret;
+use crate::secret_file;
 
 /// How long another editor is waited for.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -80,7 +80,7 @@ impl Text {
     /// Reads it; what is missing counts as empty, what is longer than `most` is refused.
     pub(super) fn read(path: PathBuf, most: u64) -> Result<Self, Failed> {
         let fault = |error: std::io::Error| Failed(format!("{}: {error}", path.display()));
-        let file = match secret::open(&path) {
+        let file = match secret_file::open(&path) {
             Ok(file) => file,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 return Ok(Self::new(path));

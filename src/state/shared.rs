@@ -23,7 +23,7 @@ use tokio::sync::Notify;
 use tokio::time::timeout;
 
 use crate::clock::monotonic;
-use crate::secret;
+use crate::secret_file;
 
 use super::ledger::Ledger;
 use super::once::Kind;
@@ -174,7 +174,7 @@ impl Shared {
     fn client(&self) -> Result<Client, LinkError> {
         let read = |file: &PathBuf| {
             let mut bytes = Vec::new();
-            secret::open(file)
+            secret_file::open(file)
                 .and_then(|opened| opened.take(MOST_BYTES).read_to_end(&mut bytes))
                 .map(|_| bytes)
                 .map_err(|error| LinkError::File(file.clone(), error))

@@ -354,15 +354,11 @@ fn what_a_case_says_of_itself_changes_nothing() {
 /// Every place of a value, as JSON pointers.
 fn places(value: &serde_json::Value, at: &str, found: &mut Vec<String>) {
     found.push(at.to_owned());
-    let inner: Vec<(String, &serde_json::Value)> = match value {
-        serde_json::Value::Object(members) => (members.iter())
-            .map(|(key, value)| (key.replace('~', "~0").replace('/', "~1"), value))
-            .collect(),
-        serde_json::Value::Array(items) => (items.iter().enumerate())
-            .map(|(at, value)| (at.to_string(), value))
-            .collect(),
-        _ => Vec::new(),
-    };
+    let members = value.as_object().into_iter().flatten();
+    let members = members.map(|(key, value)| (key.replace('~', "~0").replace('/', "~1"), value));
+    let items = value.as_array().into_iter().flatten().enumerate();
+    let items = items.map(|(at, value)| (at.to_string(), value));
+    let inner = members.chain(items);
     for (key, value) in inner {
         places(value, &format!("{at}/{key}"), found);
     }
@@ -426,12 +422,12 @@ proptest! {
             let at: &String = place.get(&all);
             let found = value.pointer_mut(at).unwrap();
             let document: serde_json::Value = serde_json::from_str(documents[number]).unwrap();
-            match found {
-                serde_json::Value::Object(members) if beside => {
-                    members.insert("StringLike".to_owned(), document);
-                }
-                serde_json::Value::Array(items) if beside => items.push(document),
-                other => *other = document,
+            if beside && let Some(members) = found.as_object_mut() {
+                members.insert("StringLike".to_owned(), document);
+            } else if beside && let Some(items) = found.as_array_mut() {
+                items.push(document);
+            } else {
+                *found = document;
             }
         }
         let line = value.to_string();

@@ -20,6 +20,8 @@ use crate::policy::{
 };
 use candidates::Candidate;
 
+pub use candidates::ANY_SERVICE;
+
 /// Someone who may, or who is refused by one layer only.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -140,12 +142,22 @@ pub fn who_can(directory: &Directory, asked: &Asked<'_>) -> Vec<Who> {
     if let Some(role) = directory.role(resource).filter(|_| asks_trust) {
         scene.policies = vec![&role.trust];
         scene.kind = ResourceKind::Trust;
+        scene.tags = (role.tags.iter())
+            .map(|(key, value)| (&**key, &**value))
+            .collect();
     }
     let everything = everything();
-    let named = possible::named(&scene.policies, directory.partition()).into_iter();
-    let named = named.flat_map(|name| candidates::of_name(directory, name, &everything));
+    let named = possible::named(&scene.policies, directory.partition());
+    let limits: Vec<&PolicySet> = (scene.policies.iter().chain(&scene.rcps))
+        .copied()
+        .collect();
+    let services = candidates::any_service(&named, &limits);
+    let named = named
+        .into_iter()
+        .flat_map(|name| candidates::of_name(directory, name, &everything));
     let mut found: Vec<Who> = candidates::of_directory(directory)
         .chain(named)
+        .chain(services)
         .filter_map(|candidate| scene.judge(asked, candidate))
         .collect();
     found.extend(scene.by_claims(asked, &found));
@@ -154,7 +166,7 @@ pub fn who_can(directory: &Directory, asked: &Asked<'_>) -> Vec<Who> {
     // Whom nothing at all keeps out need not be told of again as somebody of another account.
     let open = |who: &Who| who.principal == "anonymous" && who.answer == Answer::Allowed;
     if found.iter().any(open) {
-        found.retain(|who| who.principal != candidates::ANYONE);
+        found.retain(|who| ![candidates::ANYONE, ANY_SERVICE].contains(&&*who.principal));
     }
     found.sort_by(|a, b| (&a.principal, &a.made_by).cmp(&(&b.principal, &b.made_by)));
     found
@@ -366,6 +378,10 @@ impl Scene<'_> {
                 }
                 context.set_many("aws:ResourceOrgPaths", [path]);
             }
+        }
+        // Open, whatever stands here; but never absent.
+        for key in possible::ALWAYS {
+            context.set(key, "0");
         }
         if let Some(region) = self.region {
             context.set("aws:RequestedRegion", region);

@@ -6,11 +6,14 @@
 
 pub mod json;
 pub mod mapping;
+mod visible;
 #[cfg(feature = "server")]
 pub mod yaml;
 
 use std::fmt;
 use std::sync::Arc;
+
+pub use visible::{lines, one_line};
 
 /// A place in a text: line and column, both from 1, columns counted in characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, serde::Serialize)]

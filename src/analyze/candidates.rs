@@ -27,12 +27,24 @@ pub(super) struct Candidate<'d> {
     pub(super) made_by: Option<Box<str>>,
     /// A group that a token adds.
     pub(super) claimed: Option<Claimed>,
+    /// It stands for services of any name.
+    is_any_service: bool,
     /// A session brings tags and a name of its own.
     is_session: bool,
 }
 
 /// What stands for everyone of accounts that are not in the bundle.
 pub(super) const ANYONE: &str = "*";
+
+/// What stands for the service principals, whatever their names.
+pub const ANY_SERVICE: &str = "*.amazonaws.com";
+
+/// Keys that tell services from others, in lower case.
+const OF_SERVICES: [&str; 3] = [
+    "aws:principalisawsservice",
+    "aws:principalservicename",
+    "aws:principalservicenameslist",
+];
 
 impl Candidate<'_> {
     /// A root user of the bundle. Another account's root stands for whom that account lets.
@@ -42,7 +54,7 @@ impl Candidate<'_> {
 
     /// Whether only a request settles the key, which is in lower case.
     pub(super) fn is_open(&self, key: &str) -> bool {
-        const SETTLED: [&str; 13] = [
+        const SETTLED: [&str; 15] = [
             "aws:calledvia",
             "aws:calledviafirst",
             "aws:calledvialast",
@@ -51,12 +63,17 @@ impl Candidate<'_> {
             "aws:principalisawsservice",
             "aws:principalorgid",
             "aws:principalorgpaths",
+            "aws:principalservicename",
+            "aws:principalservicenameslist",
             "aws:principaltype",
             "aws:resourceaccount",
             "aws:username",
             "aws:viaawsservice",
             "aws:resourceorgid",
         ];
+        if possible::ALWAYS.contains(&key) {
+            return true;
+        }
         if key == "aws:userid" || key.starts_with("aws:principaltag/") {
             return self.is_session || self.is_outside;
         }
@@ -70,6 +87,7 @@ impl Candidate<'_> {
                 key,
                 "aws:username" | "aws:principalarn" | "aws:principaltype"
             ))
+            || (self.is_any_service && key.starts_with("aws:principalservicename"))
             || (self.principal.name() == ANYONE && key == "aws:principalaccount")
             || (self.principal.name().ends_with(FEDERATED) && key == "aws:principalarn");
         let settled = SETTLED.contains(&key) || key == "aws:resourceorgpaths";
@@ -104,6 +122,7 @@ pub(super) fn of_directory(directory: &Directory) -> impl Iterator<Item = Candid
             session: None,
             made_by: None,
             claimed: None,
+            is_any_service: false,
             is_session: false,
         }
     });
@@ -132,11 +151,40 @@ pub(super) fn of_name<'d>(
             session: None,
             made_by: None,
             claimed: None,
+            is_any_service: false,
             is_session: false,
         });
     }
     found.extend(one_of_name(directory, principal, everything));
     found
+}
+
+/// Services of any name, where policies let everyone in and tell services from others.
+pub(super) fn any_service<'d>(
+    named: &[Principal],
+    policies: &[&PolicySet],
+) -> Option<Candidate<'d>> {
+    let everyone = named.contains(&Principal::Anonymous);
+    if !everyone || !possible::asks(policies, &OF_SERVICES) {
+        return None;
+    }
+    let mut context = Map::new();
+    context.set("aws:PrincipalIsAWSService", "true");
+    Some(Candidate {
+        principal: Principal::Service {
+            name: ANY_SERVICE.into(),
+        },
+        account: None,
+        context,
+        identity: Vec::new(),
+        boundary: None,
+        is_outside: false,
+        session: None,
+        made_by: None,
+        claimed: None,
+        is_any_service: true,
+        is_session: false,
+    })
 }
 
 /// What is known of those who are not in the bundle.
@@ -170,6 +218,7 @@ fn one_of_name<'d>(
                 is_outside: false,
                 session: None,
                 claimed: None,
+                is_any_service: false,
                 is_session: true,
             });
         }
@@ -185,7 +234,8 @@ fn one_of_name<'d>(
         Principal::Service { name } => {
             context
                 .set("aws:PrincipalIsAWSService", "true")
-                .set("aws:PrincipalServiceName", &**name);
+                .set("aws:PrincipalServiceName", &**name)
+                .set_many("aws:PrincipalServiceNamesList", [&**name]);
         }
         Principal::Anonymous => {
             context.set("aws:PrincipalType", "Anonymous");
@@ -207,6 +257,7 @@ fn one_of_name<'d>(
         session: None,
         made_by: None,
         claimed: None,
+        is_any_service: false,
         is_session: false,
     })
 }
@@ -239,6 +290,7 @@ pub(super) fn of_user<'d>(directory: &'d Directory, user: &'d User) -> Candidate
         session: None,
         made_by: None,
         claimed: None,
+        is_any_service: false,
         is_session: false,
     }
 }
@@ -341,6 +393,7 @@ fn of_role<'d>(directory: &'d Directory, role: &'d Role, principal: Principal) -
         session: None,
         made_by: None,
         claimed: None,
+        is_any_service: false,
         is_session: true,
     }
 }

@@ -1,4 +1,5 @@
 mod alternatives;
+mod services;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

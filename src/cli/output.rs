@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::ValueEnum;
 
 use crate::bundle::{self, Files, Options, Snapshot};
-use crate::source::{Fault, Severity};
+use crate::source::{self, Fault, Severity};
 
 /// How data is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -33,11 +33,20 @@ impl Failed {
 /// What a command comes to.
 pub type Outcome = Result<ExitCode, Failed>;
 
-/// Writes data. A closed pipe (`sidegate … | head`) is no fault: whoever reads has enough of it.
+/// Writes data, which never steers the terminal. A closed pipe (`sidegate … | head`) is no fault: whoever reads has enough
+/// of it.
 ///
 /// # Errors
 /// When the data is lost otherwise, to a full device for one: that is no success, whatever the answer was.
 pub fn print(text: &str) -> Result<(), Failed> {
+    print_drawn(&source::lines(text))
+}
+
+/// The same of what is drawn with the terminal's colours, and holds no text of others.
+///
+/// # Errors
+/// Those of [`print()`].
+pub fn print_drawn(text: &str) -> Result<(), Failed> {
     let mut out = std::io::stdout().lock();
     written(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
 }
@@ -58,7 +67,7 @@ pub fn written(result: io::Result<()>) -> Result<(), Failed> {
 /// Writes to people.
 pub fn complain(text: &str) {
     let mut out = std::io::stderr().lock();
-    let _ = writeln!(out, "{text}");
+    let _ = writeln!(out, "{}", source::lines(text));
 }
 
 /// Whether people read stdout.

@@ -12,6 +12,7 @@ use crate::bundle::Snapshot;
 use crate::cli::asked;
 use crate::cli::output::{self, Format, Outcome};
 use crate::policy::possible::{Clause, Way};
+use crate::source::one_line;
 
 /// Arguments of `who-can`.
 #[derive(Debug, Args)]
@@ -67,12 +68,15 @@ fn table(found: &[Who]) -> String {
         // Writing to a String cannot fail.
         let _ = writeln!(out, "{title}");
         for who in of {
-            let _ = writeln!(out, "  {}", who.words);
+            let _ = writeln!(out, "  {}", one_line(&who.words));
             if who.is_outside {
                 out.push_str("    as far as the policies of its own account allow\n");
             }
             if who.principal == "*" {
                 out.push_str("    that is anyone of an account that is not in the bundle\n");
+            }
+            if who.principal == analyze::ANY_SERVICE {
+                out.push_str("    that is any service principal\n");
             }
             if let Some(user) = &who.made_by {
                 let _ = writeln!(
@@ -131,13 +135,14 @@ fn ways(ways: &[Way], out: &mut String) {
 fn words(clause: &Clause) -> String {
     let sid = clause.sid.as_ref();
     let sid = sid.map_or_else(String::new, |sid| format!(" ({sid})"));
-    format!(
+    let words = format!(
         "{} ({} {}, statement {}{sid})",
         clause.conditions.join(" and "),
         clause.layer.noun(),
         clause.policy,
         clause.statement,
-    )
+    );
+    one_line(&words).into_owned()
 }
 
 /// The region of the service that the action is of, if there is one.

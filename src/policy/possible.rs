@@ -16,6 +16,7 @@ use serde::Serialize;
 use super::action::{Actions, Folded};
 use super::compile::{Policy, PolicySet};
 use super::condition::Condition;
+use super::condition::operator::Test;
 use super::decision::Verdict;
 use super::document::{Document, Effect, Statement};
 use super::evaluate;
@@ -31,6 +32,14 @@ pub use ways::{Need, Way};
 
 /// Whether a key, in lower case, is one that only the request brings.
 pub type IsOpen<'o> = &'o dyn Fn(&str) -> bool;
+
+/// Keys that every request has, whatever it brings: no Null on them is open. In lower case.
+pub const ALWAYS: [&str; 4] = [
+    "aws:currenttime",
+    "aws:epochtime",
+    "aws:securetransport",
+    "aws:sourceip",
+];
 
 /// What can be decided.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -203,7 +212,8 @@ fn emptied(statement: &Statement) -> Statement {
 }
 
 fn is_open_condition(condition: &Condition, is_open: IsOpen<'_>) -> bool {
-    condition.keys().any(is_open)
+    let is_settled = condition.operator.test == Test::Null && ALWAYS.contains(&&*condition.key);
+    !is_settled && condition.keys().any(is_open)
 }
 
 fn is_open_pattern(pattern: &Template, is_open: IsOpen<'_>) -> bool {
@@ -372,6 +382,12 @@ pub fn compares(sets: &[&PolicySet], keys: &[&str], known: &dyn Fn(&str) -> bool
     conditions.any(|condition| {
         keys.contains(&&*condition.key) && !condition.texts.iter().all(|text| known(text))
     })
+}
+
+/// Whether a condition asks for one of the keys, in lower case.
+pub fn asks(sets: &[&PolicySet], keys: &[&str]) -> bool {
+    let asked = sets.iter().flat_map(|set| set.context_keys());
+    asked.into_iter().any(|key| keys.contains(&&**key))
 }
 
 /// Why a root user does not assume a role that the policies would let it assume.

@@ -384,3 +384,27 @@ pub(crate) fn copy(from: &Path, to: &Path) {
         }
     }
 }
+
+#[test]
+fn texts_of_others_do_not_steer_the_terminal() {
+    let simulate = |context: &str| {
+        let asked = [
+            "simulate",
+            "--principal",
+            "arn:aws:iam::555566667777:user/break-glass/break-glass-ana",
+            "--action",
+            "orders:GetOrder",
+            "--resource",
+            "arn:aws:orders::555566667777:order/\u{1b}[2J",
+            "--context",
+            context,
+        ];
+        let (_, out, err) = support::run(&asked, root());
+        format!("{out}{err}")
+    };
+    for context in ["x:a=b", "\u{1b}[31mno pair"] {
+        let told = simulate(context);
+        assert!(told.contains(r"\u001b["), "{told}");
+        assert!(!told.contains('\u{1b}'), "{told}");
+    }
+}

@@ -120,7 +120,7 @@ fn drawn(device: &str, name: &str, account: &str, format: Format) -> Result<Seed
     let seed = Seed::new().map_err(|_| Failed::new("the system gives no random bytes"))?;
     let uri = seed.uri("Sidegate", &format!("{name}@{account}"));
     let (uri, text) = (uri.expose(), seed.text().expose());
-    output::print(&match format {
+    output::print_drawn(&match format {
         Format::Json => {
             let shown = json!({ "SerialNumber": device, "Base32StringSeed": text, "Uri": uri });
             format!("{shown}\n")

@@ -1,8 +1,8 @@
 //! Instants: the W3C profile of ISO 8601, or seconds since 1970.
 //!
 //! `YYYY-MM`, `YYYY-MM-DD`, then `THH:MM[:SS[.f]]` with `Z` or an offset `±HH:MM`. A bare number, four digits too, is
-//! epoch seconds; it may have a sign and a fraction. A date without a time is midnight UTC. Fractions count to
-//! eighteen digits.
+//! epoch seconds; it may have a sign and a fraction. A date without a time is midnight UTC. A fraction that
+//! eighteen digits do not hold, and seconds that 64 bits do not hold, are no instants: rounded, they would be others.
 
 /// A point in time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -46,8 +46,7 @@ fn epoch(text: &str) -> Option<Instant> {
     if whole.is_empty() || !whole.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
     }
-    // More seconds than an i64 holds lie behind every date that can be written: the order stays right.
-    let whole: i64 = whole.parse().unwrap_or(i64::MAX);
+    let whole: i64 = whole.parse().ok()?;
     if !negative {
         return Some(Instant {
             seconds: whole,
@@ -67,6 +66,10 @@ fn epoch(text: &str) -> Option<Instant> {
 /// Digits behind the point, in 10⁻¹⁸; at least one digit.
 fn fraction_of(digits: &str) -> Option<u64> {
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let digits = digits.trim_end_matches('0');
+    if digits.len() > 18 {
         return None;
     }
     Some(
@@ -226,6 +229,12 @@ mod tests {
             Instant::read("1795426200.5")
         );
         assert!(Instant::read("-1.5") < Instant::read("-1"));
+        assert_eq!(
+            Instant::read("1.5"),
+            Instant::read("1.50000000000000000000000")
+        );
+        assert_eq!(seconds("9223372036854775807"), i64::MAX);
+        assert!(Instant::read("1.000000000000000001") < Instant::read("1.000000000000000002"));
     }
 
     #[test]
@@ -248,6 +257,10 @@ mod tests {
             "2026-11-23T",
             "2026-11-23T09:30:00z",
             "1e9",
+            "9223372036854775808",
+            "-9223372036854775809",
+            "1.0000000000000000001",
+            "2026-11-23T09:30:00.0000000000000000001Z",
             "1.",
             "-",
             "２０２６-01",

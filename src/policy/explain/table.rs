@@ -1,11 +1,13 @@
 //! An explanation as a table for people: one line a statement that has to do with the request.
 
+use std::cmp::Reverse;
 use std::fmt::Write;
 
 use super::{Explanation, LayerReport, Mismatch, Missing, PolicyReport, Says, StatementReport};
 use crate::policy::decision::Verdict;
 use crate::policy::document::Effect;
 use crate::policy::layers::LayerKind;
+use crate::source::one_line;
 
 /// Statements about the action that are shown of one policy; the rest is counted.
 const SHOWN: usize = 12;
@@ -21,9 +23,10 @@ impl Explanation {
     pub fn table(&self) -> String {
         let mut rows: Vec<[String; 4]> = Vec::new();
         for report in &self.layers {
-            layer_rows(report, &mut rows);
+            self.layer_rows(report, &mut rows);
         }
-        let mut out = format!("{}: {}\n", self.decision.as_str(), self.reason.words);
+        let reason = one_line(&self.reason.words);
+        let mut out = format!("{}: {reason}\n", self.decision.as_str());
         if !rows.is_empty() {
             rows.insert(
                 0,
@@ -40,7 +43,7 @@ impl Explanation {
                 out,
                 "\nNearest allow: {}{level} {}, statement {}{}. It lacks{}",
                 nearest.layer.noun(),
-                nearest.policy,
+                one_line(&nearest.policy),
                 nearest.statement,
                 named(nearest.sid.as_deref()),
                 if nearest.lacks.is_empty() {
@@ -97,7 +100,7 @@ impl Explanation {
                     let _ = writeln!(
                         out,
                         "  {layer}{level}: {}, statement {}{} lacks:",
-                        nearest.policy,
+                        one_line(&nearest.policy),
                         nearest.statement,
                         named(nearest.sid.as_deref())
                     );
@@ -115,7 +118,7 @@ impl Explanation {
             .filter(|report| report.layer == missing.layer && report.level == missing.level)
             .any(|report| !report.policies.is_empty());
         if has_one {
-            format!("no statement allows {}", self.action)
+            format!("no statement allows {}", one_line(&self.action))
         } else if missing.layer == LayerKind::Session {
             "none was passed, and a federated session may only what one allows".to_owned()
         } else {
@@ -125,73 +128,82 @@ impl Explanation {
 }
 
 fn named(sid: Option<&str>) -> String {
-    sid.map_or_else(String::new, |sid| format!(" ({sid})"))
+    sid.map_or_else(String::new, |sid| format!(" ({})", one_line(sid)))
 }
 
 fn words(mismatch: &Mismatch) -> String {
-    format!(
+    let words = format!(
         "{}: {} is asked for, and the request has {}",
         mismatch.element, mismatch.expected, mismatch.actual
-    )
+    );
+    one_line(&words).into_owned()
 }
 
-fn layer_rows(report: &LayerReport, rows: &mut Vec<[String; 4]>) {
-    let says = match report.says {
-        Says::Allow => "allows",
-        Says::Deny => "DENIES",
-        Says::Silent => "is silent",
-    };
-    let level = report
-        .level
-        .map_or_else(String::new, |level| format!(", level {level}"));
-    rows.push([
-        format!("{}{level}", report.layer.noun()),
-        String::new(),
-        String::new(),
-        says.to_owned(),
-    ]);
-    for policy in &report.policies {
-        policy_rows(policy, rows);
-    }
-}
-
-fn policy_rows(policy: &PolicyReport, rows: &mut Vec<[String; 4]>) {
-    let (mut related, mut others) = (0usize, 0usize);
-    for statement in &policy.statements {
-        let (count, most) = if other_action(statement).is_some() {
-            (&mut others, OTHERS)
-        } else {
-            (&mut related, SHOWN)
+impl Explanation {
+    fn layer_rows(&self, report: &LayerReport, rows: &mut Vec<[String; 4]>) {
+        let says = match report.says {
+            Says::Allow => "allows",
+            Says::Deny => "DENIES",
+            Says::Silent => "is silent",
         };
-        *count = count.saturating_add(1);
-        if *count <= most {
-            rows.push([
-                String::new(),
-                policy.policy.clone(),
-                format!(
-                    "{}{} {}",
-                    statement.statement,
-                    named(statement.sid.as_deref()),
-                    match statement.effect {
-                        Effect::Allow => "Allow",
-                        Effect::Deny => "Deny",
-                    }
-                ),
-                result(statement),
-            ]);
+        let level = report
+            .level
+            .map_or_else(String::new, |level| format!(", level {level}"));
+        rows.push([
+            format!("{}{level}", report.layer.noun()),
+            String::new(),
+            String::new(),
+            says.to_owned(),
+        ]);
+        for policy in &report.policies {
+            let decides = report.layer == self.reason.layer
+                && self.reason.policy.as_ref() == Some(&policy.policy);
+            let decides = self.reason.statement.filter(|_| decides);
+            policy_rows(policy, decides, rows);
         }
     }
+}
+
+/// Of many statements those are shown that decide or apply, Denies before Allows; they stand before those that fail.
+fn policy_rows(policy: &PolicyReport, decides: Option<usize>, rows: &mut Vec<[String; 4]>) {
+    let name = one_line(&policy.policy);
+    let (others, mut related): (Vec<_>, Vec<_>) = (policy.statements.iter())
+        .partition(|statement: &&StatementReport| other_action(statement).is_some());
+    related.sort_by_key(|statement| {
+        let applies = statement.applies;
+        let denies = applies && statement.effect == Effect::Deny;
+        Reverse((decides == Some(statement.statement), denies, applies))
+    });
+    let hidden = related.len().saturating_sub(SHOWN);
+    related.truncate(SHOWN);
+    related.sort_by_key(|statement| (!statement.applies, statement.statement));
+    for statement in related
+        .into_iter()
+        .chain(others.iter().copied().take(OTHERS))
+    {
+        let effect = match statement.effect {
+            Effect::Allow => "Allow",
+            Effect::Deny => "Deny",
+        };
+        let sid = named(statement.sid.as_deref());
+        rows.push([
+            String::new(),
+            name.clone().into_owned(),
+            format!("{}{sid} {effect}", statement.statement),
+            result(statement),
+        ]);
+    }
     for (count, what) in [
-        (related.saturating_sub(SHOWN), "not shown"),
+        (hidden, "not shown"),
         (
-            others.saturating_sub(OTHERS),
+            others.len().saturating_sub(OTHERS),
             "not shown, about other actions",
         ),
     ] {
         if count > 0 {
             rows.push([
                 String::new(),
-                policy.policy.clone(),
+                name.clone().into_owned(),
                 format!("{count} more"),
                 what.to_owned(),
             ]);
@@ -211,7 +223,7 @@ fn result(statement: &StatementReport) -> String {
         if listed.len() < action.expected.len() {
             listed.push('…');
         }
-        return format!("{} does not match: {listed}", action.element);
+        return format!("{} does not match: {}", action.element, one_line(&listed));
     }
     let mut result = match statement.failed.first() {
         None => "matches".to_owned(),
@@ -221,6 +233,7 @@ fn result(statement: &StatementReport) -> String {
         let _ = write!(result, " (names {})", grants.join(", "));
     }
     for condition in &statement.unreadable {
+        let condition = one_line(condition);
         let _ = write!(result, "; the value for {condition} does not parse");
     }
     result
@@ -299,5 +312,62 @@ Nearest allow: identity-based policy inline:orders, statement 0 (Own). It lacks:
   Condition Bool aws:MultiFactorAuthPresent: true is asked for, and the request has no such key
 ";
         assert_eq!(explain(&request, &layers).table(), expected);
+    }
+
+    #[test]
+    fn what_decides_is_shown_of_a_long_policy() {
+        let other = r#"{"Effect":"Allow","Action":"x:Get","Resource":"arn:aws:x:::other"}"#;
+        let deny = r#"{"Sid":"Last","Effect":"Deny","Action":"x:Get","Resource":"*"}"#;
+        let allow = r#"{"Effect":"Allow","Action":"x:Get","Resource":"*"}"#;
+        for filler in [other, allow] {
+            let statements = [vec![filler; 30], vec![deny]].concat().join(",");
+            let text = format!(r#"{{"Version":"2012-10-17","Statement":[{statements}]}}"#);
+            let document = parse(&text, Kind::Identity, "t").unwrap();
+            let set = PolicySet::new(vec![Arc::new(Policy::compile(&document, "long"))]);
+            let told = table_of(&set, &Map::new());
+            assert!(told.contains("30 (Last) Deny"), "{told}");
+            assert!(told.contains("19 more"), "{told}");
+            let rows = told.lines().filter(|line| line.contains("  long  "));
+            assert_eq!(rows.count(), 13, "{told}");
+        }
+    }
+
+    #[test]
+    fn texts_of_others_do_not_steer_the_terminal() {
+        let text = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"x:Get","Resource":"*",
+            "Condition":{"StringEquals":{"x:a":"b"}}}}"#;
+        let document = parse(text, Kind::Identity, "t").unwrap();
+        let set = PolicySet::new(vec![Arc::new(Policy::compile(&document, "a\u{1b}[2Jb"))]);
+        let mut context = Map::new();
+        context.set("x:a", "\u{1b}[31mred\nallowed: \u{9b}2J\u{202e}");
+        let told = table_of(&set, &context);
+        assert!(
+            told.contains(r"\u001b[31mred\u000aallowed: \u009b2J\u202e"),
+            "{told}"
+        );
+        assert!(told.contains(r"a\u001b[2Jb"), "{told}");
+        assert!(
+            !told.contains(|found: char| found.is_control() && found != '\n'),
+            "{told}"
+        );
+    }
+
+    fn table_of(set: &PolicySet, context: &Map) -> String {
+        let principal = Principal::User {
+            account: "555566667777".into(),
+            arn: "arn:aws:iam::555566667777:user/ann".into(),
+        };
+        let request = Request {
+            principal: &principal,
+            action: "x:Get",
+            resource: "*",
+            resource_account: None,
+            context,
+        };
+        let layers = Layers {
+            identity: &[set],
+            ..Layers::default()
+        };
+        explain(&request, &layers).table()
     }
 }

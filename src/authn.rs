@@ -40,6 +40,7 @@ use std::time::Duration;
 use aws_lc_rs::digest::{SHA256, digest};
 use http::HeaderMap;
 
+use crate::clock::Timestamp;
 use crate::directory::provider::Provider;
 use crate::outcome::Reason;
 use crate::state::Ledger;
@@ -82,6 +83,8 @@ pub struct Settings {
 /// What a request presents, and whose tokens its route accepts.
 #[derive(Debug, Clone, Copy)]
 pub struct Presented<'a> {
+    /// What time it is, where that was found out already.
+    pub now: Option<Timestamp>,
     /// Its method.
     pub method: &'a str,
     /// Its path as it came, escapes and dot segments included: what a signature is over.
@@ -125,6 +128,7 @@ impl<'a> Presented<'a> {
     /// A request of which only headers matter: no signature is accepted.
     pub fn of_headers(headers: &'a HeaderMap, providers: &'a [Arc<Provider>]) -> Self {
         Self {
+            now: None,
             method: "GET",
             path: "/",
             query: None,

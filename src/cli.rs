@@ -8,6 +8,7 @@ pub mod check;
 pub mod credentials;
 pub mod decode;
 pub mod demo;
+mod edited;
 pub mod findings;
 pub mod import;
 pub mod keyring;

@@ -15,14 +15,16 @@ mod who;
 use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
-use http::header::{CONTENT_TYPE, HOST, HeaderMap, HeaderName, UPGRADE};
+use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, UPGRADE};
+use http::uri::Authority;
 
 use crate::authn::{Authenticator, Certificate, Distrust, Identity, sigv4};
 use crate::bundle::{Snapshot, Store};
-use crate::clock::Clock;
+use crate::clock::{Clock, Timestamp};
 use crate::outcome::Reason;
-use crate::policy::{self, Decision, LayerKind, Layers, Principal, Verdict};
+use crate::policy::{self, Decision, LayerKind, Layers, Principal};
 use crate::route::{Asked, CanonicalPath, Match, MatchKind, is_grpc};
 use crate::sts::Keys;
 
@@ -58,6 +60,8 @@ pub struct Head<'a> {
     pub secure: bool,
     /// The connection's client certificate, or why it is not to be relied on.
     pub certificate: Option<Result<&'a Certificate, Distrust>>,
+    /// When it was complete.
+    pub began: Instant,
     /// Whether it was allowed before and is decided again.
     pub again: bool,
     /// The listener's name.
@@ -68,14 +72,8 @@ pub struct Head<'a> {
     pub body: &'a dyn Body,
 }
 
-/// What became of a request.
-#[derive(Debug)]
-pub struct Judgement {
-    /// To be recorded.
-    pub facts: Facts,
-    /// May it go upstream?
-    pub verdict: Result<Permit, Refusal>,
-}
+/// What became of a request: whether it may go upstream.
+pub type Verdict = Result<Permit, Refusal>;
 
 /// Judges requests.
 #[derive(Debug)]
@@ -124,25 +122,25 @@ impl Gate {
         self
     }
 
-    /// Judges one request. Waits only where an unknown key is fetched (2 s at most).
-    pub async fn judge(&self, head: &Head<'_>) -> Judgement {
-        let mut facts = Facts::default();
-        let verdict = self.steps(head, &mut facts).await;
-        Judgement { facts, verdict }
-    }
-
-    async fn steps(&self, head: &Head<'_>, facts: &mut Facts) -> Result<Permit, Refusal> {
+    /// Judges one request; `facts` takes what is to be recorded of it. Waits only where an unknown key is fetched (2 s
+    /// at most).
+    pub async fn judge(&self, head: &Head<'_>, facts: &mut Facts) -> Verdict {
         // Before anything is asked: what is revoked from here on makes it an old judgement.
         facts.revocations = self.authenticator.revocations();
+        let now = self.clock.now();
+        facts.judged_at = Some(now);
         let snapshot = self.store.load_full();
         facts.snapshot = Some(Arc::clone(&snapshot));
-        let matched = route(head, &snapshot, facts)?;
+        let said = Said::of(&head.parts.headers);
+        let matched = route(head, &said, &snapshot, facts)?;
         if matched.kind == MatchKind::Preflight {
-            let verdict = self.permit(head, &matched, Shown::default(), facts);
+            let verdict = self.permit(head, &matched, Shown::default(), (&said, now), facts);
             facts.resources = matched.resources;
             return verdict;
         }
-        let verdict = self.matched(head, &snapshot, &matched, facts).await;
+        let verdict = self
+            .matched(head, (&said, now), &snapshot, &matched, facts)
+            .await;
         facts.resources = matched.resources;
         verdict
     }
@@ -151,20 +149,23 @@ impl Gate {
     async fn matched(
         &self,
         head: &Head<'_>,
+        (said, now): (&Said<'_>, Timestamp),
         snapshot: &Snapshot,
         matched: &Match<'_>,
         facts: &mut Facts,
-    ) -> Result<Permit, Refusal> {
-        let said = Said::of(&head.parts.headers);
+    ) -> Verdict {
         let request = RequestFacts {
-            now: self.clock.now(),
+            now,
             source: head.peer,
             secure: head.secure,
             user_agent: said.user_agent.text(),
             referer: said.referer.text(),
             region: matched.service.region(),
         };
-        let shown = self.who(head, snapshot, matched, &request, facts).await?;
+        let role = said.role;
+        let shown = self
+            .who(head, role, snapshot, matched, &request, facts)
+            .await?;
         self.may(
             snapshot,
             matched,
@@ -172,7 +173,7 @@ impl Gate {
             (shown.identity.as_deref(), head.request_id),
             facts,
         )?;
-        self.permit(head, matched, shown, facts)
+        self.permit(head, matched, shown, (said, now), facts)
     }
 
     /// May they: every resource must be allowed; the first that is not decides.
@@ -218,7 +219,7 @@ impl Gate {
                 principal: identity.map_or(&Principal::Anonymous, |identity| &identity.principal),
                 action: &matched.action,
                 resource: arn,
-                resource_account: Some(account.as_str()),
+                resource_account: Some(matched.service.account_text()),
                 context: &context,
             };
             let decision = policy::evaluate(&asked, &layers);
@@ -249,9 +250,14 @@ impl Gate {
         head: &Head<'_>,
         matched: &Match<'_>,
         shown: Shown,
+        (said, now): (&Said<'_>, Timestamp),
         facts: &mut Facts,
-    ) -> Result<Permit, Refusal> {
-        let upgrade = upgrade(head, matched);
+    ) -> Verdict {
+        let upgrade = if said.upgrade {
+            upgrade(head, matched)
+        } else {
+            Upgrade::Ignored
+        };
         if upgrade == Upgrade::Refused {
             // No policy refuses it.
             facts.decision = None;
@@ -275,7 +281,7 @@ impl Gate {
         let identity = shown.identity.as_ref();
         Ok(Permit {
             target,
-            identity: identity.map(|identity| self.assertions.of(identity, upstream)),
+            identity: identity.map(|identity| self.assertions.of(identity, upstream, now)),
             upstream: upstream.clone(),
             lasts: lasts(head, identity),
             preflight,
@@ -302,8 +308,8 @@ impl Gate {
             return Reason::MissingCredential.into();
         }
         let reason = match decision.verdict {
-            Verdict::ExplicitDeny => Reason::ExplicitDeny,
-            Verdict::Allowed | Verdict::ImplicitDeny => Reason::ImplicitDeny,
+            policy::Verdict::ExplicitDeny => Reason::ExplicitDeny,
+            policy::Verdict::Allowed | policy::Verdict::ImplicitDeny => Reason::ImplicitDeny,
         };
         let message = match self.detail {
             RefusalDetail::Id => None,
@@ -321,12 +327,15 @@ impl Gate {
 /// Which route: action, resources and context keys.
 fn route<'s>(
     head: &Head<'_>,
+    said: &Said<'_>,
     snapshot: &'s Snapshot,
     facts: &mut Facts,
 ) -> Result<Match<'s>, Refusal> {
+    // Host, or `:authority`: the proxy has made sure that there is one reading of it.
+    let authority = head.parts.uri.authority().map(Authority::as_str);
     let asked = Asked {
         method: head.parts.method.as_str(),
-        host: host(head.parts),
+        host: authority.or_else(|| said.host.text()),
         path: head.parts.uri.path(),
         query: head.parts.uri.query(),
         headers: &Headers(&head.parts.headers),
@@ -342,7 +351,6 @@ fn route<'s>(
     })?;
     facts.path = Arc::clone(matched.path.shared());
     facts.route = Some(matched.route_id);
-    facts.account = Some(matched.service.account());
     if let Cow::Owned(action) = &matched.action {
         facts.generic_action = Some(action.as_str().into());
     }
@@ -365,20 +373,12 @@ fn lasts(head: &Head<'_>, identity: Option<&Arc<Identity>>) -> Lasts {
 
 /// ` with an explicit deny in a service control policy`, or ` because no … allows the … action`.
 fn because(decision: &Decision<'_>, action: &str) -> String {
-    if decision.verdict == Verdict::ExplicitDeny {
+    if decision.verdict == policy::Verdict::ExplicitDeny {
         let words = decision.layer.map_or("a policy", LayerKind::words);
         format!(" with an explicit deny in {words}")
     } else {
         let noun = decision.layer.map_or("policy", LayerKind::noun);
         format!(" because no {noun} allows the {action} action")
-    }
-}
-
-/// Host, or `:authority`: the proxy has made sure that there is one reading of it.
-fn host(parts: &http::request::Parts) -> Option<&str> {
-    match parts.uri.authority() {
-        Some(authority) => Some(authority.as_str()),
-        None => text(&parts.headers, &HOST),
     }
 }
 
@@ -441,11 +441,16 @@ impl<'h> Once<'h> {
     }
 }
 
-/// What policies may ask of the header lines, found in one look at them.
+/// What the header lines say to more than their reader, found in one look at them: a look-up for each name would cost
+/// more than all of them together.
 #[derive(Debug, Default)]
 struct Said<'h> {
+    host: Once<'h>,
     user_agent: Once<'h>,
     referer: Once<'h>,
+    role: Once<'h>,
+    /// Some protocol is asked for.
+    upgrade: bool,
 }
 
 impl<'h> Said<'h> {
@@ -453,8 +458,11 @@ impl<'h> Said<'h> {
         let mut said = Self::default();
         for (name, value) in headers {
             match name.as_str() {
+                "host" => said.host.see(value),
                 "user-agent" => said.user_agent.see(value),
                 "referer" => said.referer.see(value),
+                who::ROLE => said.role.see(value),
+                "upgrade" => said.upgrade = true,
                 _ => {}
             }
         }

@@ -14,6 +14,7 @@ mod counted;
 pub mod drain;
 pub mod framing;
 pub mod http2;
+pub mod in_place;
 pub mod limits;
 pub mod listener;
 pub mod proxy_header;

@@ -46,8 +46,6 @@ pub enum Reason {
     ExpiredCredential,
     /// The credential, or the session it stands for, was revoked.
     RevokedCredential,
-    /// Its issuer, asked about the token, says that it is not active: made up, revoked or expired.
-    InactiveCredential,
     /// The token is bound to a key that the request does not prove to have, or must be bound and is not.
     UnboundCredential,
     /// The DPoP proof is not one for this request, or was used before.
@@ -107,7 +105,7 @@ pub enum Blame {
 
 impl Reason {
     /// Every reason, for metrics that are made in advance.
-    pub const ALL: [Self; 42] = [
+    pub const ALL: [Self; 41] = [
         Self::Allowed,
         Self::Preflight,
         Self::MalformedRequest,
@@ -128,7 +126,6 @@ impl Reason {
         Self::WrongAudience,
         Self::ExpiredCredential,
         Self::RevokedCredential,
-        Self::InactiveCredential,
         Self::UnboundCredential,
         Self::BadProof,
         Self::RevocationsUnknown,
@@ -175,7 +172,6 @@ impl Reason {
             Self::WrongAudience => "wrong_audience",
             Self::ExpiredCredential => "expired_credential",
             Self::RevokedCredential => "revoked_credential",
-            Self::InactiveCredential => "inactive_credential",
             Self::UnboundCredential => "unbound_credential",
             Self::BadProof => "bad_proof",
             Self::RevocationsUnknown => "revocations_unknown",
@@ -224,7 +220,6 @@ impl Reason {
             | Self::WrongAudience
             | Self::ExpiredCredential
             | Self::RevokedCredential
-            | Self::InactiveCredential
             | Self::UnboundCredential
             | Self::BadProof
             | Self::RevocationsUnknown
@@ -266,7 +261,6 @@ impl Reason {
             | Self::WrongAudience
             | Self::ExpiredCredential
             | Self::RevokedCredential
-            | Self::InactiveCredential
             | Self::UnboundCredential
             | Self::BadProof => 401,
             Self::RouteFallbackDenied
@@ -316,7 +310,6 @@ impl Reason {
             | Self::InvalidClaims
             | Self::WrongAudience
             | Self::RevokedCredential
-            | Self::InactiveCredential
             | Self::UnboundCredential
             | Self::BadProof => "InvalidToken",
             Self::SignatureMismatch => "SignatureDoesNotMatch",
@@ -364,7 +357,6 @@ impl Reason {
             | Self::WrongAudience
             | Self::ExpiredCredential
             | Self::RevokedCredential
-            | Self::InactiveCredential
             | Self::UnboundCredential
             | Self::BadProof
             | Self::NoPrincipal

@@ -34,17 +34,18 @@ use std::time::{Duration, Instant};
 use http::HeaderValue;
 
 use crate::clock::Timestamp;
-use crate::gate::{Facts, Head, Judgement, Lasts};
+use crate::gate::{Facts, Head, Lasts, Verdict};
 use crate::net::cidr::Cidr;
 use crate::outcome::Reason;
 
 pub use body::Relay;
+pub use identifier::Identifiers;
 pub use service::{Plan, Proxy};
 
 /// What the proxy asks of the rest of Sidegate: to decide, and to keep the record.
 pub trait Control: 'static {
-    /// Decides whether a request may be forwarded, and keeps the record of it.
-    fn judge(&self, head: &Head<'_>) -> impl Future<Output = Judgement>;
+    /// Decides whether a request may be forwarded, and keeps the record of it; `facts` takes what it rests on.
+    fn judge(&self, head: &Head<'_>, facts: &mut Facts) -> impl Future<Output = Verdict>;
 
     /// Decides about an open stream again, by the head that it began with: until when it may go on, or why it may not,
     /// which is put on record.

@@ -137,7 +137,7 @@ pub enum Severity {
     Suggestion,
     /// Works, and probably not as meant; with `--strict` an error.
     Warning,
-    /// Grants more than is wise; with `--strict` an error.
+    /// Grants more than is wise.
     SecurityWarning,
     /// Refused.
     Error,
@@ -232,7 +232,7 @@ impl Fault {
             } else {
                 0
             };
-            let shown: String = source
+            let shown: String = without_logins(source)
                 .chars()
                 .skip(skip)
                 .take(160)
@@ -254,6 +254,28 @@ impl Fault {
         }
         out
     }
+}
+
+/// A line with stars for who logs in, where URLs hold that: `redis://me:password@host` is a fault that may hold a password.
+fn without_logins(line: &str) -> String {
+    let mut parts = line.split("://");
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        out.push_str("://");
+        let end = part
+            .find(|c: char| c.is_whitespace() || matches!(c, '"' | '\''))
+            .unwrap_or(part.len());
+        let (url, rest) = part.split_at_checked(end).unwrap_or((part, ""));
+        if let Some((login, host)) = url.rsplit_once('@') {
+            out.extend(login.chars().map(|_| '*'));
+            out.push('@');
+            out.push_str(host);
+        } else {
+            out.push_str(url);
+        }
+        out.push_str(rest);
+    }
+    out
 }
 
 impl fmt::Display for Fault {
@@ -463,6 +485,24 @@ mod tests {
         let told = |at: usize| serde_json::to_value(&report.faults()[at]).unwrap();
         assert_eq!(told(0)["span"]["start"]["line"], 1);
         assert_eq!(told(1).get("span"), None);
+    }
+
+    #[test]
+    fn nobodys_login_is_drawn() {
+        for (line, drawn) in [
+            (
+                r#"url: "redis://me:p/w@h:1/0" # a@b"#,
+                r#"url: "redis://******@h:1/0" # a@b"#,
+            ),
+            (
+                "a: http://h/x, b: 'https://ü:x@h'",
+                "a: http://h/x, b: 'https://***@h'",
+            ),
+            ("no url, a@b", "no url, a@b"),
+            ("://@", "://@"),
+        ] {
+            assert_eq!(without_logins(line), drawn);
+        }
     }
 
     #[test]

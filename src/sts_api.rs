@@ -81,6 +81,9 @@ pub trait Assertions: Debug + Send + Sync {
 pub trait Log {
     /// Whether it is on record: a call that is not is refused.
     fn put(&self, call: &Recorded<'_>) -> impl Future<Output = bool>;
+
+    /// Takes what was refused before it could be read, and what nobody can wait for.
+    fn note(&self, call: &Recorded<'_>);
 }
 
 /// What is to be remembered of a call.
@@ -100,6 +103,8 @@ pub struct Recorded<'a> {
     pub user_agent: Option<&'a [u8]>,
     /// The HTTP method.
     pub method: &'a str,
+    /// The path, where it is the endpoint's.
+    pub path: Option<&'a str>,
     /// `sts:AssumeRole`; none when it is none that exists.
     pub action: Option<&'a str>,
     /// The service's region.

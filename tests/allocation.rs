@@ -1,4 +1,5 @@
-//! A decision without policy variables allocates nothing on the heap, allowed or denied, in small sets and large ones.
+//! A decision without policy variables allocates nothing on the heap, allowed or denied, in small sets and large ones;
+//! nor does a well-formed HTTP/2 head on its way to the parser.
 
 #![expect(clippy::panic, reason = "tests fail by panicking")]
 
@@ -119,5 +120,97 @@ fn a_decision_allocates_nothing() {
             assert_eq!(found, Some(verdict), "{action}");
             assert_eq!(counted.count_total, 0, "{action}");
         }
+    }
+}
+
+#[cfg(feature = "server")]
+mod http2 {
+    use std::io;
+    use std::pin::Pin;
+    use std::task::{Context, Poll, Waker};
+
+    use sidegate::net::http2::Http2;
+    use tokio::io::{AsyncRead, ReadBuf};
+
+    /// A socket that yields one frame at a time.
+    struct Frames<'f>(&'f [Vec<u8>]);
+
+    impl AsyncRead for Frames<'_> {
+        fn poll_read(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            buffer: &mut ReadBuf<'_>,
+        ) -> Poll<io::Result<()>> {
+            let Some((next, rest)) = self.0.split_first() else {
+                return Poll::Ready(Ok(()));
+            };
+            buffer.put_slice(next);
+            self.0 = rest;
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    /// A request as clients send it: what they say every time is in the table, its path and its id are new.
+    fn request(number: u32) -> Vec<u8> {
+        let mut block = vec![0x82, 0x86];
+        let kept = |block: &mut Vec<u8>, index: u8, value: &str| {
+            let length = u8::try_from(value.len()).unwrap_or_default();
+            block.extend([0x40 | index, length]);
+            block.extend(value.as_bytes());
+        };
+        kept(&mut block, 1, "orders.example.com:8443");
+        kept(&mut block, 4, &format!("/orders/{number}?page=2"));
+        kept(&mut block, 58, &format!("client/{}", "x".repeat(100)));
+        kept(
+            &mut block,
+            23,
+            &format!("Bearer {number}{}", "y".repeat(90)),
+        );
+        // Never in a table.
+        block.extend([0x10, 4]);
+        block.extend(b"x-id");
+        block.extend([1, b'7']);
+        let length = u32::try_from(block.len()).unwrap_or_default().to_be_bytes();
+        let mut frame = length[1..].to_vec();
+        frame.extend([1, 5]);
+        frame.extend(number.wrapping_mul(2).wrapping_add(1).to_be_bytes());
+        frame.extend(block);
+        frame
+    }
+
+    #[test]
+    fn a_well_formed_head_allocates_nothing() -> io::Result<()> {
+        let mut frames = vec![b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec()];
+        frames.extend((0..1200).map(request));
+        let (warm, measured) = frames.split_at(200);
+        let mut http2 = Http2::new(64 * 1024);
+        let mut space = vec![0; 16 * 1024];
+        let mut context = Context::from_waker(Waker::noop());
+        // As the parser answers each, the one before is done.
+        let mut go = |frames: &[Vec<u8>]| -> io::Result<usize> {
+            let mut socket = Frames(frames);
+            let mut passed = 0_usize;
+            for frame in frames {
+                let mut buffer = ReadBuf::new(&mut space);
+                let read = http2.poll_read(&mut socket, &mut context, &mut buffer);
+                assert!(matches!(read, Poll::Ready(Ok(()))));
+                assert_eq!(buffer.filled(), frame);
+                passed = passed.wrapping_add(1);
+                if let Some(stream @ [_, _, _, _]) = frame.get(5..9) {
+                    let mut answer = [0, 0, 1, 1, 5, 0, 0, 0, 0, 0x88];
+                    answer[5..9].copy_from_slice(stream);
+                    let pieces = [io::IoSlice::new(&answer)];
+                    let wrote = http2.poll_write(tokio::io::sink(), &mut context, &pieces);
+                    assert!(matches!(wrote, Poll::Ready(Ok(10))));
+                }
+            }
+            Ok(passed)
+        };
+        go(warm)?;
+        let mut passed = None;
+        let counted = allocation_counter::measure(|| passed = Some(go(measured)));
+        assert_eq!(passed.transpose()?, Some(1001));
+        assert_eq!(counted.count_total, 0);
+        Ok(())
     }
 }

@@ -10,16 +10,15 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 
 use crate::app::throttling::Throttles;
-use crate::arn::AccountId;
 use crate::audit::record::{self, Record, UserIdentity};
 use crate::audit::sink::Sink;
 use crate::bundle::{Snapshot, Store};
-use crate::clock::{Clock, Timestamp, monotonic};
-use crate::gate::{Facts, Gate, Head, Judgement, Lasts, Method};
+use crate::clock::{Clock, Timestamp};
+use crate::gate::{Facts, Gate, Head, Lasts, Method, Verdict};
 use crate::metrics::{self, Metrics, RouteMetrics, Series};
 use crate::outcome::Reason;
 use crate::policy::LayerKind;
-use crate::proxy::{Control, Outcome, Unjudged};
+use crate::proxy::{Control, Identifiers, Outcome, Unjudged};
 use crate::route::CanonicalPath;
 use crate::state::Ledger;
 use identities::Identities;
@@ -54,6 +53,7 @@ pub(super) struct Worker {
     line: RefCell<Vec<u8>>,
     identities: Identities,
     tails: Tails,
+    events: Identifiers,
 }
 
 impl Worker {
@@ -63,21 +63,26 @@ impl Worker {
             line: RefCell::default(),
             identities: Identities::default(),
             tails: Tails::default(),
+            events: Identifiers::default(),
         }
     }
 
     /// Puts the judgement on record; a request that cannot be recorded is refused.
-    async fn put_on_record(&self, head: &Head<'_>, judgement: &Judgement) -> Result<(), Reason> {
+    async fn put_on_record(
+        &self,
+        head: &Head<'_>,
+        facts: &Facts,
+        verdict: &Verdict,
+    ) -> Result<(), Reason> {
         let mut line = self.line.take();
         line.clear();
-        self.write(head, judgement, &mut line);
+        self.write(head, facts, verdict, &mut line);
         let result = self.shared.audit.record_or_wait(&line).await;
         self.line.replace(line);
         result.map_err(|_| Reason::AuditUnavailable)
     }
 
-    fn write(&self, head: &Head<'_>, judgement: &Judgement, line: &mut Vec<u8>) {
-        let Judgement { facts, verdict } = judgement;
+    fn write(&self, head: &Head<'_>, facts: &Facts, verdict: &Verdict, line: &mut Vec<u8>) {
         let reason = match verdict {
             Ok(permit) if permit.preflight() => Reason::Preflight,
             Ok(_) => Reason::Allowed,
@@ -94,20 +99,20 @@ impl Worker {
                 _ => {}
             }
         }
-        let account = facts.account.as_ref().map(AccountId::as_str);
+        let account = facts.account();
         let resources: smallvec::SmallVec<[record::Resource<'_>; 2]> = facts
             .resources
             .iter()
             .map(|arn| record::Resource { arn, account })
             .collect();
         let decided = facts.decision.as_ref();
-        let mut event_id = uuid::Uuid::encode_buffer();
+        let event_id = self.events.next();
         let identity = self.identities.written(facts);
         let route = facts.route();
         let record = Record {
-            time: self.shared.clock.now(),
+            time: facts.judged_at.unwrap_or_else(|| self.shared.clock.now()),
             request_id: head.request_id,
-            event_id: new_id(&mut event_id),
+            event_id: event_id.to_str().unwrap_or_default(),
             identity: &identity,
             source_ip: head.peer,
             user_agent,
@@ -139,34 +144,34 @@ impl Worker {
 }
 
 impl Control for Worker {
-    async fn judge(&self, head: &Head<'_>) -> Judgement {
-        let began = monotonic();
+    async fn judge(&self, head: &Head<'_>, facts: &mut Facts) -> Verdict {
         let throttles = &self.shared.throttles;
-        let mut judgement = match throttles.sender(head.peer) {
-            Ok(()) => self.shared.gate.judge(head).await,
-            Err(refusal) => Judgement {
-                facts: unjudged_facts(head),
-                verdict: Err(refusal),
-            },
+        let mut verdict = match throttles.sender(head.peer) {
+            Ok(()) => self.shared.gate.judge(head, facts).await,
+            Err(refusal) => {
+                *facts = unjudged_facts(head);
+                Err(refusal)
+            }
         };
-        throttles.judged(&mut judgement);
-        self.shared.metrics.decided(began.elapsed());
-        log(&judgement, head.request_id);
-        if let Err(reason) = self.put_on_record(head, &judgement).await {
-            judgement.verdict = Err(reason.into());
+        throttles.judged(facts, &mut verdict);
+        self.shared.metrics.decided(head.began.elapsed());
+        log(facts, &verdict, head.request_id);
+        match self.put_on_record(head, facts, &verdict).await {
+            Ok(()) => verdict,
+            Err(reason) => Err(reason.into()),
         }
-        judgement
     }
 
     async fn again(&self, head: &Head<'_>) -> Result<Lasts, Reason> {
-        let judgement = self.shared.gate.judge(head).await;
-        match &judgement.verdict {
+        let mut facts = Facts::default();
+        let verdict = self.shared.gate.judge(head, &mut facts).await;
+        match &verdict {
             Ok(permit) => Ok(permit.lasts()),
             Err(refusal) => {
                 let reason = refusal.reason;
-                log(&judgement, head.request_id);
+                log(&facts, &verdict, head.request_id);
                 // It is refused whether that can be recorded or not; what is lost is counted.
-                let _ = self.put_on_record(head, &judgement).await;
+                let _ = self.put_on_record(head, &facts, &verdict).await;
                 Err(reason)
             }
         }
@@ -190,12 +195,12 @@ impl Control for Worker {
 
     fn refused(&self, unjudged: &Unjudged<'_>) {
         let path = CanonicalPath::new(unjudged.path).ok();
-        let mut event_id = uuid::Uuid::encode_buffer();
+        let event_id = self.events.next();
         let identity = UserIdentity::unknown().json();
         let record = Record {
             time: self.shared.clock.now(),
             request_id: unjudged.request_id,
-            event_id: new_id(&mut event_id),
+            event_id: event_id.to_str().unwrap_or_default(),
             identity: &identity,
             source_ip: unjudged.peer,
             user_agent: unjudged.user_agent,
@@ -272,31 +277,17 @@ fn route_series<'c>(facts: Option<&Facts>, counted: &'c Counted) -> &'c RouteMet
 }
 
 /// A refused request's cause, for whoever runs the process: never shown to the client.
-fn log(judgement: &Judgement, request_id: &str) {
-    let Err(refusal) = &judgement.verdict else {
+fn log(facts: &Facts, verdict: &Verdict, request_id: &str) {
+    let Err(refusal) = verdict else {
         return;
     };
-    let facts = &judgement.facts;
     let (reason, detail) = (refusal.reason.label(), &facts.detail);
     let provider = facts.provider.as_deref().unwrap_or("-");
-    // Whoever writes the bundle has to know: the credential is good, and the bundle makes nobody of it.
-    match (refusal.reason, &facts.provider) {
-        (Reason::NoPrincipal, Some(_)) => tracing::info!(
-            request_id,
-            reason,
-            provider,
-            detail,
-            "no principal: the provider has no rule for this credential"
-        ),
-        (Reason::NoPrincipal | Reason::RoleNotTrusted, _) => {
-            tracing::info!(request_id, reason, provider, detail, "no principal");
-        }
-        _ => tracing::debug!(request_id, reason, provider, detail, "refused"),
+    if matches!(refusal.reason, Reason::NoPrincipal | Reason::RoleNotTrusted) {
+        tracing::info!(request_id, reason, provider, detail, "no principal");
+    } else {
+        tracing::debug!(request_id, reason, provider, detail, "refused");
     }
-}
-
-fn new_id(text: &mut [u8]) -> &str {
-    uuid::Uuid::new_v4().hyphenated().encode_lower(text)
 }
 
 /// Anonymous requests prove nothing.

@@ -19,7 +19,7 @@ use crate::net::workers::{Listening, Ready, Workers};
 use crate::net::{self, Limits};
 use crate::policy::LayerKind;
 use crate::saml::Assertion;
-use crate::secret::Secret;
+use crate::secret::{self, Secret};
 use crate::source::Fault;
 use crate::state::{Kind, LastUse, Ledger};
 use crate::sts::keyring::MAX_BYTES;
@@ -79,9 +79,15 @@ pub(super) fn keys(settings: &Settings) -> Result<Arc<Keys>, StartError> {
 
 fn read(file: &Path) -> Result<Keyring, String> {
     let mut text = String::new();
-    std::fs::File::open(file)
-        .and_then(|opened| opened.take(MAX_BYTES).read_to_string(&mut text))
+    let length = secret::open(file)
+        .and_then(|opened| {
+            let mut opened = opened.take(MAX_BYTES.saturating_add(1));
+            opened.read_to_string(&mut text)
+        })
         .map_err(|error| error.to_string())?;
+    if u64::try_from(length).unwrap_or(u64::MAX) > MAX_BYTES {
+        return Err(format!("it is larger than {MAX_BYTES} bytes"));
+    }
     Keyring::read(&text, &file.display().to_string()).map_err(|faults| {
         let lines: Vec<String> = faults.iter().map(Fault::line).collect();
         lines.join("\n")
@@ -101,7 +107,10 @@ pub(super) fn follow(file: PathBuf, keys: Arc<Keys>) {
             }
             known = now;
             let name = file.display();
-            match read(&file) {
+            let path = file.clone();
+            // Reading may block, on a slow disk.
+            let found = tokio::task::spawn_blocking(move || read(&path)).await;
+            match found.unwrap_or_else(|error| Err(error.to_string())) {
                 Ok(keyring) => {
                     keys.replace(keyring);
                     tracing::info!(file = %name, "a new keyring is used");
@@ -317,6 +326,16 @@ impl Log for Recorder {
         log(call);
         result.is_ok()
     }
+
+    fn note(&self, call: &Recorded<'_>) {
+        let mut line = self.line.take();
+        line.clear();
+        write(call, &mut line);
+        // It was refused already, whether or not there is room for that. The sink counts what it could not take.
+        let _ = self.audit.record(&line);
+        self.line.replace(line);
+        log(call);
+    }
 }
 
 /// A refused call's cause, for whoever runs the process.
@@ -355,7 +374,7 @@ fn write(call: &Recorded<'_>, line: &mut Vec<u8>) {
         resources: resource.as_slice(),
         recipient_account: call.account,
         method: call.method,
-        path: Some("/"),
+        path: call.path,
         client_request_id: None,
         snapshot: Some(&call.snapshot.digest),
         service: Some(NAME),

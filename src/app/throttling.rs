@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::clock::monotonic;
 use crate::config::RateLimits;
-use crate::gate::{Facts, Judgement, Refusal};
+use crate::gate::{Facts, Refusal, Verdict};
 use crate::outcome::Reason;
 use crate::throttle::{Limiter, network};
 
@@ -37,8 +37,7 @@ impl Throttles {
     }
 
     /// After the judgement: not too often by this principal, nor, if allowed, on this route.
-    pub(super) fn judged(&self, judgement: &mut Judgement) {
-        let Judgement { facts, verdict } = judgement;
+    pub(super) fn judged(&self, facts: &Facts, verdict: &mut Verdict) {
         if let Err(refusal) = self.of_principal(facts) {
             *verdict = Err(refusal);
         } else if verdict.is_ok()

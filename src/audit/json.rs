@@ -84,7 +84,7 @@ impl Object<'_> {
                     if index > 0 {
                         out.push(b'.');
                     }
-                    decimal(out, octet.into());
+                    decimal_octet(out, octet);
                 }
             }
             // Writing to a vector cannot fail.
@@ -133,6 +133,16 @@ impl Object<'_> {
         }
         out.push(b']');
     }
+}
+
+fn decimal_octet(out: &mut Vec<u8>, value: u8) {
+    if value >= 100 {
+        out.push(b'0' | (value / 100));
+    }
+    if value >= 10 {
+        out.push(b'0' | (value / 10 % 10));
+    }
+    out.push(b'0' | (value % 10));
 }
 
 fn decimal(out: &mut Vec<u8>, value: u64) {

@@ -109,6 +109,8 @@ pub(super) struct Shared {
 pub(super) struct Queue {
     /// Whole lines.
     pub(super) pending: Vec<u8>,
+    /// How many.
+    pub(super) records: u64,
     /// Bytes that the writer has taken and not yet written.
     pub(super) in_flight: usize,
     /// The writer waits for the first record.
@@ -280,6 +282,7 @@ impl Sink {
         if !line.ends_with(b"\n") {
             queue.pending.push(b'\n');
         }
+        queue.records = queue.records.saturating_add(1);
         let enough = before < ENOUGH && queue.pending.len() >= ENOUGH;
         let wake = std::mem::take(&mut queue.asleep) || enough;
         drop(queue);

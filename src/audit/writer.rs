@@ -66,6 +66,8 @@ pub(super) struct Writer {
     pub(super) place: Place,
     pub(super) shared: Arc<Shared>,
     batch: Vec<u8>,
+    /// How many records the batch holds.
+    records: u64,
     written: usize,
     /// Something was written since the last sync.
     dirty: bool,
@@ -91,6 +93,7 @@ impl Writer {
             place,
             shared,
             batch: Vec::new(),
+            records: 0,
             written: 0,
             dirty: false,
             synced: monotonic(),
@@ -139,6 +142,7 @@ impl Writer {
                 .wait_timeout_while(queue, GATHER, gathering)
                 .unwrap_or_else(PoisonError::into_inner);
             std::mem::swap(&mut queue.pending, &mut self.batch);
+            self.records = std::mem::take(&mut queue.records);
             self.written = 0;
             queue.in_flight = self.batch.len();
         }
@@ -179,7 +183,7 @@ impl Writer {
         }
         drop(queue);
         if done {
-            self.shared.written(lines(&self.batch));
+            self.shared.written(std::mem::take(&mut self.records));
             self.batch.clear();
             self.batch.shrink_to(KEEP_BUFFER);
             self.written = 0;

@@ -18,7 +18,7 @@ use crate::sts::seal::is_session_token;
 
 use super::cache::{Counters, Counts, IdentityCache, Key, SessionCache, TokenCache};
 use super::certificate::Certificate;
-use super::credential::{self, Credential, Token};
+use super::credential::{self, Credential, CredentialError, Token};
 use super::digest;
 use super::dpop::Replays;
 use super::identity::Identity;
@@ -218,12 +218,12 @@ impl Authenticator {
     pub async fn authenticate(&self, presented: &Presented<'_>) -> Result<Authentication, Failure> {
         let found = credential::find(presented.headers, presented.query, &self.settings.places)
             .map_err(Failure::from)?;
-        let now = self.clock.now();
+        let now = presented.now.unwrap_or_else(|| self.clock.now());
         let certificate = trusted(presented, now)?;
         let (token, shown) = match found {
             None => return by_certificate(certificate, presented, now),
             Some(Credential::Bearer(token)) if is_session_token(token.bytes()) => {
-                return self.session(token).map(Authentication::Verified);
+                return self.session(token, now).map(Authentication::Verified);
             }
             Some(Credential::Bearer(token)) => (token, Shown::Bearer),
             Some(Credential::Proven(token, proof)) => (token, Shown::Proven(proof)),
@@ -248,7 +248,7 @@ impl Authenticator {
     }
 
     /// Opens a session token that came alone: good for sessions that may be used so.
-    fn session(&self, token: Token<'_>) -> Result<Verified, Failure> {
+    fn session(&self, token: Token<'_>, now: Timestamp) -> Result<Verified, Failure> {
         let refused = |why: &str| Failure {
             reason: Reason::BadSignature,
             detail: why.to_owned(),
@@ -258,11 +258,12 @@ impl Authenticator {
         let Some(sessions) = &self.settings.sessions else {
             return Err(refused("session tokens need a `keyring`"));
         };
-        let text = token.text().map_err(|error| Failure {
+        // Whether it is one word is found by whoever opens it; one that was opened before need not be read again.
+        let text = std::str::from_utf8(token.bytes()).map_err(|_| Failure {
             method: Some(Method::Session),
-            ..Failure::from(error)
+            ..CredentialError::Malformed("it is not one token").into()
         })?;
-        let session = sessions.open(text, self.clock.now())?;
+        let session = sessions.open(text, now)?;
         if !session.bearer {
             return Err(refused(
                 "the session's token is no credential alone: its role or user has `bearer: false`",

@@ -217,11 +217,10 @@ fn bearer(value: &HeaderValue) -> Result<Token<'_>, CredentialError> {
 /// What stands behind a scheme, which is written in any case.
 fn after<'a>(value: &'a HeaderValue, wanted: &[u8]) -> Option<Token<'a>> {
     let bytes = value.as_bytes();
-    let space = memchr::memchr(b' ', bytes).unwrap_or(bytes.len());
-    let (scheme, rest) = bytes.split_at_checked(space)?;
+    let (scheme, rest) = bytes.split_at_checked(wanted.len())?;
     let spaces = rest.iter().take_while(|byte| **byte == b' ').count();
-    scheme
-        .eq_ignore_ascii_case(wanted)
+    let ends = spaces > 0 || rest.is_empty();
+    (ends && scheme.eq_ignore_ascii_case(wanted))
         .then(|| Token(rest.get(spaces..).unwrap_or_default()))
 }
 

@@ -173,6 +173,11 @@ pub async fn read_file(path: &str, limit: u64) -> Result<Vec<u8>, FetchError> {
         path: path.to_owned(),
         why,
     };
+    // A pipe in its place would be waited for without end.
+    let found = tokio::fs::metadata(path).await;
+    if !found.map_err(|error| fail(error.to_string()))?.is_file() {
+        return Err(fail("it is no regular file".to_owned()));
+    }
     let file = tokio::fs::File::open(Path::new(path))
         .await
         .map_err(|error| fail(error.to_string()))?;

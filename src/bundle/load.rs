@@ -79,10 +79,7 @@ impl Loader {
         self.memos.settle();
         if options.strict {
             for fault in &mut faults {
-                if matches!(
-                    fault.severity,
-                    Severity::Warning | Severity::SecurityWarning
-                ) {
+                if fault.severity == Severity::Warning {
                     fault.severity = Severity::Error;
                 }
             }

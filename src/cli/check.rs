@@ -21,8 +21,7 @@ pub struct Arguments {
     /// A configuration to check as well: its upstreams are those that routes may name.
     #[arg(short, long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Warnings (quotas, policies that can never match) and security warnings (policies that grant more than is wise)
-    /// count as errors; suggestions do not.
+    /// Warnings (quotas, policies that can never match) count as errors.
     #[arg(long)]
     strict: bool,
     /// How to print the findings.
@@ -159,12 +158,7 @@ fn check_bundle(path: &Path, options: &Options, told: &mut Told) {
         }
         Err(faults) => {
             told.refused = true;
-            let how = if options.strict {
-                " under --strict, which counts warnings as errors"
-            } else {
-                ""
-            };
-            (faults, format!("{shown} is not valid{how}"))
+            (faults, format!("{shown} is not valid"))
         }
     };
     told.summary.push(summary);

@@ -2,7 +2,7 @@
 //!
 //! Writes whole files with mode 0600 or nothing, and prints ids and times, never a key.
 
-use std::io::Read;
+use std::fs::{self, File};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -11,7 +11,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use crate::cli::demo::private;
+use crate::cli::edited::{Text, lock};
 use crate::cli::output::{self, Failed, Format, Outcome};
 use crate::clock::{Clock, Timestamp};
 use crate::sts::Keyring;
@@ -75,18 +75,18 @@ pub fn run(arguments: &Arguments) -> Outcome {
             output::complain(&format!("{} has one key, which seals", file.display()));
         }
         Command::Rotate { after } => {
-            let mut keyring = read(file)?;
+            let mut edited = Edited::open(file)?;
             let from = now.plus(Duration::from_secs(u64::from(*after)));
-            let id = changed(file, keyring.rotate(now, from))?;
-            replace(file, &keyring)?;
+            let id = changed(file, edited.keyring.rotate(now, from))?;
+            edited.write()?;
             let from = from.rfc3339();
             output::complain(&format!("the key {id} seals new tokens from {from} on"));
         }
         Command::List { format } => list(&read(file)?, now, *format)?,
         Command::Retire { id } => {
-            let mut keyring = read(file)?;
-            let id = changed(file, keyring.retire(id, now))?;
-            replace(file, &keyring)?;
+            let mut edited = Edited::open(file)?;
+            let id = changed(file, edited.keyring.retire(id, now))?;
+            edited.write()?;
             output::complain(&format!("tokens of the key {id} are refused from now on"));
         }
         Command::Export { out, .. } => {
@@ -107,36 +107,69 @@ fn changed<T>(
     result.map_err(|error| Failed(format!("{}: {error}", file.display())))
 }
 
-/// Reads a keyring for a command; its faults are drawn, without what stands in the file.
+/// Reads a keyring for a command; its faults are told without what stands in the file.
 pub fn read(file: &Path) -> Result<Keyring, Failed> {
-    let name = file.display().to_string();
-    let mut text = String::new();
-    let opened = std::fs::File::open(file);
-    let result = opened.and_then(|opened| opened.take(MAX_BYTES).read_to_string(&mut text));
-    result.map_err(|error| {
-        Failed(format!(
-            "{name}: {error}; `sidegate keyring new` makes a keyring"
-        ))
-    })?;
-    Keyring::read(&text, &name).map_err(|faults| {
+    parse(&Text::read(file.to_owned(), MAX_BYTES)?)
+}
+
+fn parse(text: &Text) -> Result<Keyring, Failed> {
+    let name = text.path.display().to_string();
+    if !text.is_there() {
+        return Err(Failed(format!(
+            "{name} is not there; `sidegate keyring new` makes a keyring"
+        )));
+    }
+    Keyring::read(&text.said, &name).map_err(|faults| {
         let lines: Vec<String> = faults.iter().map(crate::source::Fault::line).collect();
         Failed(lines.join("\n"))
     })
 }
 
+/// A keyring that is being changed, with its file locked until this is dropped.
+struct Edited {
+    keyring: Keyring,
+    text: Text,
+    _lock: File,
+}
+
+impl Edited {
+    fn open(file: &Path) -> Result<Self, Failed> {
+        // What a link leads to is changed, and not the link.
+        let file = fs::canonicalize(file).unwrap_or_else(|_| file.to_owned());
+        let lock = lock(folder(&file))?;
+        let text = Text::read(file, MAX_BYTES)?;
+        Ok(Self {
+            keyring: parse(&text)?,
+            text,
+            _lock: lock,
+        })
+    }
+
+    fn write(&mut self) -> Result<(), Failed> {
+        self.text.said.clone_from(self.keyring.text().expose());
+        self.text.write()
+    }
+}
+
+fn folder(file: &Path) -> &Path {
+    match file.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
+}
+
 /// Writes a file that must not be there yet: nothing brings a lost keyring back.
 fn create(file: &Path, keyring: &Keyring) -> Result<(), Failed> {
-    let reserved = std::fs::OpenOptions::new()
+    let _lock = lock(folder(file))?;
+    let reserved = fs::OpenOptions::new()
         .write(true)
         .create_new(true)
         .mode(0o600)
         .open(file);
     reserved.map_err(|error| Failed(format!("{}: {error}", file.display())))?;
-    replace(file, keyring)
-}
-
-fn replace(file: &Path, keyring: &Keyring) -> Result<(), Failed> {
-    private::write(file, keyring.text().expose()).map_err(|error| Failed(format!("{error:#}")))
+    let mut text = Text::read(file.to_owned(), MAX_BYTES)?;
+    text.said.clone_from(keyring.text().expose());
+    text.write()
 }
 
 fn list(keyring: &Keyring, now: Timestamp, format: Format) -> Result<(), Failed> {

@@ -73,11 +73,13 @@ impl Index {
     }
 
     pub(super) fn facts<'d>(&'d self, arn: &str) -> ResourceFacts<'d> {
-        let (service, account) = place(arn);
-        let patterns = self
-            .patterns
-            .get(service)
-            .and_then(|accounts| accounts.get(account))
+        let by_place = || {
+            let (service, account) = place(arn);
+            self.patterns.get(service)?.get(account)
+        };
+        let patterns = (!self.patterns.is_empty())
+            .then(by_place)
+            .flatten()
             .into_iter()
             .flatten()
             .filter(|resource| resource.reaches(arn));

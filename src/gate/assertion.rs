@@ -191,8 +191,7 @@ impl Assertions {
 
     /// The headers that tell `upstream` who asks. Without a token only if it cannot be signed, which the key's check at
     /// the start rules out.
-    pub fn of(&self, identity: &Arc<Identity>, upstream: &str) -> Headers {
-        let now = self.clock.now();
+    pub fn of(&self, identity: &Arc<Identity>, upstream: &str, now: Timestamp) -> Headers {
         let address = Arc::as_ptr(identity).addr();
         let asked = Asked { address, upstream };
         if let Some(kept) = self.seen.get(&asked)

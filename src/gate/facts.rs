@@ -7,6 +7,7 @@ use smallvec::SmallVec;
 
 use crate::authn::{Identity, Method};
 use crate::bundle::Snapshot;
+use crate::clock::Timestamp;
 use crate::policy::{Decision, LayerKind, Verdict};
 use crate::route::RouteRef;
 
@@ -43,14 +44,14 @@ impl DecidedBy {
 pub struct Facts {
     /// What the request was judged by; absent when there was none yet.
     pub snapshot: Option<Arc<Snapshot>>,
+    /// When it was judged.
+    pub judged_at: Option<Timestamp>,
     /// The number of the revocations that it was judged by.
     pub revocations: u64,
     /// The canonical path; empty when there is none.
     pub path: Arc<str>,
     /// Index of the route in the snapshot's table, when one matched.
     pub route: Option<usize>,
-    /// Who owns the resources.
-    pub account: Option<crate::arn::AccountId>,
     /// The action, where it is not the route's own.
     pub generic_action: Option<Box<str>>,
     /// The resources, all of which must be allowed.
@@ -76,6 +77,11 @@ impl Facts {
     /// The service's name; empty when no route matched.
     pub fn service(&self) -> &str {
         self.matched().map_or("", |matched| matched.service.name())
+    }
+
+    /// Who owns the resources, when a route matched.
+    pub fn account(&self) -> Option<&str> {
+        Some(self.matched()?.service.account_text())
     }
 
     /// The service's region; empty when no route matched.

@@ -16,7 +16,7 @@ use super::assertion::Headers;
 #[derive(Debug)]
 pub struct Permit {
     pub(super) target: Arc<str>,
-    pub(super) upstream: Box<str>,
+    pub(super) upstream: Arc<str>,
     pub(super) identity: Option<Headers>,
     pub(super) lasts: Lasts,
     pub(super) preflight: bool,

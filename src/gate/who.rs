@@ -5,7 +5,6 @@ use std::fmt::Debug;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use http::header::{HeaderMap, HeaderName, HeaderValue};
 use http::uri::Authority;
 
 use crate::authn::sigv4::{self, chunked::Decoder};
@@ -13,15 +12,16 @@ use crate::authn::{
     Authentication, Failure, Identity, Method, Presented, Signature, Signing, Verified,
 };
 use crate::bundle::Snapshot;
+use crate::clock::Timestamp;
 use crate::directory::Provider;
 use crate::outcome::Reason;
 use crate::route::{Match, UnsignedPayload};
 
 use super::context::RequestFacts;
-use super::{Facts, Gate, Head, Refusal};
+use super::{Facts, Gate, Head, Once, Refusal};
 
 /// How a client chooses among roles.
-const ROLE: HeaderName = HeaderName::from_static("x-sidegate-role");
+pub(super) const ROLE: &str = "x-sidegate-role";
 
 /// What reading a body whole comes to: its SHA-256.
 pub type Hashing<'b> = Pin<Box<dyn Future<Output = Result<[u8; 32], Reason>> + 'b>>;
@@ -48,15 +48,16 @@ impl Gate {
     pub(super) async fn who(
         &self,
         head: &Head<'_>,
+        role: Once<'_>,
         snapshot: &Snapshot,
         matched: &Match<'_>,
         request: &RequestFacts<'_>,
         facts: &mut Facts,
     ) -> Result<Shown, Refusal> {
         let accepted = accepted(snapshot, matched);
-        let presented = presented(head, matched, &accepted);
+        let presented = presented(head, matched, &accepted, request.now);
         let found = self.authenticate(head, presented, facts).await?;
-        let role = chosen_role(&head.parts.headers).map_err(|reason| {
+        let role = chosen_role(role).map_err(|reason| {
             facts.detail = "X-Sidegate-Role stands twice or is no text".into();
             Refusal::from(reason)
         })?;
@@ -107,6 +108,8 @@ impl Gate {
         if matches!(found, Ok(Authentication::BodyNeeded)) {
             let hash = read(head, facts).await?;
             let with_body = Presented {
+                // Reading the body took its time.
+                now: None,
                 body: Some(&hash),
                 ..presented
             };
@@ -153,9 +156,11 @@ fn presented<'a>(
     head: &'a Head<'_>,
     matched: &'a Match<'_>,
     accepted: &'a [Arc<Provider>],
+    now: Timestamp,
 ) -> Presented<'a> {
     let service = matched.service;
     Presented {
+        now: Some(now),
         method: head.parts.method.as_str(),
         path: head.parts.uri.path(),
         query: head.parts.uri.query(),
@@ -200,12 +205,9 @@ fn failed(failure: Failure, facts: &mut Facts) -> Refusal {
 }
 
 /// The role that the client asks for: one ARN in one `X-Sidegate-Role`.
-fn chosen_role(headers: &HeaderMap) -> Result<Option<&str>, Reason> {
-    let mut values = headers.get_all(ROLE).iter();
-    let (first, second) = (values.next(), values.next());
-    match (first.map(HeaderValue::to_str), second) {
-        (None, _) => Ok(None),
-        (Some(Ok(arn)), None) => Ok(Some(arn)),
-        (Some(_), _) => Err(Reason::RoleNotOffered),
+fn chosen_role(said: Once<'_>) -> Result<Option<&str>, Reason> {
+    match said {
+        Once::Absent => Ok(None),
+        Once::Present(_) | Once::Repeated => said.text().map(Some).ok_or(Reason::RoleNotOffered),
     }
 }

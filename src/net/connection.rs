@@ -15,6 +15,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::request::Parts;
 use http::{HeaderValue, Request, Response, header};
 use http_body::Body;
 use hyper::body::Incoming;
@@ -26,6 +27,7 @@ use crate::net::cidr::Cidr;
 use crate::net::counted::{Counted, UnderWay};
 use crate::net::framing::Fault;
 use crate::net::http2;
+use crate::net::in_place::boxed;
 use crate::net::limits::Limits;
 use crate::net::proxy_header;
 use crate::net::pulse::{Line, Order};
@@ -45,12 +47,13 @@ pub trait Handler: 'static {
     /// The answer's body.
     type Body: Body<Data = Bytes, Error: Into<Box<dyn StdError + Send + Sync>>> + 'static;
 
-    /// Answers `request`. `reading` says whether its head has a fault that the parser does not show: such a request
-    /// must be refused, and an HTTP/1 connection closed.
+    /// Answers a request. `reading` says whether its head has a fault that the parser does not show: such a request
+    /// must be refused, and an HTTP/1 connection closed. The head goes from hand to hand: a pointer is quicker passed.
     fn handle(
         self: Rc<Self>,
         connection: Rc<Connection>,
-        request: Request<Incoming>,
+        head: Box<Parts>,
+        body: Incoming,
         reading: Result<(), Fault>,
     ) -> impl Future<Output = Response<Self::Body>> + 'static;
 
@@ -313,13 +316,14 @@ async fn drive<C>(
     let mut finishing = false;
     poll_fn(|context| {
         match line.order(context) {
-            Order::Serve => {}
+            Order::Late if line.reads_messages() => return Poll::Ready(End::Late),
+            // A late HTTP/2 client is told so: whoever reads finds that it is late.
+            Order::Serve | Order::Late => {}
             Order::Finish if finishing => {}
             Order::Finish => {
                 finishing = true;
                 finish(serving);
             }
-            Order::Late => return Poll::Ready(End::Late),
             Order::Cut => return Poll::Ready(End::Cut),
         }
         step(serving, context).map(|outcome| match outcome {
@@ -414,10 +418,12 @@ fn answer<H: Handler>(
     }
     let under_way = UnderWay(Rc::clone(&connection.line));
     let pace = is_http2.then(|| connection.line.paces().begin());
+    let (head, body) = request.into_parts();
+    let head = Box::new(head);
+    // On the heap while it lasts: it is large, and a connection would else keep it while it is idle.
+    let handling = boxed(|| handler.handle(Rc::clone(&connection), head, body, reading));
     async move {
-        // On the heap while it lasts: it is some kilobytes, which a connection would else keep while it is idle.
-        let handling = handler.handle(Rc::clone(&connection), request, reading);
-        let mut response = Box::pin(handling).await;
+        let mut response = handling.await;
         if connection.leaving.get() && connection.protocol == Protocol::Http1 {
             response
                 .headers_mut()

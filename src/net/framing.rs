@@ -169,7 +169,11 @@ impl Scanner {
 
     /// Reads up to the end of a line, or keeps what there is of it. The error is a fault in a trailer section.
     fn read_line<'a>(&mut self, bytes: &'a [u8]) -> Result<&'a [u8], Fault> {
-        let end = memchr(b'\n', bytes);
+        let end = match bytes {
+            // The line that ends a head: no search is worth it.
+            [b'\r', b'\n', ..] => Some(1),
+            _ => memchr(b'\n', bytes),
+        };
         let taken = end.map_or(bytes.len(), |end| end.saturating_add(1));
         self.section = self.section.saturating_add(taken);
         if self.section > self.limit {

@@ -4,32 +4,40 @@
 //! that goes on in it; nobody behind it learns of that. So heads and trailers are read here first (`inbound`): one that
 //! breaks the rules is replaced by one that is in order and marked (`stand_in`), and is refused, recorded and counted
 //! like every other. What h2 alone can find is answered on its way out (`outbound`). Faults in the frames themselves,
-//! or in the compression, still end the connection: nobody can say then which request is meant.
+//! or in the compression, still end the connection: nobody can say then which request is meant. So does what comes on a
+//! stream that its client has ended: RFC 9113, 5.1, has it end that stream, and 5.4.1 the connection too if one likes.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use inbound::Inbound;
-use outbound::{Outbound, Unanswered};
+use outbound::Outbound;
+use streams::Open;
 
 pub use stand_in::fault;
 
+mod anew;
 mod hpack;
 mod huffman;
 mod inbound;
 mod outbound;
 mod rules;
 mod stand_in;
+mod streams;
 
+const DATA: u8 = 0;
 const HEADERS: u8 = 1;
 const RST_STREAM: u8 = 3;
+const GOAWAY: u8 = 7;
 const CONTINUATION: u8 = 9;
 const END_STREAM: u8 = 0x1;
 const END_HEADERS: u8 = 0x4;
 
+/// The most that a frame holds, as we allow no more than the protocol does by itself.
+const FRAME: usize = 16 * 1024;
 /// How much is read at once where it cannot go to the parser directly.
 const SPACE: usize = 4096;
 
@@ -83,20 +91,33 @@ impl Frame {
 
 /// What is kept of a connection.
 #[derive(Debug)]
-pub(super) struct Http2 {
+pub struct Http2 {
     inbound: Inbound,
     outbound: Outbound,
-    open: Unanswered,
+    open: Open,
+    /// Who reads goes on when all is answered.
+    reader: Option<Waker>,
 }
 
 impl Http2 {
     /// At its beginning. `limit`: how large a head may be.
-    pub(super) fn new(limit: usize) -> Self {
+    pub fn new(limit: usize) -> Self {
         Self {
             inbound: Inbound::new(limit),
             outbound: Outbound::default(),
-            open: Unanswered::default(),
+            open: Open::default(),
+            reader: None,
         }
+    }
+
+    /// The number of the head that has begun and not ended, if one has.
+    pub(super) fn under_way(&self) -> Option<u64> {
+        self.inbound.under_way()
+    }
+
+    /// Ends the connection: the head that is under way takes too long.
+    pub(super) fn give_up(&mut self) {
+        self.inbound.give_up();
     }
 
     /// Whether the client has sent a head, or trailers, that were replaced.
@@ -105,14 +126,22 @@ impl Http2 {
     }
 
     /// Reads from `socket` what the parser gets.
-    pub(super) fn poll_read(
+    pub fn poll_read(
         &mut self,
         mut socket: impl AsyncRead + Unpin,
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let (inbound, open) = (&mut self.inbound, &mut self.open);
-        while buffer.remaining() > 0 && !inbound.give(buffer, open) && !inbound.is_over() {
+        while buffer.remaining() > 0 && !inbound.give(buffer, open) && inbound.is_over().is_none() {
+            if inbound.is_enough() {
+                if !open.is_empty() {
+                    self.reader = Some(context.waker().clone());
+                    return Poll::Pending;
+                }
+                inbound.give_up();
+                continue;
+            }
             if inbound.holds() {
                 let mut space = [0; SPACE];
                 let mut space = ReadBuf::new(&mut space);
@@ -139,7 +168,7 @@ impl Http2 {
     }
 
     /// Writes to `socket` what the parser says.
-    pub(super) fn poll_write(
+    pub fn poll_write(
         &mut self,
         mut socket: impl AsyncWrite + Unpin,
         context: &mut Context<'_>,
@@ -153,7 +182,11 @@ impl Http2 {
                     count => self.outbound.own_was_written(count),
                 }
             }
-            let wrote = match self.outbound.before_own(pieces, &mut self.open) {
+            if self.outbound.is_over() {
+                return Poll::Ready(Ok(pieces.iter().map(|piece| piece.len()).sum()));
+            }
+            let over = self.inbound.is_over();
+            let wrote = match self.outbound.before_own(pieces, &mut self.open, over) {
                 Some(0) => continue,
                 Some(most) => {
                     let first = pieces.iter().find(|piece| !piece.is_empty());
@@ -168,6 +201,11 @@ impl Http2 {
             };
             let count = ready!(wrote)?;
             self.outbound.was_written(pieces, count, &mut self.open);
+            if self.open.is_empty()
+                && let Some(reader) = self.reader.take()
+            {
+                reader.wake();
+            }
             return Poll::Ready(Ok(count));
         }
     }

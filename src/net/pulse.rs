@@ -46,6 +46,8 @@ pub struct Line {
     active: Cell<u32>,
     /// Since when a head has been under way (or awaited, on a new connection).
     head_since: Cell<Option<Instant>>,
+    /// Which one, over HTTP/2.
+    head: Cell<u64>,
     /// Since when there has been nothing to do.
     idle_since: Cell<Option<Instant>>,
     /// Since when the client has taken no byte of what waits for it.
@@ -71,6 +73,7 @@ impl Line {
             requests: Cell::new(0),
             active: Cell::new(0),
             head_since: Cell::new(Some(monotonic())),
+            head: Cell::new(0),
             idle_since: Cell::new(None),
             stalled_since: Cell::new(None),
             finishing_since: Cell::new(None),
@@ -92,6 +95,29 @@ impl Line {
             (true, Some(_)) | (false, None) => {}
         }
         outcome
+    }
+
+    /// The HTTP/2 head of that number has begun and not ended, or none has.
+    pub(super) fn head_is_under_way(&self, head: Option<u64>) {
+        match (head, self.head_since.get()) {
+            (None, None) => {}
+            (None, Some(_)) => self.head_since.set(None),
+            (Some(head), Some(_)) if self.head.get() == head => {}
+            (Some(head), _) => {
+                self.head.set(head);
+                self.head_since.set(Some(monotonic()));
+            }
+        }
+    }
+
+    /// Whether the bytes are HTTP/1 messages.
+    pub(super) fn reads_messages(&self) -> bool {
+        self.messages.get()
+    }
+
+    /// Whether a head took too long.
+    pub(super) fn is_late(&self) -> bool {
+        self.order.get() == Order::Late
     }
 
     /// How large a head may be.
@@ -125,7 +151,7 @@ impl Line {
         if active == 0 {
             let now = self.clock.get();
             self.idle_since.set(Some(now));
-            if self.head_since.get().is_some() {
+            if self.messages.get() && self.head_since.get().is_some() {
                 self.head_since.set(Some(now));
             }
         }
@@ -223,6 +249,13 @@ impl Line {
         self.paces.sweep(now, limits.write_stall);
         if past(&self.stalled_since, limits.write_stall) {
             return Order::Cut;
+        }
+        if !self.messages.get()
+            && self.stalled_since.get().is_none()
+            && past(&self.head_since, limits.head_timeout)
+        {
+            // Whatever else goes on: nothing can come on the connection before the end of that head.
+            return Order::Late;
         }
         if self.active.get() > 0 {
             return Order::Serve;
@@ -331,6 +364,32 @@ mod tests {
         assert_eq!(line.overdue(later(31), &limits), Order::Cut);
         line.flowing();
         assert_eq!(line.overdue(later(31), &limits), Order::Serve);
+    }
+
+    #[test]
+    fn an_http2_head_has_its_time_whatever_else_goes_on() {
+        let limits = Limits::default();
+        let line = Registry::default().open_line(&limits);
+        line.stop_reading_messages();
+        line.begin().unwrap();
+        let later = |seconds| monotonic() + Duration::from_secs(seconds);
+        assert_eq!(line.overdue(later(11), &limits), Order::Serve);
+        line.head_is_under_way(Some(0));
+        let since = line.head_since.get();
+        assert_eq!(line.overdue(later(11), &limits), Order::Late);
+        line.stalled();
+        assert_eq!(line.overdue(later(11), &limits), Order::Serve);
+        line.flowing();
+        // The same one goes on; another one has its own time.
+        std::thread::sleep(Duration::from_millis(2));
+        line.head_is_under_way(Some(0));
+        assert_eq!(line.head_since.get(), since);
+        line.head_is_under_way(Some(1));
+        assert!(line.head_since.get() > since);
+        line.head_is_under_way(None);
+        assert_eq!(line.overdue(later(11), &limits), Order::Serve);
+        line.tell(Order::Late);
+        assert!(line.is_late());
     }
 
     #[test]

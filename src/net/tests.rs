@@ -6,7 +6,8 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::Response;
+use http::request::Parts;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 
@@ -23,10 +24,10 @@ impl Handler for Echo {
     async fn handle(
         self: Rc<Self>,
         connection: Rc<Connection>,
-        request: Request<Incoming>,
+        parts: Box<Parts>,
+        body: Incoming,
         reading: Result<(), Fault>,
     ) -> Response<Full<Bytes>> {
-        let (parts, body) = request.into_parts();
         if parts.uri.path() == "/slow" {
             tokio::time::sleep(Duration::from_millis(300)).await;
         }
@@ -75,12 +76,14 @@ fn rest(stream: &mut TcpStream) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-fn exchange(address: SocketAddr, text: &str) -> String {
+/// The status of the answer to a head.
+fn status(address: SocketAddr, head: &str) -> String {
     let mut stream = connect(address);
-    stream.write_all(text.as_bytes()).unwrap();
-    // The other side may have closed already.
-    let _ = stream.shutdown(std::net::Shutdown::Write);
-    rest(&mut stream)
+    // The other side may have closed before it has read all of it.
+    let _ = stream.write_all(head.as_bytes());
+    let mut line = [0; 12];
+    let _ = stream.read_exact(&mut line);
+    String::from_utf8_lossy(&line[9..]).into_owned()
 }
 
 fn stop(workers: Workers, times: Times) -> (usize, Duration) {
@@ -127,17 +130,16 @@ fn requests_follow_each_other_and_faults_are_reported() {
 fn heads_that_are_too_large_or_too_many_are_refused() {
     let (workers, address) = start(Limits::default(), 1);
     let fields = |count: usize| "A: b\r\n".repeat(count);
-    let status = |head: &str| exchange(address, head).get(9..12).map(str::to_owned);
     let head = format!("GET / HTTP/1.1\r\n{}\r\n", fields(100));
-    assert_eq!(status(&head).as_deref(), Some("200"));
+    assert_eq!(status(address, &head), "200");
     let head = format!("GET / HTTP/1.1\r\n{}\r\n", fields(101));
-    assert_eq!(status(&head).as_deref(), Some("499"));
+    assert_eq!(status(address, &head), "499");
     let head = format!("GET / HTTP/1.1\r\nA: {}\r\n\r\n", "b".repeat(64 * 1024));
-    assert_eq!(status(&head).as_deref(), Some("499"));
+    assert_eq!(status(address, &head), "499");
     // However much of it comes, the answer is not overtaken by a reset.
     for size in [64, 200, 600] {
         let head = format!("GET /{} HTTP/1.1\r\n\r\n", "b".repeat(size * 1024));
-        assert_eq!(status(&head).as_deref(), Some("499"), "{size} KiB");
+        assert_eq!(status(address, &head), "499", "{size} KiB");
     }
     assert_eq!(stop(workers, AT_ONCE).0, 0);
 }
@@ -203,7 +205,13 @@ fn no_more_connections_than_the_limit() {
     while workers.capacity().open() > 0 && monotonic() < deadline {
         std::thread::sleep(Duration::from_millis(5));
     }
-    assert!(exchange(address, "GET / HTTP/1.1\r\nHost: a\r\n\r\n").contains("200 OK"));
+    // The other side closes: a client that ends its half at once is gone, as far as the parser can see, and if that comes
+    // with its request, it is not answered.
+    let last = until_closed(
+        address,
+        "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+    );
+    assert!(last.contains("200 OK"), "{last}");
     assert_eq!(stop(workers, AT_ONCE).0, 0);
 }
 
@@ -257,7 +265,7 @@ async fn http2_by_prior_knowledge_and_goaway_at_a_stop() {
     .await
     .unwrap();
     let driven = tokio::spawn(connection);
-    let request = Request::get(format!("http://{address}/two"))
+    let request = http::Request::get(format!("http://{address}/two"))
         .body(http_body_util::Empty::<Bytes>::new())
         .unwrap();
     let answer = sender.send_request(request).await.unwrap();

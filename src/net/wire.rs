@@ -114,10 +114,14 @@ impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
         }
         let source = Ahead(&mut this.ahead, &mut this.socket);
         if let Some(http2) = &mut this.http2 {
+            if this.line.is_late() {
+                http2.give_up();
+            }
             let read = http2.poll_read(source, context, buffer);
             if http2.found_faults() {
                 this.line.found_faults();
             }
+            this.line.head_is_under_way(http2.under_way());
             return read;
         }
         let before = buffer.filled().len();

@@ -92,12 +92,9 @@ impl Folded {
     /// Folds an action's case.
     pub(crate) fn new(action: &str) -> Self {
         if action.is_ascii() {
-            Self(
-                action
-                    .bytes()
-                    .map(|byte| byte.to_ascii_lowercase())
-                    .collect(),
-            )
+            let mut folded = smallvec::SmallVec::from_slice(action.as_bytes());
+            folded.make_ascii_lowercase();
+            Self(folded)
         } else {
             Self(smallvec::SmallVec::from_slice(
                 action.to_lowercase().as_bytes(),

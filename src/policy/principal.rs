@@ -91,7 +91,12 @@ impl Principal {
     pub(crate) fn is_service_linked(&self) -> bool {
         match self {
             Self::RoleSession { role_arn: arn, .. } | Self::Role { arn, .. } => {
-                arn.contains(":role/aws-service-role/")
+                // No part before a role's path holds a slash: a search of the whole would cost more than the decision.
+                let slash = memchr::memchr(b'/', arn.as_bytes());
+                let parts = slash.and_then(|at| arn.split_at_checked(at));
+                parts.is_some_and(|(before, path)| {
+                    before.ends_with(":role") && path.starts_with("/aws-service-role/")
+                })
             }
             Self::Root { .. }
             | Self::User { .. }

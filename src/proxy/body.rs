@@ -52,6 +52,8 @@ enum Answer {
         lease: Lease,
         obeys: Option<Box<Obeys>>,
     },
+    /// It broke off, and whoever takes it has yet to learn that.
+    Broken(BodyError),
 }
 
 /// Who reads an answer's body.
@@ -114,7 +116,7 @@ impl Relay {
     pub fn text(&self) -> &[u8] {
         match &self.0 {
             Answer::Whole(bytes) => bytes,
-            Answer::Upstream { .. } => &[],
+            Answer::Upstream { .. } | Answer::Broken(_) => &[],
         }
     }
 
@@ -194,7 +196,20 @@ impl Body for Relay {
                 }
                 source.poll_frame(lease, context)
             }
+            Answer::Broken(_) => {
+                let broken = std::mem::replace(&mut self.0, Answer::Whole(Bytes::new()));
+                return Poll::Ready(match broken {
+                    Answer::Broken(error) => Some(Err(error)),
+                    Answer::Whole(_) | Answer::Upstream { .. } => None,
+                });
+            }
         };
+        if let Poll::Ready(Some(Err(error))) = polled {
+            // What came before is sent on first: with the error in hand the client's connection would drop it.
+            self.0 = Answer::Broken(error);
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         let ended = match &polled {
             Poll::Ready(None) => true,
             Poll::Ready(Some(Ok(_))) => self.is_end_stream(),
@@ -213,6 +228,7 @@ impl Body for Relay {
         match &self.0 {
             Answer::Whole(bytes) => bytes.is_empty(),
             Answer::Upstream { source, .. } => source.is_end_stream(),
+            Answer::Broken(_) => false,
         }
     }
 
@@ -222,6 +238,7 @@ impl Body for Relay {
                 SizeHint::with_exact(u64::try_from(bytes.len()).unwrap_or(u64::MAX))
             }
             Answer::Upstream { source, .. } => source.size_hint(),
+            Answer::Broken(_) => SizeHint::default(),
         }
     }
 }

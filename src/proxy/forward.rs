@@ -172,7 +172,11 @@ pub async fn send_written(
     loop {
         let mut lease = upstream.lease(fresh).await?;
         let exchange = in_time(upstream, progress, |context| {
-            lease.poll_exchange(context, &mut sending, bodiless)
+            let polled = lease.poll_exchange(context, &mut sending, bodiless);
+            if let Some(buffer) = sending.spare() {
+                upstream.keep_buffer(buffer);
+            }
+            polled
         });
         let error = match exchange.await {
             Ok(Ok(head)) => {

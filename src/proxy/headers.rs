@@ -9,7 +9,6 @@ use smallvec::SmallVec;
 
 use crate::outcome::Reason;
 use crate::proxy::forwarded;
-use crate::route::header_fold;
 
 /// Names that upstreams commonly trust for who is asking and for what; the default of what is stripped.
 pub const STRIPPED: [&str; 18] = [
@@ -36,8 +35,7 @@ pub const STRIPPED: [&str; 18] = [
 /// Never taken from a client, whatever the configuration says: our own names; what CGI would read as framing when
 /// written with `_`; and `Proxy`, which CGI turns into an outgoing proxy.
 const ALWAYS: [&str; 2] = ["X-Sidegate-*", "Proxy"];
-/// Names that would be another header's to an upstream that reads `_`, `.` and the like as `-`; only such spellings are
-/// removed.
+/// Names that would be another header's to an upstream that reads `_` and `.` as `-`; only such spellings are removed.
 const SPELLINGS: [&str; 10] = [
     "authorization",
     "connection",
@@ -53,7 +51,7 @@ const SPELLINGS: [&str; 10] = [
 
 type Names = SmallVec<[HeaderName; 8]>;
 
-/// Which names are never taken from a client. Letters are compared without case, all other marks as `-`.
+/// Which names are never taken from a client. Letters are compared without case, `_` and `.` as `-`.
 #[derive(Debug)]
 pub struct Strip {
     exact: Vec<Box<str>>,
@@ -71,23 +69,15 @@ impl Strip {
             first: [false; 256],
         };
         for name in names.into_iter().chain(ALWAYS) {
-            let (name, prefix) = match name.strip_suffix('*') {
-                Some(prefix) => (prefix, true),
-                None => (name, false),
-            };
-            let plain: String = name
-                .bytes()
-                .map(|byte| char::from(header_fold(byte)))
-                .collect();
+            let plain: String = name.bytes().map(|byte| char::from(fold(byte))).collect();
             if let Some(first) = plain.bytes().next().map(usize::from)
                 && let Some(listed) = strip.first.get_mut(first)
             {
                 *listed = true;
             }
-            if prefix {
-                strip.prefixes.push(plain.into());
-            } else {
-                strip.exact.push(plain.into());
+            match plain.strip_suffix('*') {
+                Some(prefix) => strip.prefixes.push(prefix.into()),
+                None => strip.exact.push(plain.into()),
             }
         }
         strip
@@ -99,27 +89,22 @@ impl Strip {
         let Some(first) = name.first() else {
             return false;
         };
-        if self.first.get(usize::from(header_fold(*first))) == Some(&true)
+        if self.first.get(usize::from(fold(*first))) == Some(&true)
             && (self.exact.iter().any(|exact| same(name, exact))
                 || self.prefixes.iter().any(|prefix| begins(name, prefix)))
         {
             return true;
         }
-        name.iter()
-            .any(|&byte| byte != b'-' && header_fold(byte) == b'-')
+        name.iter().any(|byte| matches!(byte, b'_' | b'.'))
             && SPELLINGS.iter().any(|plain| same(name, plain))
     }
+}
 
-    /// Removes every such field: from a head, or from trailers.
-    pub fn remove(&self, fields: &mut HeaderMap) {
-        let found: Names = fields
-            .keys()
-            .filter(|name| self.holds(name))
-            .cloned()
-            .collect();
-        for name in found {
-            fields.remove(name);
-        }
+/// Lower case, with `_` and `.` as `-`.
+fn fold(byte: u8) -> u8 {
+    match byte {
+        b'_' | b'.' => b'-',
+        other => other.to_ascii_lowercase(),
     }
 }
 
@@ -132,7 +117,7 @@ fn begins(name: &[u8], plain: &str) -> bool {
         && name
             .iter()
             .zip(plain.bytes())
-            .all(|(&byte, plain)| header_fold(byte) == plain)
+            .all(|(&byte, plain)| fold(byte) == plain)
 }
 
 /// What the fields of this hop said.
@@ -147,15 +132,15 @@ pub struct Hop {
 /// Removes the fields that are meant for this hop only, and those that Connection names. Done before the judgement: a
 /// field that goes no further must not be what allowed the request.
 pub fn take_hop(fields: &mut HeaderMap, version: Version) -> Result<Hop, Reason> {
+    let mut hop = Hop::default();
+    if !fields.keys().any(is_for_one_hop) {
+        return Ok(hop);
+    }
     let found: Names = fields
         .keys()
         .filter(|name| is_for_one_hop(name))
         .cloned()
         .collect();
-    let mut hop = Hop::default();
-    if found.is_empty() {
-        return Ok(hop);
-    }
     hop.trailers = fields.get_all(TE).iter().flat_map(tokens).any(|token| {
         let name = token.split(|&byte| byte == b';').next().unwrap_or(token);
         name.trim_ascii().eq_ignore_ascii_case(b"trailers")
@@ -374,7 +359,7 @@ pub(super) fn line(head: &mut Vec<u8>, name: &str, value: &HeaderValue) {
 
 /// Whether a field may stand behind a body (RFC 9110, 6.5.1): not what says where a message ends, where it goes, who sent
 /// it or how it is read.
-pub(super) fn may_trail(name: &HeaderName) -> bool {
+fn may_trail(name: &HeaderName) -> bool {
     !is_for_one_hop(name)
         && !forwarded::claims(name)
         && !matches!(
@@ -398,6 +383,18 @@ pub(super) fn may_trail(name: &HeaderName) -> bool {
         )
 }
 
+/// Removes the trailers that may not go on.
+pub(super) fn clean_trailers(trailers: &mut HeaderMap, strip: &Strip) {
+    let found: Names = trailers
+        .keys()
+        .filter(|name| !may_trail(name) || strip.holds(name))
+        .cloned()
+        .collect();
+    for name in found {
+        trailers.remove(name);
+    }
+}
+
 /// What is left of a line that announces trailers: names of which some will not be there are taken out of it.
 pub(super) fn announced(
     value: &HeaderValue,
@@ -405,7 +402,9 @@ pub(super) fn announced(
 ) -> Option<(HeaderValue, Vec<HeaderName>)> {
     let name = |token| HeaderName::from_bytes(token).ok();
     let names = tokens(value).filter_map(name);
-    let names: Vec<HeaderName> = names.filter(|name| !strip.holds(name)).collect();
+    let names: Vec<HeaderName> = names
+        .filter(|name| may_trail(name) && !strip.holds(name))
+        .collect();
     if names.len() == tokens(value).count() {
         return Some((value.clone(), names));
     }

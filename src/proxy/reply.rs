@@ -41,12 +41,13 @@ impl Form {
     /// As the request's head tells.
     pub fn of(method: &Method, fields: &HeaderMap, protocol: Protocol) -> Self {
         Self {
-            grpc: is_grpc(
-                method.as_str(),
-                fields
-                    .get(header::CONTENT_TYPE)
-                    .and_then(|value| value.to_str().ok()),
-            ),
+            grpc: *method == Method::POST
+                && is_grpc(
+                    method.as_str(),
+                    fields
+                        .get(header::CONTENT_TYPE)
+                        .and_then(|value| value.to_str().ok()),
+                ),
             bodiless: *method == Method::HEAD,
             http1: protocol == Protocol::Http1,
         }
@@ -249,7 +250,6 @@ fn ends_connection(reason: Reason) -> bool {
         | Reason::WrongAudience
         | Reason::ExpiredCredential
         | Reason::RevokedCredential
-        | Reason::InactiveCredential
         | Reason::UnboundCredential
         | Reason::BadProof
         | Reason::RevocationsUnknown
@@ -298,7 +298,6 @@ pub fn message(reason: Reason) -> &'static str {
         | Reason::InvalidClaims
         | Reason::WrongAudience
         | Reason::RevokedCredential
-        | Reason::InactiveCredential
         | Reason::UnboundCredential
         | Reason::BadProof => "The credential is not valid.",
         Reason::ExpiredCredential => "The credential has expired.",

@@ -10,13 +10,14 @@ use std::time::Duration;
 
 use http::header::{RETRY_AFTER, UPGRADE};
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Request, Response, Version};
+use http::{HeaderMap, HeaderValue, Response, Version};
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 
 use crate::clock::monotonic;
-use crate::gate::{Head, Judgement, Lasts, Permit, only_http2};
+use crate::gate::{Facts, Head, Lasts, Permit, only_http2};
 use crate::net::cidr::Cidr;
+use crate::net::in_place::boxed;
 use crate::net::tls::ClientCertificate;
 use crate::net::{Connection, Fault, Handler, Unread};
 use crate::outcome::Reason;
@@ -117,21 +118,21 @@ impl<C: Control> Proxy<C> {
     async fn answer(
         &self,
         connection: &Rc<Connection>,
-        request: Request<Incoming>,
+        (head, body): (Box<Parts>, Incoming),
         reading: Result<(), Fault>,
         form: Form,
         record: &mut Record<'_, C>,
     ) -> Result<Response<Relay>, Refused> {
         // What is needed to judge a request is large, and gone when its upstream is waited for: with hundreds of
         // requests under way, that is what fits into the processor's caches or does not.
-        let judging = self.judged(connection, request, reading, record);
+        let judging = boxed(|| self.judged(connection, head, body, reading, record));
         let Judged {
             way,
             upstream,
             watch,
             lasts,
             places,
-        } = Box::pin(judging).await?;
+        } = judging.await?;
         let asked = monotonic();
         let forwarded = match (way, &watch) {
             (Way::Plain(request), None) => {
@@ -159,11 +160,11 @@ impl<C: Control> Proxy<C> {
     async fn judged<'p>(
         &'p self,
         connection: &Rc<Connection>,
-        request: Request<Incoming>,
+        mut parts: Box<Parts>,
+        body: Incoming,
         reading: Result<(), Fault>,
         record: &mut Record<'_, C>,
     ) -> Result<Judged<'p>, Refused> {
-        let (mut parts, body) = request.into_parts();
         let stream = parts.extensions.remove::<OnUpgrade>();
         let read = read(&mut parts, reading, self.fields);
         let hop = match read.and_then(|hop| without_body(hop, &body)) {
@@ -189,14 +190,14 @@ impl<C: Control> Proxy<C> {
             peer: origin.client,
             secure: origin.secure,
             certificate: connection.certificate.as_ref().map(ClientCertificate::get),
+            began: record.began,
             again: false,
             listener: &connection.listener,
             request_id: record.id.to_str().unwrap_or_default(),
             body: &inbound,
         };
-        let Judgement { facts, verdict } = self.control.judge(&head).await;
-        let facts = record.facts.insert(facts);
-        let mut permit = verdict?;
+        let facts = record.facts.insert(Facts::default());
+        let mut permit = self.control.judge(&head, facts).await?;
         let lasts = permit.lasts();
         let watch = kept.map(|kept| self.streams.add(&self.control, Some(kept), lasts, facts));
         record.reason = if permit.preflight() {
@@ -327,13 +328,15 @@ impl<C: Control> Handler for Proxy<C> {
     async fn handle(
         self: Rc<Self>,
         connection: Rc<Connection>,
-        request: Request<Incoming>,
+        head: Box<Parts>,
+        body: Incoming,
         reading: Result<(), Fault>,
     ) -> Response<Relay> {
-        let form = Form::of(request.method(), request.headers(), connection.protocol);
+        let form = Form::of(&head.method, &head.headers, connection.protocol);
         let mut record = Record::new(&*self.control, self.identifiers.next(), connection.peer);
         let answered = {
             // Pinned where it is made: each time it were moved, some kilobytes would be copied.
+            let request = (head, body);
             let mut answering = pin!(self.answer(&connection, request, reading, form, &mut record));
             poll_fn(|context| {
                 let polled = catch_unwind(AssertUnwindSafe(|| answering.as_mut().poll(context)));

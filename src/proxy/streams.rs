@@ -59,6 +59,7 @@ impl Kept {
                 .as_ref()
                 .and_then(|connection| connection.certificate.as_ref())
                 .map(ClientCertificate::get),
+            began: monotonic(),
             again: true,
             listener: &self.listener,
             request_id: self.request_id.to_str().unwrap_or_default(),
@@ -275,14 +276,16 @@ pub fn announced(fields: &HeaderMap) -> bool {
     let events = |value: &HeaderValue| {
         memchr::memmem::find(value.as_bytes(), b"text/event-stream").is_some()
     };
-    fields.get(CONTENT_TYPE).is_some_and(grpc) || fields.get(ACCEPT).is_some_and(events)
+    fields.iter().any(|(name, value)| {
+        *name == CONTENT_TYPE && grpc(value) || *name == ACCEPT && events(value)
+    })
 }
 
 /// Whether an answer is a stream of events.
 pub fn is_events(fields: &HeaderMap) -> bool {
-    fields.get(CONTENT_TYPE).is_some_and(|value| {
+    fields.iter().any(|(name, value)| {
         let start = value.as_bytes().get(..17).unwrap_or_default();
-        start.eq_ignore_ascii_case(b"text/event-stream")
+        *name == CONTENT_TYPE && start.eq_ignore_ascii_case(b"text/event-stream")
     })
 }
 

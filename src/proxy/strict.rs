@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::header::{COOKIE, HOST, HeaderMap, HeaderValue};
 use http::request::Parts;
-use http::uri::PathAndQuery;
+use http::uri::{Authority, PathAndQuery};
 use http::{Method, Version};
 use hyper::ext::Protocol;
 
@@ -48,6 +48,7 @@ pub fn check(parts: &mut Parts, reading: Result<(), Fault>, fields: usize) -> Re
     }
     // One look at each line: a look-up for each name would cost more than all of them together.
     let (mut codings, mut lengths, mut hosts) = (0_u32, 0_u32, 0_u32);
+    let mut said = None;
     for (name, value) in &parts.headers {
         match name.as_str() {
             "transfer-encoding" => {
@@ -63,7 +64,10 @@ pub fn check(parts: &mut Parts, reading: Result<(), Fault>, fields: usize) -> Re
                     return Err(Reason::MalformedRequest);
                 }
             }
-            "host" => hosts = hosts.saturating_add(1),
+            "host" => {
+                hosts = hosts.saturating_add(1);
+                said = Some(one_host(value, parts.uri.authority()));
+            }
             _ => {}
         }
     }
@@ -85,7 +89,7 @@ pub fn check(parts: &mut Parts, reading: Result<(), Fault>, fields: usize) -> Re
     if hosts > 1 {
         return Err(Reason::InvalidHost);
     }
-    host(parts)
+    said.unwrap_or_else(|| unsaid_host(parts))
 }
 
 /// Checks that `:path` began with `/`, or is `*` with OPTIONS. The parser takes `?x` and `#x` too, and cuts fragments off:
@@ -137,32 +141,29 @@ fn join_cookies(fields: &mut HeaderMap) -> Result<(), Reason> {
     Ok(())
 }
 
-/// `Host` is known not to be repeated.
-fn host(parts: &mut Parts) -> Result<(), Reason> {
-    let field = parts.headers.get(HOST);
-    let target = parts.uri.authority();
-    match (field, target) {
-        (Some(field), None) => {
-            let text = field.to_str().map_err(|_| Reason::InvalidHost)?;
-            plain(text)
-        }
-        (Some(field), Some(target)) => {
-            if !field
-                .as_bytes()
-                .eq_ignore_ascii_case(target.as_str().as_bytes())
-            {
-                return Err(Reason::InvalidHost);
-            }
-            plain(target.as_str())
-        }
-        (None, Some(target)) if parts.version == Version::HTTP_2 => {
+/// `Host`, beside whatever the target says.
+fn one_host(field: &HeaderValue, target: Option<&Authority>) -> Result<(), Reason> {
+    let text = match target {
+        None => field.to_str().map_err(|_| Reason::InvalidHost)?,
+        Some(target) => target.as_str(),
+    };
+    if target.is_some() && !field.as_bytes().eq_ignore_ascii_case(text.as_bytes()) {
+        return Err(Reason::InvalidHost);
+    }
+    plain(text)
+}
+
+/// The host of a head that has no `Host`.
+fn unsaid_host(parts: &mut Parts) -> Result<(), Reason> {
+    match parts.uri.authority() {
+        Some(target) if parts.version == Version::HTTP_2 => {
             plain(target.as_str())?;
             let value = HeaderValue::from_str(target.as_str()).map_err(|_| Reason::InvalidHost)?;
             parts.headers.insert(HOST, value);
             Ok(())
         }
         // HTTP/1.0 allows that, but the upstream would be told a host then that nobody judged.
-        (None, _) => Err(Reason::InvalidHost),
+        _ => Err(Reason::InvalidHost),
     }
 }
 
@@ -174,7 +175,7 @@ fn plain(text: &str) -> Result<(), Reason> {
             let address = address.parse::<std::net::Ipv6Addr>();
             (address.map(|_| "ipv6"), port)
         }
-        None => match text.find(':') {
+        None => match text.bytes().position(|byte| byte == b':') {
             Some(at) => {
                 let (host, port) = text.split_at_checked(at).ok_or(Reason::InvalidHost)?;
                 (Ok(host), port)

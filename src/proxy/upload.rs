@@ -16,7 +16,7 @@ use tokio::time::{Instant, Sleep};
 use crate::outcome::Reason;
 use crate::proxy::aws_chunked::Coding;
 use crate::proxy::body::BodyError;
-use crate::proxy::headers::Strip;
+use crate::proxy::headers::{self, Strip};
 use crate::proxy::inbound::Share;
 use crate::proxy::streamed::Streamed;
 
@@ -166,7 +166,7 @@ impl Upload {
             Poll::Ready(Some(Ok(mut frame))) => {
                 self.progress.waiting.set(false);
                 if let Some(trailers) = frame.trailers_mut() {
-                    self.strip.remove(trailers);
+                    headers::clean_trailers(trailers, &self.strip);
                 }
                 self.progress.taken.set(Some(Instant::now()));
                 self.progress.done.set(self.incoming.is_end_stream());

@@ -4,6 +4,7 @@
 //! with its own work, which saves a wake-up and a switch for every message. HTTP/2 connections are shared by many
 //! exchanges and have a task each.
 
+use std::cell::RefCell;
 use std::fmt;
 use std::rc::{Rc, Weak};
 use std::task::{Context, Poll};
@@ -47,6 +48,9 @@ mod target;
 const IDLE_MOST: usize = 1024;
 /// How often idle connections are looked through.
 const REAP_EVERY: Duration = Duration::from_secs(1);
+/// Buffers of heads that are kept for the next ones, and what most heads fit into.
+const SPARE: usize = 16;
+const USUAL: usize = 2048;
 /// The most that is read ahead of an answer.
 const READ_AHEAD: usize = 64 * 1024;
 
@@ -56,6 +60,7 @@ pub struct Upstream {
     endpoints: Endpoints,
     patience: Patience,
     load: Option<Load>,
+    spare: RefCell<Vec<Vec<u8>>>,
 }
 
 impl fmt::Debug for Upstream {
@@ -80,6 +85,7 @@ impl Upstream {
             endpoints: Endpoints::new(target.sites.clone()),
             target,
             patience: Patience::default(),
+            spare: RefCell::default(),
         });
         tokio::task::spawn_local(reap(Rc::downgrade(&upstream)));
         upstream
@@ -116,6 +122,21 @@ impl Upstream {
     /// The same, for targets.
     pub fn authority(&self) -> &Authority {
         &self.target.authority
+    }
+
+    /// An empty buffer to write a head into.
+    pub fn buffer(&self) -> Vec<u8> {
+        let spare = self.spare.borrow_mut().pop();
+        spare.unwrap_or_else(|| Vec::with_capacity(USUAL))
+    }
+
+    /// Keeps the buffer of a head that was sent for another one.
+    pub fn keep_buffer(&self, mut buffer: Vec<u8>) {
+        let mut spare = self.spare.borrow_mut();
+        if spare.len() < SPARE {
+            buffer.clear();
+            spare.push(buffer);
+        }
     }
 
     /// Where deadlines are waited for.

@@ -17,9 +17,6 @@ use crate::proxy::upload::RequestBody;
 use crate::proxy::upstream::Upstream;
 use crate::proxy::upstream::sending::{Measure, Sending};
 
-/// What most heads fit into.
-const USUAL: usize = 2048;
-
 /// A request as bytes: only a permit makes one.
 #[derive(Debug)]
 pub struct Written {
@@ -60,7 +57,7 @@ impl Written {
         let method = &from.parts.method;
         let target = target(&from.parts.uri, from.permit)?;
         let mut measure = Measure::of(&body);
-        let mut head = Vec::with_capacity(USUAL);
+        let mut head = from.upstream.buffer();
         head.extend_from_slice(method.as_str().as_bytes());
         head.push(b' ');
         head.extend_from_slice(target.as_str().as_bytes());

@@ -141,6 +141,8 @@ fn owner(
                 failure.reason,
                 "The security token included in the request is expired",
             )
+        } else if failure.reason == Reason::RevocationsUnknown {
+            Error::revocations_unknown()
         } else {
             Error::invalid_client_token(failure.reason)
         };

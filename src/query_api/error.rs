@@ -87,6 +87,16 @@ impl Error {
         )
     }
 
+    /// Nobody can say whether a session is revoked.
+    pub(crate) fn revocations_unknown() -> Self {
+        Self::new(
+            "ServiceUnavailable",
+            503,
+            Reason::RevocationsUnknown,
+            "What is revoked is not known yet; try again.",
+        )
+    }
+
     pub(crate) fn internal() -> Self {
         Self::new(
             "InternalFailure",

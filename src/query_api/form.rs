@@ -258,6 +258,27 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        /// Whatever way lists are numbered, nothing is passed over in silence.
+        #[test]
+        fn what_is_not_stray_is_read(parts in proptest::collection::btree_set((0_u8..3, 0_u8..2, 0_u8..4, 0_u8..3), 0..7)) {
+            let names = parts.iter().map(|(list, word, number, field)| {
+                let list = ["Tags", "Keys", "keys"][usize::from(*list)];
+                let word = ["member", "entry"][usize::from(*word)];
+                let field = ["", ".Key", ".Value"][usize::from(*field)];
+                format!("{list}.{word}.{number}{field}=x")
+            });
+            let text: Vec<String> = names.collect();
+            let form = Form::parse(text.join("&").as_bytes(), false).unwrap();
+            if form.stray(&["Tags.*.Key", "Tags.*.Value", "Keys.*"]).is_none() {
+                let tags = form.structures("Tags", ["Key", "Value"]);
+                let keys = form.list("Keys").len();
+                let read = tags.iter().flatten().flatten().count().saturating_add(keys);
+                proptest::prop_assert_eq!(read, text.len());
+            }
+        }
+    }
+
     #[test]
     fn a_signature_in_a_query_is_no_parameter() {
         let form = Form::parse(b"Action=x&X-Amz-Signature=1&x-amz-date=2", true).unwrap();

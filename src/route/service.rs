@@ -36,7 +36,7 @@ pub enum UnsignedPayload {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reference {
     /// The name.
-    pub name: Box<str>,
+    pub name: Arc<str>,
     /// Where it stands.
     pub span: Span,
 }
@@ -54,6 +54,7 @@ pub struct Service {
     file: Arc<str>,
     name: Box<str>,
     account: AccountId,
+    account_text: Box<str>,
     account_span: Span,
     region: Box<str>,
     signing_name: Box<str>,
@@ -156,6 +157,7 @@ impl Service {
             file: Arc::clone(report.file()),
             name: name.into(),
             account,
+            account_text: account.as_str().into(),
             account_span,
             region: region.into(),
             unsigned_payload: unsigned_payload.unwrap_or(match signing_name {
@@ -165,7 +167,8 @@ impl Service {
             signing_name: signing_name.map_or(name, |(text, _)| text).into(),
             upstream: reference(upstream),
             providers,
-            audiences: audiences.map(|list| list.into_iter().map(|entry| entry.name).collect()),
+            audiences: audiences
+                .map(|list| list.iter().map(|entry| (*entry.name).into()).collect()),
         })
     }
 
@@ -182,6 +185,11 @@ impl Service {
     /// The account that owns its resources.
     pub fn account(&self) -> AccountId {
         self.account
+    }
+
+    /// Its digits, as text that need not be checked each time.
+    pub fn account_text(&self) -> &str {
+        &self.account_text
     }
 
     /// Where the account is named.

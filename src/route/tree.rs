@@ -125,7 +125,8 @@ impl Tree {
         captured: &mut Captured<'p>,
     ) -> Option<usize> {
         let node = self.nodes.get(at)?;
-        let slash = memchr::memchr(b'/', path.as_bytes());
+        // Byte by byte: segments are too short for a quicker search to pay.
+        let slash = path.bytes().position(|byte| byte == b'/');
         let (segment, behind) = match slash.and_then(|at| path.split_at_checked(at)) {
             Some((segment, behind)) => (segment, behind.get(1..)),
             None => (path, None),

@@ -7,6 +7,7 @@
 //! limit; while Redis is out of reach the ledger's own memory decides.
 
 use std::collections::HashSet;
+use std::io::Read;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -22,6 +23,7 @@ use tokio::sync::Notify;
 use tokio::time::timeout;
 
 use crate::clock::monotonic;
+use crate::secret;
 
 use super::ledger::Ledger;
 use super::once::Kind;
@@ -37,6 +39,8 @@ const PAUSES: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis
 const GRACE: Duration = Duration::from_secs(2);
 /// Members that are asked for or written at once.
 const BATCH: usize = 500;
+/// Of a password's or an authorities' file.
+const MOST_BYTES: u64 = 1 << 20;
 /// No revocation's text is longer.
 const MEMBER: usize = 4096;
 
@@ -169,7 +173,11 @@ impl Shared {
 
     fn client(&self) -> Result<Client, LinkError> {
         let read = |file: &PathBuf| {
-            std::fs::read(file).map_err(|error| LinkError::File(file.clone(), error))
+            let mut bytes = Vec::new();
+            secret::open(file)
+                .and_then(|opened| opened.take(MOST_BYTES).read_to_end(&mut bytes))
+                .map(|_| bytes)
+                .map_err(|error| LinkError::File(file.clone(), error))
         };
         let known: ConnectionInfo = self.settings.url.as_ref().into_connection_info()?;
         let mut login = known.redis_settings().clone();

@@ -3,11 +3,11 @@
 //! Deflated where that is shorter. The limit is on what is packed, as AWS's `PackedPolicySize` is: many tags and a long
 //! policy may each be within their limits and too large together.
 
-use std::io::{Read, Write};
+use std::cell::RefCell;
+use std::io::Read;
 
-use flate2::Compression;
 use flate2::read::DeflateDecoder;
-use flate2::write::DeflateEncoder;
+use flate2::{Compress, Compression, FlushCompress, Status};
 
 use super::token::{Tag, TooLarge};
 use super::wire::{Malformed, Reader, Writer};
@@ -16,6 +16,14 @@ use super::wire::{Malformed, Reader, Writer};
 pub(super) const LIMIT: usize = 2_304;
 /// Nothing that is packed is longer: 2,048 characters of policy, 10 ARNs, 50 tags.
 const MOST: u64 = 256 * 1024;
+/// What stands before the text: how it is packed.
+const PLAIN: u8 = 0;
+const DEFLATED: u8 = 1;
+
+thread_local! {
+    /// One a thread: to make one takes ten times as long as what it does here.
+    static COMPRESSOR: RefCell<Compress> = RefCell::new(Compress::new(Compression::default(), false));
+}
 
 /// Policies and tags.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -48,13 +56,12 @@ impl Packed {
             plain.text(&tag.value);
             plain.byte(u8::from(tag.transitive));
         }
-        let mut packed = vec![1];
-        packed.extend(deflate(&plain.0).unwrap_or_default());
-        if packed.len() == 1 || packed.len() > plain.0.len() {
-            packed.clear();
-            packed.push(0);
-            packed.extend_from_slice(&plain.0);
-        }
+        let (method, body) = match deflate(&plain.0) {
+            Some(deflated) => (DEFLATED, deflated),
+            None => (PLAIN, plain.0),
+        };
+        let mut packed = vec![method];
+        packed.extend(body);
         let parts = packed.len().saturating_mul(100).div_ceil(LIMIT);
         if parts > 100 {
             return Err(TooLarge {
@@ -71,9 +78,9 @@ impl Packed {
         let Some((method, body)) = packed.split_first() else {
             return Ok(Self::default());
         };
-        match method {
-            0 => Self::parse(body),
-            1 => Self::parse(&inflate(body)?),
+        match *method {
+            PLAIN => Self::parse(body),
+            DEFLATED => Self::parse(&inflate(body)?),
             _ => Err(Malformed),
         }
     }
@@ -106,10 +113,16 @@ impl Packed {
     }
 }
 
-fn deflate(bytes: &[u8]) -> std::io::Result<Vec<u8>> {
-    let mut encoder = DeflateEncoder::new(Vec::new(), Compression::default());
-    encoder.write_all(bytes)?;
-    encoder.finish()
+/// `None`: it does not become shorter.
+fn deflate(bytes: &[u8]) -> Option<Vec<u8>> {
+    let mut deflated = vec![0; bytes.len()];
+    COMPRESSOR.with_borrow_mut(|compressor| {
+        compressor.reset();
+        let status = compressor.compress(bytes, &mut deflated, FlushCompress::Finish);
+        let length = usize::try_from(compressor.total_out()).ok()?;
+        deflated.truncate(length);
+        matches!(status, Ok(Status::StreamEnd)).then_some(deflated)
+    })
 }
 
 fn inflate(bytes: &[u8]) -> Result<Vec<u8>, Malformed> {

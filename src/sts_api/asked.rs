@@ -40,7 +40,9 @@ impl Asked {
     /// `Tags` and `TransitiveTagKeys`, beside the tags that are handed down by a chain.
     pub(super) fn read_tags(&mut self, form: &Form, handed_down: Vec<Tag>) -> Result<(), Error> {
         let mut tags = Vec::new();
-        for [key, value] in form.structures("Tags", ["Key", "Value"]) {
+        let given = form.structures("Tags", ["Key", "Value"]);
+        at_most(given.len(), "tags", MAX_TAGS)?;
+        for [key, value] in given {
             let field = "tags";
             let absent = || Error::constraint(field, "Member must not be null");
             tags.push(Tag {
@@ -50,6 +52,7 @@ impl Asked {
             });
         }
         let mut transitive = form.list("TransitiveTagKeys");
+        at_most(transitive.len(), "transitiveTagKeys", MAX_TAGS)?;
         for tag in &mut tags {
             let before = transitive.len();
             transitive.retain(|key| !same(key, &tag.key));
@@ -72,6 +75,12 @@ impl Asked {
         mut tags: Vec<Tag>,
         handed_down: Vec<Tag>,
     ) -> Result<(), Error> {
+        // Each is compared with each.
+        at_most(
+            tags.len().saturating_add(handed_down.len()),
+            "tags",
+            MAX_TAGS,
+        )?;
         for (at, tag) in tags.iter().enumerate() {
             check_tag(tag)?;
             if tags.iter().take(at).any(|other| same(&other.key, &tag.key)) {
@@ -88,10 +97,6 @@ impl Asked {
             }
         }
         tags.extend(handed_down);
-        if tags.len() > MAX_TAGS {
-            let constraint = "Member must have length less than or equal to 50";
-            return Err(Error::constraint("tags", constraint));
-        }
         self.tag_keys = tags.iter().map(|tag| tag.key.clone()).collect();
         let transitive = tags.iter().filter(|tag| tag.transitive);
         self.transitive = transitive.map(|tag| tag.key.clone()).collect();
@@ -124,10 +129,7 @@ impl Asked {
             .into_iter()
             .filter_map(|[arn]| arn)
             .collect();
-        if arns.len() > MAX_POLICY_ARNS {
-            let constraint = "Member must have length less than or equal to 10";
-            return Err(Error::constraint("policyArns", constraint));
-        }
+        at_most(arns.len(), "policyArns", MAX_POLICY_ARNS)?;
         for arn in arns {
             let found = directory
                 .policy(arn)
@@ -142,6 +144,15 @@ impl Asked {
         }
         Ok(())
     }
+}
+
+/// Members of a list.
+fn at_most(count: usize, field: &str, most: usize) -> Result<(), Error> {
+    if count <= most {
+        return Ok(());
+    }
+    let constraint = format!("Member must have length less than or equal to {most}");
+    Err(Error::constraint(field, &constraint))
 }
 
 /// AWS's limits, and its reserved prefix.

@@ -28,10 +28,12 @@ use tokio::sync::{Notify, watch};
 use crate::clock::Timestamp;
 use crate::directory::provider::Url;
 use crate::net::{Connection, Fault};
+use crate::outcome::Reason;
 use crate::secret::Secret;
 
 use super::Log;
-use super::server::Service;
+use super::error::Error;
+use super::server::{Origin, Service};
 
 use source::Made;
 
@@ -195,6 +197,7 @@ pub(super) async fn answer<L: Log + 'static>(
             let (peer, status) = (connection.peer, refusal.status);
             let why = &*refusal.message;
             tracing::warn!(%peer, status, why, "a request for container credentials is refused");
+            put_on_record(service, connection, head, &refusal).await;
             Err(refusal)
         }
     };
@@ -212,6 +215,32 @@ pub(super) async fn answer<L: Log + 'static>(
         answer.headers_mut().insert(CONNECTION, close);
     }
     Some(answer)
+}
+
+/// Whoever asks for credentials and may not have them is told so even where it cannot be put on record.
+async fn put_on_record<L: Log + 'static>(
+    service: &Rc<Service<L>>,
+    connection: &Connection,
+    head: &Head,
+    refusal: &Refusal,
+) {
+    let id = uuid::Uuid::new_v4().to_string();
+    let origin = Origin {
+        peer: connection.peer,
+        secure: connection.secure,
+        head,
+        request_id: &id,
+    };
+    let reason = match refusal.status {
+        401 => Reason::MissingCredential,
+        403 => Reason::InvalidHost,
+        404 => Reason::NoRoute,
+        405 => Reason::MethodNotSupported,
+        _ => Reason::MalformedRequest,
+    };
+    let message = format!("container credentials: {}", refusal.message);
+    let error = Error::new("AccessDenied", refusal.status, reason, message);
+    service.refuse(&origin, error).await;
 }
 
 impl Role {
@@ -310,17 +339,17 @@ fn role_name(arn: &str) -> &str {
     arn.rsplit('/').next().unwrap_or_default()
 }
 
-/// The host that a request names, without its port, if it names one.
+/// The host that a request names, without its port, if it names one, and one only.
 fn host(head: &Head) -> Option<&str> {
-    let authority = if let Some(authority) = head.uri.authority() {
-        authority.as_str()
-    } else {
-        let mut hosts = head.headers.get_all(HOST).iter();
-        let host = hosts.next()?.to_str().ok()?;
-        if hosts.next().is_some() {
-            return None;
-        }
-        host
+    let mut hosts = head.headers.get_all(HOST).iter();
+    let field = hosts.next().map(HeaderValue::to_str).transpose().ok()?;
+    if hosts.next().is_some() {
+        return None;
+    }
+    let target = head.uri.authority().map(http::uri::Authority::as_str);
+    let authority = match (target, field) {
+        (Some(target), Some(field)) if target != field => return None,
+        (target, field) => target.or(field)?,
     };
     if let Some(rest) = authority.strip_prefix('[') {
         return rest.split_once(']').map(|(host, _)| host);

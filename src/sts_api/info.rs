@@ -32,9 +32,8 @@ pub(super) fn access_key_info(call: &mut Call<'_>, caller: &Caller) -> Result<Me
     let account = access_key::account(id).or_else(|| call.parts.access_keys.account(id));
     let Some(account) = account.filter(|account| call.directory().account(*account).is_some())
     else {
-        return Err(Error::validation(format!(
-            "no account has the access key {id}"
-        )));
+        // Without what was given: people mistake a key's secret for its id.
+        return Err(Error::validation("no account has this access key"));
     };
     let mut members = Members::default();
     members.text("Account", account.as_str());

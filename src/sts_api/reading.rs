@@ -134,16 +134,19 @@ fn form(head: &Head, body: &[u8]) -> Result<Form, Error> {
     };
     let of_query = parse(query, true)?;
     match head.method {
-        Method::GET if body.is_empty() => Ok(of_query),
+        // SDKs presign calls of either kind.
+        Method::GET | Method::POST if body.is_empty() => Ok(of_query),
         Method::POST if of_query.is_empty() => {
-            if !body.is_empty() && !is_form(&head.headers) {
+            if !is_form(&head.headers) {
                 return Err(malformed(
                     "the body must be application/x-www-form-urlencoded",
                 ));
             }
             parse(body, false)
         }
-        Method::POST => Err(malformed("parameters are in the body of a POST alone")),
+        Method::POST => Err(malformed(
+            "parameters are in the query or in the body, not in both",
+        )),
         _ => Err(malformed(
             "this endpoint knows GET without a body, and POST",
         )),

@@ -1,5 +1,7 @@
 //! From an HTTP request to a call, and from its result to an answer.
 
+mod record;
+
 use std::net::IpAddr;
 use std::rc::Rc;
 
@@ -26,6 +28,7 @@ use super::form::Form;
 use super::reading::{Intake, malformed, text};
 use super::xml::{self, Members};
 use super::{Log, Parts, Recorded, assume_role, caller, info, own, saml, web_identity};
+use record::Court;
 
 /// The API's version.
 const VERSION: &str = "2011-06-15";
@@ -200,7 +203,7 @@ impl<L: Log + 'static> Service<L> {
                 }
                 self.call(&origin, &form, &sha256).await
             }
-            Err(error) => Err(error),
+            Err(error) => Err(self.refuse(&origin, error).await),
         };
         let mut response = match result {
             Ok((action, members)) => {
@@ -259,37 +262,21 @@ impl<L: Log + 'static> Service<L> {
             account,
             decision,
         } = call.seen;
-        let error = result.as_ref().err();
-        let recorded = Recorded {
+        let court = Court {
             now: request.now,
-            request_id: origin.request_id,
+            snapshot: &snapshot,
+            region: &self.parts.region,
+        };
+        let recorded = Recorded {
             identity: identity.as_deref(),
             provider: provider.as_deref(),
-            source: origin.peer,
-            user_agent: origin
-                .head
-                .headers
-                .get(header::USER_AGENT)
-                .map(HeaderValue::as_bytes),
-            method: origin.head.method.as_str(),
             action: action.as_ref().ok().map(|action| action.text()),
-            region: &self.parts.region,
             resource: resource.as_deref(),
             account: account.as_ref().map(crate::arn::AccountId::as_str),
-            reason: error.map_or(Reason::Allowed, |error| error.reason),
-            status: error.map(|error| error.status),
-            detail: error.map(|error| error.detail.as_deref().unwrap_or(&error.message)),
             decision: decision.as_ref(),
-            snapshot: &snapshot,
+            ..court.of(origin)
         };
-        if !self.log.put(&recorded).await {
-            return Err(Error::new(
-                "ServiceUnavailable",
-                503,
-                Reason::AuditUnavailable,
-                "The call cannot be put on record.",
-            ));
-        }
+        self.put(&recorded.ended(result.as_ref().err())).await?;
         let members = result?;
         Ok((action?.name(), members))
     }
@@ -302,9 +289,7 @@ async fn perform(
     sha256: &[u8; 32],
 ) -> Result<Members, Error> {
     if asked.issues() && !call.parts.authenticator.knows_revocations() {
-        let message = "What is revoked is not known yet; try again.";
-        let reason = Reason::RevocationsUnknown;
-        return Err(Error::new("ServiceUnavailable", 503, reason, message));
+        return Err(Error::revocations_unknown());
     }
     let service = match asked {
         Asked::Sts(Action::AssumeRoleWithWebIdentity) => return web_identity::run(call).await,
@@ -396,24 +381,24 @@ impl<L: Log + 'static> Handler for Service<L> {
     async fn handle(
         self: Rc<Self>,
         connection: Rc<Connection>,
-        request: Request<Incoming>,
+        head: Box<Head>,
+        body: Incoming,
         reading: Result<(), Fault>,
     ) -> Response<Self::Body> {
+        let request = Request::from_parts(*head, body);
         self.answer(&connection, request, reading).await
     }
 
-    /// Nobody called yet: there is nothing to put on record but that.
-    fn unread(&self, connection: &Connection, _: &[u8], why: Unread) -> Vec<u8> {
+    fn unread(&self, connection: &Connection, head: &[u8], why: Unread) -> Vec<u8> {
         let (status, reason) = match why {
             Unread::Malformed => ("400 Bad Request", Reason::MalformedRequest),
             Unread::TargetTooLong => ("414 URI Too Long", Reason::TargetTooLong),
             Unread::TooLarge => ("431 Request Header Fields Too Large", Reason::HeadTooLarge),
             Unread::TooSlow => ("408 Request Timeout", Reason::HeadTimeout),
         };
-        let (peer, reason_label) = (connection.peer, reason.label());
-        tracing::debug!(%peer, reason = reason_label, "a head that never became a call");
         let id = uuid::Uuid::new_v4().to_string();
         let error = Error::new("MalformedInput", reason.status(), reason, reason.label());
+        self.note(connection.peer, head, &id, &error);
         let body = xml::error(NAMESPACE, &error, &id);
         format!(
             "HTTP/1.1 {status}\r\nx-amzn-requestid: {id}\r\ncontent-type: text/xml\r\ncontent-length: {}\r\n\

@@ -73,6 +73,10 @@ impl Log for Memory {
         self.seen.borrow_mut().push((who.to_owned(), call.reason));
         !self.full
     }
+
+    fn note(&self, call: &Recorded<'_>) {
+        self.seen.borrow_mut().push(("-".to_owned(), call.reason));
+    }
 }
 
 fn files() -> Files {

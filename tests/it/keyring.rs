@@ -78,3 +78,39 @@ fn a_keyring_from_its_first_key_to_an_export() {
     assert_eq!(json["keys"][0]["state"], "retired");
     assert_eq!(json["keys"].as_array().unwrap().len(), 3);
 }
+
+/// Two who rotate at once add two keys: one that is lost may have sealed something already.
+#[test]
+fn editors_at_once_lose_no_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    said(folder, &["new"], 0);
+    std::thread::scope(|scope| {
+        for _ in 0..6 {
+            scope.spawn(|| {
+                let output = keyring(folder, &["rotate"]);
+                assert!(output.status.success(), "{output:?}");
+            });
+        }
+    });
+    assert_eq!(said(folder, &["list"], 0).lines().count(), 1 + 7);
+    let names = fs::read_dir(folder).unwrap();
+    let names: Vec<_> = names.map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(names, ["keyring.yaml"]);
+}
+
+/// A file that replicas share by a link is shared still, with its mode.
+#[test]
+fn a_link_stays_a_link() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    said(folder, &["new", "--keyring", "shared.yaml"], 0);
+    let shared = folder.join("shared.yaml");
+    fs::set_permissions(&shared, fs::Permissions::from_mode(0o640)).unwrap();
+    std::os::unix::fs::symlink("shared.yaml", folder.join("keyring.yaml")).unwrap();
+    said(folder, &["rotate"], 0);
+    assert!(folder.join("keyring.yaml").is_symlink());
+    let listed = said(folder, &["list", "--keyring", "shared.yaml"], 0);
+    assert_eq!(listed.lines().count(), 1 + 2, "{listed}");
+    assert_eq!(mode(&shared), 0o640);
+}

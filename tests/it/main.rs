@@ -20,13 +20,13 @@
 //! - [`startup`]: what stops a start, and what its exit code and words are
 //! - [`stopping`]: SIGTERM under load
 //! - [`tokens`]: tokens of every kind, from the socket to the upstream
-//! - [`remembered`]: a token that was verified before, when what it rests on changes
 //! - [`credentials`]: the command, its files, and what a running sidecar makes of them
 //! - [`keyring`]: the command, and what its files look like to others
 //! - [`iam`]: the IAM reads, asked of an imported account
 //! - [`sts`]: sessions, from the call that makes one to the request that uses it
 //! - [`unread`]: heads that never became a request, refused and recorded like any other
 //! - [`http2`]: heads, trailers and bodies that HTTP/2 forbids
+//! - [`http2_bounds`]: how long, how large and how wrong what comes over HTTP/2 may be, and how a connection ends
 //! - [`readme`]: every command that the README shows
 
 #![expect(
@@ -47,7 +47,9 @@ mod checking;
 mod credentials;
 mod demo;
 mod findings;
+mod frames;
 mod http2;
+mod http2_bounds;
 mod iam;
 mod identity;
 mod keyring;
@@ -58,7 +60,6 @@ mod preflights;
 mod printing;
 mod readme;
 mod reload;
-mod remembered;
 mod sigv4;
 mod sockets;
 mod startup;

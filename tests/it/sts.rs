@@ -1,10 +1,13 @@
 //! The STS through the real binary: a pipeline's token becomes a session, that one another account's, and that one is
 //! used against the proxy; and everything that must not be.
 
+mod attacks;
 mod container;
 mod refusals;
 mod revocation;
+mod secrets;
 mod sessions;
+mod unknown;
 
 use std::net::SocketAddr;
 
@@ -155,9 +158,15 @@ fn world_sts(sts: &str) -> World {
 }
 
 fn world_of(upstream: &Upstream, sts: &str, more: &str) -> World {
+    world_prepared(upstream, sts, more, |_| ())
+}
+
+/// With more files.
+fn world_prepared(upstream: &Upstream, sts: &str, more: &str, prepare: fn(&Site)) -> World {
     let site = Site::with_bundle(upstream, "nothing");
     let keys = Keys::make().unwrap();
     write_bundle(&site, &keys);
+    prepare(&site);
     let settings = std::fs::read_to_string(site.path("sidegate.yaml")).unwrap();
     site.write(
         "sidegate.yaml",

@@ -79,11 +79,11 @@ impl Tails {
             record.write(out);
             return;
         };
-        let kept = match place.take() {
+        let kept = match place {
             Some(kept) if kept.fits(record, snapshot, route) => kept,
-            Some(_) | None => Kept::of(record, snapshot, route),
+            other => other.insert(Kept::of(record, snapshot, route)),
         };
-        record.write_with(&place.insert(kept).tail, out);
+        record.write_with(&kept.tail, out);
     }
 }
 

@@ -171,7 +171,7 @@ fn texts(path: &Path) -> std::io::Result<Texts> {
     let mut texts = Vec::new();
     let mut left = MAX_SIZE;
     for file in files(path)? {
-        let opened = fs::File::open(&file)?;
+        let opened = crate::secret::open(&file)?;
         warn_of_mode(&file, opened.metadata()?.mode());
         let mut text = String::new();
         let read = opened

@@ -1,23 +1,14 @@
 //! The files of credentials, as an editor holds them: locked, read, checked, and one of them replaced.
-//!
-//! A file is replaced whole or not at all (written beside it, synced, renamed), keeps its owner and mode, and is new with
-//! mode 0600. Two editors at once wait for each other by a lock on the folder; whoever writes without asking for it (a
-//! text editor) is noticed before anything of theirs is lost.
 
-use std::fs::{self, File, TryLockError};
-use std::io::{Read, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use crate::authn::credentials::{self, Credentials, MAX_SIZE};
-use crate::cli::output::{self, Failed};
+use crate::cli::edited::{Text, lock};
+use crate::cli::output::Failed;
 use crate::source::yaml::edit::{self, EditError, Fields, Item};
 use crate::source::{Fault, Report, yaml};
 
-/// How long another editor is waited for.
-const PATIENCE: Duration = Duration::from_secs(10);
-const LOOK: Duration = Duration::from_millis(20);
 /// What stands above the first entry.
 const HEAD: &str = "# Secrets: mode 0600, and never in a repository. `sidegate credentials` changes this file, and keeps what people write.\n";
 
@@ -60,32 +51,6 @@ pub(super) struct Files {
     _lock: File,
 }
 
-struct Text {
-    path: PathBuf,
-    said: String,
-    /// What the file was when it was read; `None`: there was none.
-    found: Option<Found>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Found {
-    file: [u64; 3],
-    time: [i64; 2],
-    mode: u32,
-    owner: [u32; 2],
-}
-
-impl Found {
-    fn of(data: &fs::Metadata) -> Self {
-        Self {
-            file: [data.dev(), data.ino(), data.size()],
-            time: [data.mtime(), data.mtime_nsec()],
-            mode: data.mode() & 0o7777,
-            owner: [data.uid(), data.gid()],
-        }
-    }
-}
-
 /// Where an entry stands.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Place {
@@ -117,7 +82,8 @@ impl Files {
         let mut left = MAX_SIZE;
         for path in paths {
             let path = fs::canonicalize(&path).unwrap_or(path);
-            let text = read(path, &mut left)?;
+            let text = Text::read(path, left)?;
+            left = left.saturating_sub(text.length());
             texts.push(text);
         }
         let credentials = check(&texts)?;
@@ -201,11 +167,7 @@ impl Files {
         if let Some(found) = self.texts.iter().position(|text| text.path == path) {
             return found;
         }
-        self.texts.push(Text {
-            path,
-            said: String::new(),
-            found: None,
-        });
+        self.texts.push(Text::new(path));
         self.texts.len().saturating_sub(1)
     }
 
@@ -248,36 +210,6 @@ fn is_empty(folder: &Path) -> std::io::Result<bool> {
     Ok(true)
 }
 
-fn read(path: PathBuf, left: &mut u64) -> Result<Text, Failed> {
-    let fault = |error: std::io::Error| Failed(format!("{}: {error}", path.display()));
-    let file = match File::open(&path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            let said = String::new();
-            let found = None;
-            return Ok(Text { path, said, found });
-        }
-        Err(error) => return Err(fault(error)),
-    };
-    let found = Found::of(&file.metadata().map_err(fault)?);
-    if found.mode & 0o037 != 0 {
-        output::complain(&format!(
-            "{} has the mode {:04o}: others can read or change it; `chmod 600` it",
-            path.display(),
-            found.mode
-        ));
-    }
-    let mut text = String::new();
-    let mut limited = file.take(left.saturating_add(1));
-    let read = limited.read_to_string(&mut text).map_err(fault)?;
-    *left = left
-        .checked_sub(u64::try_from(read).unwrap_or(u64::MAX))
-        .ok_or_else(|| Failed(format!("{}: larger than 8 MiB", path.display())))?;
-    let found = Some(found);
-    let said = text;
-    Ok(Text { path, said, found })
-}
-
 /// What the texts say together; their faults, without any value.
 fn check(files: &[Text]) -> Result<Credentials, Failed> {
     let texts: Vec<(String, String)> = files
@@ -294,85 +226,4 @@ fn check(files: &[Text]) -> Result<Credentials, Failed> {
         let lines: Vec<String> = faults.iter().map(Fault::line).collect();
         Failed(lines.join("\n"))
     })
-}
-
-/// Holds other editors off.
-fn lock(folder: &Path) -> Result<File, Failed> {
-    let fault = |error: std::io::Error| Failed(format!("{}: {error}", folder.display()));
-    let opened = File::open(folder).map_err(fault)?;
-    let mut waited = Duration::ZERO;
-    loop {
-        match opened.try_lock() {
-            Ok(()) => return Ok(opened),
-            Err(TryLockError::Error(error)) => return Err(fault(error)),
-            Err(TryLockError::WouldBlock) if waited >= PATIENCE => {
-                return Err(Failed(format!(
-                    "another `sidegate credentials` holds {}; try again when it has ended",
-                    folder.display()
-                )));
-            }
-            Err(TryLockError::WouldBlock) => {
-                std::thread::sleep(LOOK);
-                waited = waited.saturating_add(LOOK);
-            }
-        }
-    }
-}
-
-impl Text {
-    fn write(&mut self) -> Result<(), Failed> {
-        let name = self.path.display().to_string();
-        let now = fs::metadata(&self.path).ok().map(|data| Found::of(&data));
-        if now != self.found {
-            return Err(Failed(format!(
-                "{name} was changed meanwhile by somebody else; nothing was written, try again"
-            )));
-        }
-        let found = self.replace().map_err(|error| {
-            Failed(format!(
-                "{name} cannot be written: {error}; it is unchanged"
-            ))
-        })?;
-        self.found = Some(found);
-        Ok(())
-    }
-
-    fn replace(&self) -> std::io::Result<Found> {
-        let folder = match self.path.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder,
-            _ => Path::new("."),
-        };
-        let name = self.path.file_name().unwrap_or_default().to_string_lossy();
-        // It begins with a dot and does not end in .yaml, so that no reader takes it.
-        let beside = folder.join(format!(".{name}.{}.new", std::process::id()));
-        let written = self.write_beside(&beside);
-        let renamed = written.and_then(|found| fs::rename(&beside, &self.path).map(|()| found));
-        if renamed.is_err() {
-            let _ = fs::remove_file(&beside);
-        }
-        let found = renamed?;
-        File::open(folder)?.sync_all()?;
-        Ok(found)
-    }
-
-    fn write_beside(&self, beside: &Path) -> std::io::Result<Found> {
-        // One that a crash left behind may have another mode.
-        let _ = fs::remove_file(beside);
-        let mut file = fs::OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(beside)?;
-        file.write_all(self.said.as_bytes())?;
-        if let Some(found) = self.found {
-            let data = file.metadata()?;
-            let [user, group] = found.owner;
-            if [data.uid(), data.gid()] != found.owner {
-                fchown(&file, Some(user), Some(group))?;
-            }
-            file.set_permissions(fs::Permissions::from_mode(found.mode))?;
-        }
-        file.sync_all()?;
-        Ok(Found::of(&file.metadata()?))
-    }
 }

@@ -40,11 +40,14 @@ fn claims(assertions: &Assertions, token: &str, upstream: &str) -> Value {
 fn renewed_at_half_of_its_life() {
     let (clock, assertions) = assertions();
     let identity = identity(&[], None);
-    let first = assertions.of(&identity, "app");
+    let first = assertions.of(&identity, "app", clock.now());
     clock.set(Timestamp::from_seconds(NOW + 149));
-    assert!(Arc::ptr_eq(&first, &assertions.of(&identity, "app")));
+    assert!(Arc::ptr_eq(
+        &first,
+        &assertions.of(&identity, "app", clock.now())
+    ));
     clock.set(Timestamp::from_seconds(NOW + 150));
-    let second = assertions.of(&identity, "app");
+    let second = assertions.of(&identity, "app", clock.now());
     assert_ne!(token(&first), token(&second));
     let claims = claims(&assertions, token(&second), "app");
     assert_eq!(claims["iat"], NOW + 150);
@@ -55,22 +58,28 @@ fn renewed_at_half_of_its_life() {
 fn never_longer_than_the_credential() {
     let (clock, assertions) = assertions();
     let identity = identity(&[], Some(NOW + 40));
-    let first = assertions.of(&identity, "app");
+    let first = assertions.of(&identity, "app", clock.now());
     assert_eq!(claims(&assertions, token(&first), "app")["exp"], NOW + 40);
     clock.set(Timestamp::from_seconds(NOW + 39));
-    assert!(Arc::ptr_eq(&first, &assertions.of(&identity, "app")));
+    assert!(Arc::ptr_eq(
+        &first,
+        &assertions.of(&identity, "app", clock.now())
+    ));
 }
 
 #[test]
 fn one_for_each_upstream_and_content() {
-    let (_, assertions) = assertions();
+    let (clock, assertions) = assertions();
     let one = identity(&[("team", "images")], None);
     let same = identity(&[("team", "images")], None);
     let other = identity(&[("team", "orders")], None);
-    let first = assertions.of(&one, "app");
-    assert!(Arc::ptr_eq(&first, &assertions.of(&same, "app")));
+    let first = assertions.of(&one, "app", clock.now());
+    assert!(Arc::ptr_eq(
+        &first,
+        &assertions.of(&same, "app", clock.now())
+    ));
     for (identity, upstream) in [(&other, "app"), (&one, "payments")] {
-        let second = assertions.of(identity, upstream);
+        let second = assertions.of(identity, upstream, clock.now());
         assert_ne!(token(&first), token(&second));
         claims(&assertions, token(&second), upstream);
     }
@@ -82,9 +91,9 @@ fn one_for_each_upstream_and_content() {
 
 #[test]
 fn bounded_in_size() {
-    let (_, assertions) = assertions();
+    let (clock, assertions) = assertions();
     let long = "x".repeat(4000);
-    let headers = assertions.of(&identity(&[("team", &long)], None), "app");
+    let headers = assertions.of(&identity(&[("team", &long)], None), "app", clock.now());
     let claims = claims(&assertions, token(&headers), "app");
     assert_eq!(claims["tags_omitted"], true);
     assert!(claims.get("tags").is_none() && token(&headers).len() < 4096);

@@ -3,18 +3,16 @@
 //!
 //! Reads what is well-formed as compression, whatever the fields say: whether they may be sent is [`rules`]'s to judge.
 //! The table is bounded by what HTTP/2 gives a client that was told nothing else; a list by the limit that it is made
-//! with, beyond which fields are counted and not kept.
+//! with, beyond which fields are counted and not kept. No field is decoded before all of it is there: how long it is
+//! stands before it, so that one in many pieces costs no more than in one.
 //!
 //! [`rules`]: crate::net::http2::rules
 
-use std::collections::VecDeque;
-
 use crate::net::http2::huffman;
+use table::{EXTRA, Table};
 
-/// The most that the table may hold: the default of SETTINGS_HEADER_TABLE_SIZE, which we leave as it is.
-const TABLE: usize = 4096;
-/// What a field counts beside its name and its value, in the table and in a list.
-const EXTRA: usize = 32;
+mod table;
+
 /// A list keeps room for so many bytes, between two heads.
 const ROOM: usize = 4096;
 
@@ -103,67 +101,68 @@ impl Fields {
 }
 
 /// One side's state of the compression.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Decoder {
-    /// The newest first.
-    table: VecDeque<Entry>,
-    /// What its entries count.
-    size: usize,
-    /// What they may.
-    most: usize,
+    table: Table,
     /// Whether a field of the block was read: from then on the table keeps its size.
     begun: bool,
-    /// What is left of a value that is too large for any list or table.
-    skip: usize,
+    skip: Skip,
 }
 
-#[derive(Debug)]
-struct Entry {
-    field: Box<[u8]>,
-    /// Where the value begins.
-    value: usize,
+/// What is left of a field that is too large for any list or table.
+#[derive(Debug, Clone, Copy, Default)]
+enum Skip {
+    #[default]
+    Nothing,
+    /// So much of its name, and its value.
+    Name(usize),
+    /// So much of its value.
+    Value(usize),
 }
 
-impl Entry {
-    fn size(&self) -> usize {
-        self.field.len().saturating_add(EXTRA)
+/// A string of a block, as its beginning says.
+#[derive(Debug, Clone, Copy)]
+struct Text {
+    coded: bool,
+    length: usize,
+}
+
+impl Text {
+    fn begin(block: &mut &[u8]) -> Result<Self, Unreadable> {
+        let coded = *block.first().ok_or(Unreadable::Short)? & 0x80 != 0;
+        let length = integer(block, 7)?;
+        Ok(Self { coded, length })
     }
 
-    fn name(&self) -> &[u8] {
-        self.field.get(..self.value).unwrap_or_default()
+    /// The string as it is written, if it is there as a whole.
+    fn whole<'b>(self, block: &mut &'b [u8]) -> Result<&'b [u8], Unreadable> {
+        let (string, rest) = block
+            .split_at_checked(self.length)
+            .ok_or(Unreadable::Short)?;
+        *block = rest;
+        Ok(string)
     }
-}
 
-impl Default for Decoder {
-    fn default() -> Self {
-        Self {
-            table: VecDeque::new(),
-            size: 0,
-            most: TABLE,
-            begun: false,
-            skip: 0,
+    /// Writes to the end of `text` what it says.
+    fn decode(self, string: &[u8], text: &mut Vec<u8>) -> Result<(), Unreadable> {
+        if self.coded {
+            return huffman::decode(string, text).map_err(|_| Unreadable::Invalid);
         }
+        text.extend_from_slice(string);
+        Ok(())
     }
-}
-
-/// A string of a block.
-enum Text {
-    /// It stands in the list now.
-    Read,
-    /// It is longer than any that would be kept, and not even there as a whole.
-    Huge,
 }
 
 impl Decoder {
     /// A block begins.
     pub(super) fn begin(&mut self) {
         self.begun = false;
-        self.skip = 0;
+        self.skip = Skip::Nothing;
     }
 
     /// Whether the block may end here.
     pub(super) fn at_end(&self) -> bool {
-        self.skip == 0
+        matches!(self.skip, Skip::Nothing)
     }
 
     /// Reads all fields that are there as a whole, and leaves the beginning of the next in `block`.
@@ -172,42 +171,46 @@ impl Decoder {
         block: &mut &[u8],
         fields: &mut Fields,
     ) -> Result<(), Unreadable> {
-        if self.skip > 0 {
-            let here = self.skip.min(block.len());
-            self.skip = self.skip.saturating_sub(here);
-            *block = block.get(here..).unwrap_or_default();
-        }
         while !block.is_empty() {
             let mut rest = *block;
-            let begin = fields.bytes.len();
-            match self.field(&mut rest, fields, begin) {
+            let read = if self.at_end() {
+                self.field(&mut rest, fields)
+            } else {
+                self.pass_over(&mut rest)
+            };
+            match read {
                 Ok(()) => *block = rest,
-                Err(why) => {
-                    fields.bytes.truncate(begin);
-                    return match why {
-                        Unreadable::Short => Ok(()),
-                        Unreadable::Invalid => Err(why),
-                    };
-                }
+                Err(Unreadable::Short) => return Ok(()),
+                Err(why) => return Err(why),
             }
         }
         Ok(())
     }
 
-    fn field(
-        &mut self,
-        block: &mut &[u8],
-        fields: &mut Fields,
-        begin: usize,
-    ) -> Result<(), Unreadable> {
+    /// Goes on with what is too large.
+    fn pass_over(&mut self, block: &mut &[u8]) -> Result<(), Unreadable> {
+        let mut left_of = |length: usize| {
+            let here = length.min(block.len());
+            *block = block.get(here..).unwrap_or_default();
+            length.saturating_sub(here)
+        };
+        self.skip = match self.skip {
+            Skip::Nothing => Skip::Nothing,
+            Skip::Name(0) => Skip::value(Text::begin(block)?.length),
+            Skip::Name(length) => Skip::Name(left_of(length)),
+            Skip::Value(length) => Skip::value(left_of(length)),
+        };
+        Ok(())
+    }
+
+    fn field(&mut self, block: &mut &[u8], fields: &mut Fields) -> Result<(), Unreadable> {
         let first = *block.first().ok_or(Unreadable::Short)?;
         if first & 0b1110_0000 == 0b0010_0000 {
             let most = integer(block, 5)?;
-            if self.begun || most > TABLE {
+            if self.begun || most > table::MOST {
                 return Err(Unreadable::Invalid);
             }
-            self.most = most;
-            self.make_room(0);
+            self.table.resize(most);
             return Ok(());
         }
         if first & 0b1000_0000 != 0 {
@@ -217,35 +220,60 @@ impl Decoder {
         }
         let kept = first & 0b0100_0000 != 0;
         let index = integer(block, if kept { 6 } else { 4 })?;
-        if index > 0 {
-            let (name, _) = self.entry(index)?;
-            fields.bytes.extend_from_slice(name);
-        } else if let Text::Huge = string(block, &mut fields.bytes, usize::MAX)? {
-            return Err(Unreadable::Short);
-        }
-        let value = fields.bytes.len();
-        let huge = fields.limit.max(TABLE.saturating_mul(4));
-        let text = string(block, &mut fields.bytes, huge)?;
-        self.begun = true;
-        if let Text::Huge = text {
-            fields.bytes.truncate(begin);
-            fields.count(fields.limit.saturating_add(1));
-            // The code is at most thirty bits for eight: whatever it is, no table has room for it.
-            if kept {
-                self.make_room(usize::MAX);
+        self.literal(index, kept, block, fields)
+    }
+
+    /// A field whose value stands here, and its name too unless it has a number.
+    fn literal(
+        &mut self,
+        index: usize,
+        kept: bool,
+        block: &mut &[u8],
+        fields: &mut Fields,
+    ) -> Result<(), Unreadable> {
+        let huge = fields.limit.max(table::MOST.saturating_mul(4));
+        let mut name = None;
+        let mut length = 0;
+        if index == 0 {
+            let text = Text::begin(block)?;
+            length = text.length;
+            if length > huge {
+                self.too_large(Skip::Name(length), kept, fields);
+                return Ok(());
             }
-            self.skip = string_left(block);
-            *block = &[];
+            name = Some((text, text.whole(block)?));
+        }
+        let value = Text::begin(block)?;
+        if length.saturating_add(value.length) > huge {
+            self.too_large(Skip::value(value.length), kept, fields);
             return Ok(());
         }
-        if kept {
-            self.keep(
-                fields.bytes.get(begin..).unwrap_or_default(),
-                value.saturating_sub(begin),
-            );
+        let string = value.whole(block)?;
+        self.begun = true;
+        let begin = fields.bytes.len();
+        match name {
+            Some((text, string)) => text.decode(string, &mut fields.bytes)?,
+            None => fields.bytes.extend_from_slice(self.entry(index)?.0),
         }
-        fields.close(begin, value);
+        let behind = fields.bytes.len();
+        value.decode(string, &mut fields.bytes)?;
+        if kept {
+            let field = fields.bytes.get(begin..).unwrap_or_default();
+            self.table.keep(field, behind.saturating_sub(begin));
+        }
+        fields.close(begin, behind);
         Ok(())
+    }
+
+    /// A field of which nothing will be kept.
+    fn too_large(&mut self, skip: Skip, kept: bool, fields: &mut Fields) {
+        self.begun = true;
+        self.skip = skip;
+        fields.count(fields.limit.saturating_add(1));
+        // The code is at most thirty bits for eight: whatever it is, no table has room for it.
+        if kept {
+            self.table.make_room(usize::MAX);
+        }
     }
 
     /// A field that the table has.
@@ -262,38 +290,18 @@ impl Decoder {
     }
 
     fn entry(&self, index: usize) -> Result<(&[u8], &[u8]), Unreadable> {
-        let at = index.checked_sub(1).ok_or(Unreadable::Invalid)?;
-        if let Some((name, value)) = STATIC.get(at) {
-            return Ok((name.as_bytes(), value.as_bytes()));
-        }
-        let entry = self.table.get(at.saturating_sub(STATIC.len()));
-        let entry = entry.ok_or(Unreadable::Invalid)?;
-        let value = entry.field.get(entry.value..).unwrap_or_default();
-        Ok((entry.name(), value))
+        self.table.get(index).ok_or(Unreadable::Invalid)
     }
+}
 
-    fn keep(&mut self, field: &[u8], value: usize) {
-        let entry = Entry {
-            field: field.into(),
-            value,
-        };
-        let size = entry.size();
-        // One that is larger than the whole table empties it.
-        if self.make_room(size) {
-            self.size = self.size.saturating_add(size);
-            self.table.push_front(entry);
+impl Skip {
+    /// So much of a value, if there is any.
+    fn value(length: usize) -> Self {
+        if length == 0 {
+            Self::Nothing
+        } else {
+            Self::Value(length)
         }
-    }
-
-    /// Drops the oldest entries until there is room; whether there is.
-    fn make_room(&mut self, size: usize) -> bool {
-        while self.size.saturating_add(size) > self.most {
-            let Some(oldest) = self.table.pop_back() else {
-                return false;
-            };
-            self.size = self.size.saturating_sub(oldest.size());
-        }
-        true
     }
 }
 
@@ -319,98 +327,6 @@ fn integer(block: &mut &[u8], prefix: u32) -> Result<usize, Unreadable> {
     *block = rest;
     Ok(value)
 }
-
-/// Reads a string to the end of `text`, unless it is longer than `most` and not there as a whole: then it stays.
-fn string(block: &mut &[u8], text: &mut Vec<u8>, most: usize) -> Result<Text, Unreadable> {
-    let before = *block;
-    let coded = *block.first().ok_or(Unreadable::Short)? & 0x80 != 0;
-    let length = integer(block, 7)?;
-    let Some((string, rest)) = block.split_at_checked(length) else {
-        if length > most {
-            *block = before;
-            return Ok(Text::Huge);
-        }
-        return Err(Unreadable::Short);
-    };
-    if coded {
-        huffman::decode(string, text).map_err(|_| Unreadable::Invalid)?;
-    } else {
-        text.extend_from_slice(string);
-    }
-    *block = rest;
-    Ok(Text::Read)
-}
-
-/// How much of the string that begins here is still to come.
-fn string_left(mut block: &[u8]) -> usize {
-    let length = integer(&mut block, 7).unwrap_or_default();
-    length.saturating_sub(block.len())
-}
-
-/// RFC 7541, appendix A.
-const STATIC: [(&str, &str); 61] = [
-    (":authority", ""),
-    (":method", "GET"),
-    (":method", "POST"),
-    (":path", "/"),
-    (":path", "/index.html"),
-    (":scheme", "http"),
-    (":scheme", "https"),
-    (":status", "200"),
-    (":status", "204"),
-    (":status", "206"),
-    (":status", "304"),
-    (":status", "400"),
-    (":status", "404"),
-    (":status", "500"),
-    ("accept-charset", ""),
-    ("accept-encoding", "gzip, deflate"),
-    ("accept-language", ""),
-    ("accept-ranges", ""),
-    ("accept", ""),
-    ("access-control-allow-origin", ""),
-    ("age", ""),
-    ("allow", ""),
-    ("authorization", ""),
-    ("cache-control", ""),
-    ("content-disposition", ""),
-    ("content-encoding", ""),
-    ("content-language", ""),
-    ("content-length", ""),
-    ("content-location", ""),
-    ("content-range", ""),
-    ("content-type", ""),
-    ("cookie", ""),
-    ("date", ""),
-    ("etag", ""),
-    ("expect", ""),
-    ("expires", ""),
-    ("from", ""),
-    ("host", ""),
-    ("if-match", ""),
-    ("if-modified-since", ""),
-    ("if-none-match", ""),
-    ("if-range", ""),
-    ("if-unmodified-since", ""),
-    ("last-modified", ""),
-    ("link", ""),
-    ("location", ""),
-    ("max-forwards", ""),
-    ("proxy-authenticate", ""),
-    ("proxy-authorization", ""),
-    ("range", ""),
-    ("referer", ""),
-    ("refresh", ""),
-    ("retry-after", ""),
-    ("server", ""),
-    ("set-cookie", ""),
-    ("strict-transport-security", ""),
-    ("transfer-encoding", ""),
-    ("user-agent", ""),
-    ("vary", ""),
-    ("via", ""),
-    ("www-authenticate", ""),
-];
 
 #[cfg(test)]
 pub(super) mod tests;

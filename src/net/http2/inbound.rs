@@ -3,29 +3,38 @@
 //! As long as all of them are as they should be, they pass byte for byte; the parser and this read the same compression
 //! side by side. From the first one on that is not, or that came in pieces, the parser gets them written anew, without
 //! compression: what it has of the table is never used again. Where the client's frames or its compression cannot be
-//! followed any further, the parser gets a frame that ends the connection, and nothing after it.
+//! followed any further, the parser gets a frame that ends the connection, and nothing after it; the reason that the
+//! client is told is put in on the way out. After too many faults nothing more is read, and the same is done once what
+//! came before is answered.
 
 use tokio::io::ReadBuf;
 
 use crate::net::framing::Fault;
+use crate::net::http2::anew::write;
 use crate::net::http2::hpack::{Decoder, Fields};
-use crate::net::http2::outbound::Unanswered;
-use crate::net::http2::stand_in::{self, Field};
-use crate::net::http2::{CONTINUATION, END_HEADERS, END_STREAM, Frame, HEADERS, RST_STREAM, rules};
+use crate::net::http2::stand_in;
+use crate::net::http2::streams::{Open, Sending};
+use crate::net::http2::{
+    CONTINUATION, DATA, END_HEADERS, END_STREAM, FRAME, Frame, HEADERS, RST_STREAM, rules,
+};
 
 const PADDED: u8 = 0x8;
 const PRIORITY: u8 = 0x20;
 const PUSH_PROMISE: u8 = 5;
 
+// Why a connection ends (RFC 9113, 7).
+const PROTOCOL_ERROR: u8 = 1;
+const STREAM_CLOSED: u8 = 5;
+const FRAME_SIZE_ERROR: u8 = 6;
+const COMPRESSION_ERROR: u8 = 9;
+const ENHANCE_YOUR_CALM: u8 = 11;
+
 /// What every connection begins with.
 const PREFACE: usize = 24;
-/// The most that a frame holds, as we allow no more than the protocol does by itself.
-const FRAME: usize = 16 * 1024;
-/// The most bytes of a head, with whatever is not kept of them.
-const BLOCK: usize = 1024 * 1024;
-/// What each piece of a head counts at least: who sends it in crumbs makes us begin anew with each.
-const PIECE: usize = 4096;
-/// Faults of one connection; after more of them it ends.
+/// A head that takes so many times its limit on the way, with the frames around its pieces, is not read to its end. One
+/// within the limit may come byte by byte.
+const BLOCK: usize = 16;
+/// Faults of one connection; with one more it ends.
 const FAULTS: u32 = 128;
 /// How much is made ready for the parser at once, but for the last head.
 const READY: usize = 16 * 1024;
@@ -48,14 +57,20 @@ pub(super) struct Inbound {
     fields: Fields,
     /// A head of which more is to come.
     block: Option<Block>,
-    /// How large the undecoded rest of one may be.
-    rest: usize,
-    /// The newest stream.
-    newest: u32,
+    /// The most bytes of one.
+    most: usize,
+    sending: Sending,
+    /// Heads, and frames that belong to none, that were begun and ended so far.
+    done: u64,
+    /// What is held begins with a part of a head's frame, or of what every frame begins with.
+    partial: bool,
     /// Whether heads are written anew.
     anew: bool,
     faults: u32,
-    over: bool,
+    /// Nothing more is read.
+    enough: bool,
+    /// The connection has ended, for this reason.
+    over: Option<u8>,
 }
 
 #[derive(Debug)]
@@ -76,8 +91,8 @@ enum Next {
     Wait,
     /// They begin with this frame of a head, which is there as a whole.
     Head(Frame),
-    /// The connection ends.
-    End,
+    /// The connection ends, for this reason.
+    End(u8),
 }
 
 /// What becomes of a frame of a head.
@@ -85,7 +100,9 @@ enum Becomes {
     Itself,
     /// What stands in `ready` now, if anything does.
     Other,
-    End,
+    /// Nothing more is read.
+    Enough,
+    End(u8),
 }
 
 impl Inbound {
@@ -99,11 +116,14 @@ impl Inbound {
             decoder: Decoder::default(),
             fields: Fields::new(limit),
             block: None,
-            rest: limit.saturating_mul(2).saturating_add(FRAME),
-            newest: 0,
+            most: limit.saturating_mul(BLOCK),
+            sending: Sending::default(),
+            done: 0,
+            partial: false,
             anew: false,
             faults: 0,
-            over: false,
+            enough: false,
+            over: None,
         }
     }
 
@@ -112,9 +132,28 @@ impl Inbound {
         self.faults > 0
     }
 
-    /// Whether nothing more is to be read.
-    pub(super) fn is_over(&self) -> bool {
+    /// Why the connection ends, if it does: nothing more is to be read.
+    pub(super) fn is_over(&self) -> Option<u8> {
         self.over
+    }
+
+    /// Whether it ends as soon as what came is answered: until then nothing more is to be read.
+    pub(super) fn is_enough(&self) -> bool {
+        self.enough && self.over.is_none()
+    }
+
+    /// The number of the head that has begun and not ended, if one has. The client's first words count as one.
+    pub(super) fn under_way(&self) -> Option<u64> {
+        let preface = self.done == 0 && self.untouched > 0;
+        let begun = preface || self.partial || self.block.is_some();
+        (begun && !self.enough && self.over.is_none()).then_some(self.done)
+    }
+
+    /// Ends the connection of a client that asks too much, or takes too long.
+    pub(super) fn give_up(&mut self) {
+        if self.over.is_none() {
+            self.end(ENHANCE_YOUR_CALM);
+        }
     }
 
     /// Whether what is read next comes behind something that is held.
@@ -123,7 +162,7 @@ impl Inbound {
     }
 
     /// Gives the parser of what is ready for it; whether anything was.
-    pub(super) fn give(&mut self, buffer: &mut ReadBuf<'_>, open: &mut Unanswered) -> bool {
+    pub(super) fn give(&mut self, buffer: &mut ReadBuf<'_>, open: &mut Open) -> bool {
         if self.taken == self.ready.len() {
             self.taken = 0;
             self.ready.clear();
@@ -147,7 +186,7 @@ impl Inbound {
     }
 
     /// How many of these bytes pass as they are; what stands behind them was taken. Only when nothing is held.
-    pub(super) fn pass(&mut self, came: &[u8], open: &mut Unanswered) -> usize {
+    pub(super) fn pass(&mut self, came: &[u8], open: &mut Open) -> usize {
         let mut at = 0_usize;
         while let Some(rest) = came.get(at..)
             && !rest.is_empty()
@@ -164,15 +203,10 @@ impl Inbound {
                         continue;
                     }
                     Becomes::Other => rest.get(frame.size()..).unwrap_or_default(),
-                    Becomes::End => {
-                        self.end();
-                        Default::default()
-                    }
+                    Becomes::Enough => Default::default(),
+                    Becomes::End(why) => self.end(why),
                 },
-                Next::End => {
-                    self.end();
-                    Default::default()
-                }
+                Next::End(why) => self.end(why),
             };
             self.hold(behind);
             break;
@@ -181,7 +215,7 @@ impl Inbound {
     }
 
     /// Makes ready what may be of what is held.
-    fn go_on(&mut self, open: &mut Unanswered) {
+    fn go_on(&mut self, open: &mut Open) {
         let mut held = std::mem::take(&mut self.held);
         let mut at = 0_usize;
         while let Some(rest) = held.get(at..)
@@ -202,9 +236,16 @@ impl Inbound {
                         frame.size()
                     }
                     Becomes::Other => frame.size(),
-                    Becomes::End => return self.end(),
+                    Becomes::Enough => return,
+                    Becomes::End(why) => {
+                        self.end(why);
+                        return;
+                    }
                 },
-                Next::End => return self.end(),
+                Next::End(why) => {
+                    self.end(why);
+                    return;
+                }
             };
             at = at.saturating_add(done);
         }
@@ -214,17 +255,20 @@ impl Inbound {
         }
     }
 
-    fn end(&mut self) {
-        self.over = true;
+    /// Nothing is left to be looked at.
+    fn end(&mut self, why: u8) -> &'static [u8] {
+        self.over = Some(why);
         self.held = Vec::new();
         self.block = None;
         self.ready.extend_from_slice(&LAST);
+        &[]
     }
 
     /// Looks at what comes next, which is something.
-    fn next(&mut self, bytes: &[u8], open: &mut Unanswered) -> Next {
-        if self.over {
-            return Next::End;
+    fn next(&mut self, bytes: &[u8], open: &mut Open) -> Next {
+        self.partial = false;
+        if let Some(why) = self.over {
+            return Next::End(why);
         }
         if self.untouched > 0 {
             let count = self.untouched.min(bytes.len());
@@ -232,12 +276,17 @@ impl Inbound {
             return Next::Pass(count);
         }
         let Some(frame) = Frame::of(bytes) else {
+            self.partial = true;
             return Next::Wait;
         };
         let goes_on = self.block.is_some();
         let is_head = frame.kind == if goes_on { CONTINUATION } else { HEADERS };
-        if is_head && frame.length <= FRAME {
-            return if bytes.len() < frame.size() {
+        if is_head && frame.length > FRAME {
+            return Next::End(FRAME_SIZE_ERROR);
+        }
+        if is_head {
+            self.partial = bytes.len() < frame.size();
+            return if self.partial {
                 Next::Wait
             } else {
                 Next::Head(frame)
@@ -245,26 +294,34 @@ impl Inbound {
         }
         // A client pushes nothing, and what it would push is compressed too.
         if goes_on || frame.kind == PUSH_PROMISE {
-            return Next::End;
+            return Next::End(PROTOCOL_ERROR);
         }
-        if frame.kind == RST_STREAM {
-            open.remove(frame.stream);
+        match frame.kind {
+            DATA if self.sending.has_ended(frame.stream) => return Next::End(STREAM_CLOSED),
+            DATA if frame.flags & END_STREAM != 0 => self.sending.remove(frame.stream),
+            RST_STREAM => {
+                self.sending.remove(frame.stream);
+                open.remove(frame.stream);
+            }
+            _ => {}
         }
         self.untouched = frame.length;
+        self.done = self.done.saturating_add(1);
         Next::Pass(Frame::HEAD)
     }
 
     /// Reads a frame of a head or of trailers.
-    fn head(&mut self, frame: &Frame, payload: &[u8], open: &mut Unanswered) -> Becomes {
-        let (mut block, first) = match self.block.take() {
-            Some(block) if block.stream != frame.stream => return Becomes::End,
+    fn head(&mut self, frame: &Frame, payload: &[u8], open: &mut Open) -> Becomes {
+        let mut block = match self.block.take() {
+            Some(block) if block.stream != frame.stream => return Becomes::End(PROTOCOL_ERROR),
             Some(mut block) => {
                 block.rest.extend_from_slice(payload);
-                (block, false)
+                block
             }
             None => {
-                let Some((fragment, circular)) = fragment(frame, payload) else {
-                    return Becomes::End;
+                let (fragment, circular) = match fragment(frame, payload) {
+                    Ok(found) => found,
+                    Err(why) => return Becomes::End(why),
                 };
                 self.decoder.begin();
                 self.fields.clear();
@@ -279,30 +336,26 @@ impl Inbound {
                     let mut rest = fragment;
                     let read = self.decoder.read(&mut rest, &mut self.fields);
                     if read.is_err() || !rest.is_empty() || !self.decoder.at_end() {
-                        return Becomes::End;
+                        return Becomes::End(COMPRESSION_ERROR);
                     }
                     return self.judge(&block, true, open);
                 }
                 let rest = fragment.to_vec();
-                (Block { rest, ..block }, true)
+                Block { rest, ..block }
             }
         };
-        let counted = if first {
-            payload.len()
-        } else {
-            payload.len().max(PIECE)
-        };
-        block.counted = block.counted.saturating_add(counted);
+        block.counted = block.counted.saturating_add(frame.size());
+        if block.counted > self.most {
+            return Becomes::End(ENHANCE_YOUR_CALM);
+        }
         let mut rest = block.rest.as_slice();
         let read = self.decoder.read(&mut rest, &mut self.fields);
         let left = rest.len();
-        if read.is_err() || left > self.rest || block.counted > BLOCK {
-            return Becomes::End;
+        let ends = frame.flags & END_HEADERS != 0;
+        if read.is_err() || ends && (left > 0 || !self.decoder.at_end()) {
+            return Becomes::End(COMPRESSION_ERROR);
         }
-        if frame.flags & END_HEADERS != 0 {
-            if left > 0 || !self.decoder.at_end() {
-                return Becomes::End;
-            }
+        if ends {
             return self.judge(&block, false, open);
         }
         block.rest.drain(..block.rest.len().saturating_sub(left));
@@ -311,21 +364,33 @@ impl Inbound {
     }
 
     /// Judges a head, or trailers, that are read. `whole`: in one frame.
-    fn judge(&mut self, block: &Block, whole: bool, open: &mut Unanswered) -> Becomes {
+    fn judge(&mut self, block: &Block, whole: bool, open: &mut Open) -> Becomes {
         let (stream, ends) = (block.stream, block.ends);
+        self.done = self.done.saturating_add(1);
         if stream.is_multiple_of(2) {
-            return Becomes::End;
+            return Becomes::End(PROTOCOL_ERROR);
         }
-        let begins = stream > self.newest;
-        if begins {
-            self.newest = stream;
-            open.add(stream);
+        if self.sending.has_ended(stream) {
+            return Becomes::End(STREAM_CLOSED);
         }
+        let begins = self.sending.is_new(stream);
         let verdict = match (block.circular, begins) {
             (true, _) => Err(Fault::Http2),
             (false, true) => rules::head(&self.fields, ends),
             (false, false) => rules::trailers(&self.fields, ends),
         };
+        if verdict.is_err() && self.faults >= FAULTS {
+            self.enough = true;
+            return Becomes::Enough;
+        }
+        if begins {
+            self.sending.add(stream);
+            open.add(stream);
+        }
+        if ends || !begins {
+            // Nothing comes behind trailers, whatever they say.
+            self.sending.remove(stream);
+        }
         let becomes = match verdict {
             Ok(()) if whole && !self.anew => Becomes::Itself,
             Ok(()) => {
@@ -333,7 +398,6 @@ impl Inbound {
                 write(&mut self.ready, stream, ends, self.fields.iter());
                 Becomes::Other
             }
-            Err(_) if self.faults >= FAULTS => Becomes::End,
             Err(fault) => {
                 self.anew = true;
                 self.faults = self.faults.saturating_add(1);
@@ -352,66 +416,23 @@ impl Inbound {
     }
 }
 
-/// What of a HEADERS frame is compressed, and whether the stream is said to come after itself.
-fn fragment<'p>(frame: &Frame, mut payload: &'p [u8]) -> Option<(&'p [u8], bool)> {
+/// What of a HEADERS frame is compressed, and whether the stream is said to come after itself; or why there is no such
+/// frame.
+fn fragment<'p>(frame: &Frame, mut payload: &'p [u8]) -> Result<(&'p [u8], bool), u8> {
     let mut padding = 0;
     if frame.flags & PADDED != 0 {
-        let (length, rest) = payload.split_first()?;
+        let (length, rest) = payload.split_first().ok_or(FRAME_SIZE_ERROR)?;
         (padding, payload) = (usize::from(*length), rest);
     }
     let mut circular = false;
     if frame.flags & PRIORITY != 0 {
-        let (after, rest) = payload.split_first_chunk::<4>()?;
-        circular = u32::from_be_bytes(*after) & Frame::STREAM == frame.stream;
-        payload = rest.get(1..)?;
+        let (priority, rest) = payload.split_first_chunk::<5>().ok_or(FRAME_SIZE_ERROR)?;
+        let [after @ .., _] = *priority;
+        circular = u32::from_be_bytes(after) & Frame::STREAM == frame.stream;
+        payload = rest;
     }
-    let length = payload.len().checked_sub(padding)?;
-    Some((payload.get(..length)?, circular))
-}
-
-/// Writes a head, or trailers, so that no table is needed to read them.
-fn write<'f>(
-    ready: &mut Vec<u8>,
-    stream: u32,
-    ends: bool,
-    fields: impl Iterator<Item = Field<'f>>,
-) {
-    let mut block = Vec::new();
-    for (name, value) in fields {
-        // Literal, in no table, ever.
-        block.push(0x10);
-        for text in [name, value] {
-            write_length(&mut block, text.len());
-            block.extend_from_slice(text);
-        }
-    }
-    let mut pieces = block.chunks(FRAME).peekable();
-    let first = pieces.next().unwrap_or_default();
-    let mut flags = if ends { END_STREAM } else { 0 };
-    let (mut kind, mut piece) = (HEADERS, Some(first));
-    while let Some(payload) = piece {
-        piece = pieces.next();
-        if piece.is_none() {
-            flags |= END_HEADERS;
-        }
-        Frame::write(ready, kind, flags, stream, payload);
-        (kind, flags) = (CONTINUATION, 0);
-    }
-}
-
-/// RFC 7541, 5.1, behind a bit that says that the text is written as it is.
-fn write_length(block: &mut Vec<u8>, length: usize) {
-    let small = u8::try_from(length).unwrap_or(u8::MAX).min(0x7f);
-    block.push(small);
-    let Some(mut rest) = length.checked_sub(0x7f) else {
-        return;
-    };
-    while rest > 0x7f {
-        let low = u8::try_from(rest & 0x7f).unwrap_or_default();
-        block.push(low | 0x80);
-        rest = rest.wrapping_shr(7);
-    }
-    block.push(u8::try_from(rest).unwrap_or_default());
+    let length = payload.len().checked_sub(padding).ok_or(PROTOCOL_ERROR)?;
+    Ok((payload.get(..length).unwrap_or_default(), circular))
 }
 
 #[cfg(test)]

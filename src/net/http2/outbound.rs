@@ -4,43 +4,16 @@
 //! The parser finds faults that no head shows, like a body of another length than was announced, and resets the stream
 //! with PROTOCOL_ERROR. RFC 9113, 8.1.1, has a server send an answer before that if it likes: here goes a bare 400, the
 //! one answer that needs nothing but the stream's number. It is written between two frames, and only where the client
-//! waits for the answer still.
+//! waits for the answer still. Where we made the parser end the connection, its last frame is given the true reason.
 
 use std::io::IoSlice;
 
-use crate::net::http2::{END_HEADERS, END_STREAM, Frame, HEADERS, RST_STREAM};
+use crate::net::http2::streams::Open;
+use crate::net::http2::{DATA, END_HEADERS, END_STREAM, Frame, GOAWAY, HEADERS, RST_STREAM};
 
 const PROTOCOL_ERROR: [u8; 4] = [0, 0, 0, 1];
 /// `:status: 400` of the table that everybody has, and `content-length: 0` in none.
 const BAD_REQUEST: [u8; 5] = [0x8c, 0x0f, 0x0d, 0x01, b'0'];
-/// The most streams that are followed. The parser lets a client open fewer at a time.
-const FOLLOWED: usize = 1024;
-
-/// Streams that a client has opened and got no answer on.
-#[derive(Debug, Default)]
-pub(super) struct Unanswered(Vec<u32>);
-
-impl Unanswered {
-    /// The client has opened it. Its number is higher than any before.
-    pub(super) fn add(&mut self, stream: u32) {
-        if self.0.len() >= FOLLOWED {
-            self.0.remove(0);
-        }
-        self.0.push(stream);
-    }
-
-    /// It was answered, or reset.
-    pub(super) fn remove(&mut self, stream: u32) {
-        if let Ok(at) = self.0.binary_search(&stream) {
-            self.0.remove(at);
-        }
-    }
-
-    fn holds(&self, stream: u32) -> bool {
-        self.0.binary_search(&stream).is_ok()
-    }
-}
-
 /// Where in the frames of one connection the writing is.
 #[derive(Debug, Default, Clone, Copy)]
 struct Place {
@@ -58,6 +31,8 @@ pub(super) struct Outbound {
     /// Ours, to be written before anything else is.
     own: Vec<u8>,
     own_written: usize,
+    /// The last of ours: nothing of the parser's comes behind it.
+    last: bool,
 }
 
 impl Place {
@@ -116,27 +91,33 @@ impl Outbound {
         }
     }
 
+    /// Whether nothing more is written.
+    pub(super) fn is_over(&self) -> bool {
+        self.last && self.own().is_empty()
+    }
+
     /// How many of the parser's bytes may be written before something of ours must be: it is made ready when that is
-    /// none. `None`: all of them.
+    /// none. `None`: all of them. `over`: why we end the connection, if we do.
     pub(super) fn before_own(
         &mut self,
         pieces: &[IoSlice<'_>],
-        open: &mut Unanswered,
+        open: &mut Open,
+        over: Option<u8>,
     ) -> Option<usize> {
         let mut place = self.place;
         let mut passed = 0_usize;
         for piece in pieces {
-            let mut faulty = 0;
+            let mut own = None;
             let found = place.go_on(piece, |frame, bytes| {
-                faulty = frame.stream;
-                is_for_a_fault(frame, bytes) && open.holds(frame.stream)
+                own = Own::before(frame, bytes, open, over);
+                own.is_some()
             });
             if let Some(at) = found {
                 let before = passed.saturating_add(at);
-                if before == 0 {
-                    open.remove(faulty);
-                    let flags = END_HEADERS | END_STREAM;
-                    Frame::write(&mut self.own, HEADERS, flags, faulty, &BAD_REQUEST);
+                if before == 0
+                    && let Some(own) = own
+                {
+                    self.make_ready(own, open);
                 }
                 return Some(before);
             }
@@ -145,20 +126,38 @@ impl Outbound {
         None
     }
 
+    fn make_ready(&mut self, own: Own, open: &mut Open) {
+        match own {
+            Own::Refusal(stream) => {
+                // The parser's reset is still to come.
+                open.begin(stream);
+                let flags = END_HEADERS | END_STREAM;
+                Frame::write(&mut self.own, HEADERS, flags, stream, &BAD_REQUEST);
+            }
+            Own::End(payload) => {
+                self.last = true;
+                Frame::write(&mut self.own, GOAWAY, 0, 0, &payload);
+            }
+        }
+    }
+
     /// So many of the parser's bytes were written.
     pub(super) fn was_written(
         &mut self,
         pieces: &[IoSlice<'_>],
         mut count: usize,
-        open: &mut Unanswered,
+        open: &mut Open,
     ) {
         for piece in pieces {
             let part = piece.get(..count.min(piece.len())).unwrap_or_default();
             count = count.saturating_sub(part.len());
             self.place.go_on(part, |frame, _| {
-                // The parser sends no informational answers: whatever it sends first is the answer.
-                if matches!(frame.kind, HEADERS | RST_STREAM) {
-                    open.remove(frame.stream);
+                let ends = frame.kind == RST_STREAM || frame.flags & END_STREAM != 0;
+                match frame.kind {
+                    DATA | HEADERS | RST_STREAM if ends => open.remove(frame.stream),
+                    // The parser sends no informational answers: whatever it sends first is the answer.
+                    HEADERS => open.begin(frame.stream),
+                    _ => {}
                 }
                 false
             });
@@ -166,8 +165,28 @@ impl Outbound {
     }
 }
 
-fn is_for_a_fault(frame: &Frame, bytes: &[u8]) -> bool {
-    frame.kind == RST_STREAM && frame.payload(bytes) == PROTOCOL_ERROR
+/// What of ours takes the place before a frame of the parser's, or its own.
+#[derive(Clone, Copy)]
+enum Own {
+    /// The answer to what came on this stream.
+    Refusal(u32),
+    /// The end of the connection: the last stream that was looked at, and the reason.
+    End([u8; 8]),
+}
+
+impl Own {
+    fn before(frame: &Frame, bytes: &[u8], open: &Open, over: Option<u8>) -> Option<Self> {
+        let payload = frame.payload(bytes);
+        match frame.kind {
+            RST_STREAM => (payload == PROTOCOL_ERROR && open.waits(frame.stream))
+                .then_some(Self::Refusal(frame.stream)),
+            GOAWAY => match *payload.first_chunk::<8>()? {
+                [a, b, c, d, 0, 0, 0, 1] => Some(Self::End([a, b, c, d, 0, 0, 0, over?])),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -106,6 +106,62 @@ fn number(value: &[u8]) -> Option<u64> {
     std::str::from_utf8(value).ok()?.parse().ok()
 }
 
+/// What is plain is not copied to be looked at.
+fn is_authority(it: &[u8]) -> bool {
+    is_plain_authority(it) || Authority::try_from(it).is_ok()
+}
+
+/// The same of a path.
+fn is_path(it: &[u8]) -> bool {
+    is_plain_path(it) || !it.is_empty() && PathAndQuery::try_from(it).is_ok()
+}
+
+/// The longest text that may be plain.
+const PLAIN: usize = 4096;
+
+/// A name or an IPv4 address, and perhaps a port.
+fn is_plain_authority(it: &[u8]) -> bool {
+    let (host, port) = match memchr::memchr(b':', it) {
+        Some(at) => (it.get(..at), it.get(at.saturating_add(1)..)),
+        None => (Some(it), None),
+    };
+    let of_a_host = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.');
+    it.len() <= PLAIN
+        && host.is_some_and(|host| !host.is_empty() && host.iter().all(of_a_host))
+        && port
+            .is_none_or(|port| (1..=5).contains(&port.len()) && port.iter().all(u8::is_ascii_digit))
+}
+
+/// Of the letters that RFC 3986 gives a path and a query.
+fn is_plain_path(it: &[u8]) -> bool {
+    let of_both = |byte: &u8| {
+        byte.is_ascii_alphanumeric()
+            || matches!(
+                byte,
+                b'-' | b'.'
+                    | b'_'
+                    | b'~'
+                    | b'!'
+                    | b'$'
+                    | b'&'
+                    | b'\''
+                    | b'('
+                    | b')'
+                    | b'*'
+                    | b'+'
+                    | b','
+                    | b';'
+                    | b'='
+                    | b':'
+                    | b'@'
+                    | b'%'
+                    | b'/'
+                    | b'?'
+            )
+    };
+    it.len() <= PLAIN && it.first() == Some(&b'/') && it.iter().all(of_both)
+}
+
 impl<'f> Pseudo<'f> {
     fn place(&mut self, name: &[u8]) -> Option<&mut Option<&'f [u8]>> {
         match name {
@@ -121,13 +177,9 @@ impl<'f> Pseudo<'f> {
     fn judge(&self) -> Result<(), Fault> {
         let method = self.method.ok_or(Fault::Http2)?;
         let readable = Method::from_bytes(method).is_ok()
-            && self
-                .authority
-                .is_none_or(|it| Authority::try_from(it).is_ok())
+            && self.authority.is_none_or(is_authority)
             && self.scheme.is_none_or(|it| Scheme::try_from(it).is_ok())
-            && self
-                .path
-                .is_none_or(|it| !it.is_empty() && PathAndQuery::try_from(it).is_ok())
+            && self.path.is_none_or(is_path)
             && self
                 .protocol
                 .is_none_or(|it| std::str::from_utf8(it).is_ok());
@@ -152,6 +204,8 @@ impl<'f> Pseudo<'f> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const GET: [(&str, &str); 4] = [
@@ -264,5 +318,28 @@ mod tests {
         assert_eq!(trailers(&list(&[("a", "b")]), false), Err(Fault::Http2));
         assert_eq!(changed(":path", Some("/a#b")), Err(Fault::Fragment));
         assert_eq!(with("a", &"b".repeat(1000)), Err(Fault::TooLarge));
+    }
+
+    proptest! {
+        /// What is plain is what the parser takes, too.
+        #[test]
+        fn plain_texts_are_the_parsers(
+            text in prop_oneof![
+                "[a-zA-Z0-9.:-]{0,12}",
+                "[ -~]{0,6}",
+                "/[ -~]{0,8}",
+                "/[a-z%?/:@!$&'()*+,;=._~-]{0,30}",
+            ],
+        ) {
+            let text = text.as_bytes();
+            if is_plain_authority(text) {
+                let read = Authority::try_from(text);
+                prop_assert!(read.is_ok_and(|it| it.as_str().as_bytes() == text));
+            }
+            if is_plain_path(text) {
+                let read = PathAndQuery::try_from(text);
+                prop_assert!(read.is_ok_and(|it| it.as_str().as_bytes() == text));
+            }
+        }
     }
 }

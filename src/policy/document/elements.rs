@@ -267,13 +267,8 @@ pub(super) fn resources(
             Ok(found) => {
                 arns::check(text, variables, span, report);
                 if let Some(whole) = resource::completed(text) {
-                    let besides = if found.len() > 1 {
-                        "; and, with its `*` over colons too, every ARN that fits it as it stands"
-                    } else {
-                        ""
-                    };
                     let message = format!(
-                        "`{text}` lacks parts of an ARN, and means `{whole}`: all that it names{besides}"
+                        "`{text}` lacks parts of an ARN, and means `{whole}`: all that it names"
                     );
                     let help =
                         format!("write {whole} if that is meant, or the ARN with all six parts");

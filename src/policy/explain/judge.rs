@@ -230,11 +230,7 @@ fn condition_mismatch(condition: &Condition, context: &dyn Context) -> Mismatch 
         }),
     };
     let actual = if condition.judge(context) == Outcome::Unreadable {
-        if has_variables {
-            format!("{actual} (it, or what a variable stands for, does not parse)")
-        } else {
-            format!("{actual} (does not parse)")
-        }
+        format!("{actual} (does not parse)")
     } else {
         actual
     };

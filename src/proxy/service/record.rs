@@ -14,7 +14,7 @@ use crate::proxy::{Control, Outcome};
 pub(super) struct Record<'a, C: Control> {
     control: &'a C,
     pub(super) id: HeaderValue,
-    began: Instant,
+    pub(super) began: Instant,
     pub(super) peer: IpAddr,
     pub(super) facts: Option<Facts>,
     pub(super) reason: Reason,

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use http::header::TRAILER;
 use http::request::Parts;
 use http::{HeaderValue, Response};
+use http_body::Body;
 use hyper::upgrade::OnUpgrade;
 
 use super::Proxy;
@@ -30,7 +31,7 @@ use crate::proxy::written::{Sources, Written};
 
 /// A request that is not plain, with what is known of it.
 pub(super) struct Whole<'p> {
-    pub(super) parts: Parts,
+    pub(super) parts: Box<Parts>,
     pub(super) permit: Permit,
     pub(super) hop: Hop,
     pub(super) inbound: Inbound<'p>,
@@ -86,6 +87,10 @@ impl<C: Control> Proxy<C> {
             let body = inbound.into_body(&self.strip, coding);
             body.map_err(ForwardError::Client)?
         };
+        if body.is_end_stream() {
+            // Nothing comes behind what does not come.
+            parts.headers.remove(TRAILER);
+        }
         if wanted.is_none() && !upstream.http2() {
             let sources = Sources {
                 parts: &parts,
@@ -106,7 +111,7 @@ impl<C: Control> Proxy<C> {
         let fields = &mut parts.headers;
         self.clean(fields, connection, &origin, &permit);
         headers::add_hop(fields, &hop, version);
-        let outgoing = Outgoing::new(parts, &permit, id, upstream)?;
+        let outgoing = Outgoing::new(*parts, &permit, id, upstream)?;
         let Some(protocol) = wanted else {
             let sending = forward::send_http2(upstream, outgoing, body, &progress, places);
             return unless_ended(watch.as_ref(), Box::pin(sending)).await;

@@ -8,7 +8,7 @@ use http::Request;
 use tokio::runtime::{Builder, LocalOptions};
 
 use super::*;
-use crate::gate::{Judgement, Refusal};
+use crate::gate::{Refusal, Verdict};
 use crate::proxy::Outcome;
 
 #[derive(Default)]
@@ -22,11 +22,8 @@ struct Minds {
 }
 
 impl Control for Minds {
-    async fn judge(&self, _: &Head<'_>) -> Judgement {
-        Judgement {
-            facts: Facts::default(),
-            verdict: Err(Refusal::from(Reason::Internal)),
-        }
+    async fn judge(&self, _: &Head<'_>, _: &mut Facts) -> Verdict {
+        Err(Refusal::from(Reason::Internal))
     }
 
     async fn again(&self, head: &Head<'_>) -> Result<Lasts, Reason> {

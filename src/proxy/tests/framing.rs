@@ -169,7 +169,7 @@ fn lengths_of_http2_answers_are_judged_by_their_heads() {
 fn te_is_the_upstreams_own_in_answers_too() {
     let (url, _) = raw_upstream(|stream, _| {
         let _ = stream
-            .write_all(b"HTTP/1.1 200 OK\r\nTE: trailers\r\nA: b\r\nContent-Length: 2\r\n\r\nok");
+            .write_all(b"HTTP/1.1 200 OK\r\nTE: trailers\r\nConnection: close\r\nA: b\r\nContent-Length: 2\r\n\r\nok");
     });
     let proxy = proxy_to(&url);
     for request in [

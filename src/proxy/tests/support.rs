@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::clock::Timestamp;
-use crate::gate::{Facts, Head, Judgement, Lasts, Permit, Refusal};
+use crate::gate::{Facts, Head, Lasts, Permit, Refusal, Verdict};
 use crate::net::drain::Times;
 use crate::net::workers::{Listening, Workers, bind};
 use crate::net::{Address, Limits};
@@ -28,7 +28,7 @@ pub(super) struct Test {
 }
 
 impl Control for Test {
-    async fn judge(&self, head: &Head<'_>) -> Judgement {
+    async fn judge(&self, head: &Head<'_>, _: &mut Facts) -> Verdict {
         let target = head
             .parts
             .uri
@@ -36,7 +36,7 @@ impl Control for Test {
             .map_or("/", |it| it.as_str());
         let permit = Permit::for_tests(target, "app")
             .with_identity("x-sidegate-principal-arn", "arn:aws:iam::1:user/ann");
-        let verdict = match head.parts.uri.path() {
+        match head.parts.uri.path() {
             path if path.starts_with("/denied") => Err(Refusal {
                 reason: Reason::ExplicitDeny,
                 message: Some("no".to_owned()),
@@ -49,10 +49,6 @@ impl Control for Test {
             path if path.starts_with("/nowhere") => Ok(Permit::for_tests("/", "unknown")),
             path if path.starts_with("/panic") => panic!("asked to"),
             _ => Ok(permit),
-        };
-        Judgement {
-            facts: Facts::default(),
-            verdict,
         }
     }
 

@@ -5,7 +5,6 @@
 //! between the upstream and us are left out while reading. Knows no sockets.
 
 use std::mem::MaybeUninit;
-use std::ops::Range;
 
 use bytes::{Buf, Bytes, BytesMut};
 use http::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
@@ -150,12 +149,6 @@ fn end_of_head(bytes: &[u8], scanned: usize) -> Option<usize> {
     })
 }
 
-/// Where in a head a field stands.
-struct Place {
-    name: HeaderName,
-    value: Range<usize>,
-}
-
 fn read(buffer: &mut BytesMut, bodiless: bool) -> Result<Option<Head>, AnswerError> {
     let mut fields = [const { MaybeUninit::uninit() }; FIELDS];
     let mut answer = httparse::Response::new(&mut []);
@@ -180,29 +173,26 @@ fn read(buffer: &mut BytesMut, bodiless: bool) -> Result<Option<Head>, AnswerErr
         .filter(|reason| status.canonical_reason() != Some(reason))
         .and_then(|reason| ReasonPhrase::try_from(reason.as_bytes()).ok());
     let base = buffer.as_ptr().addr();
-    let mut places: SmallVec<[Place; 16]> = SmallVec::new();
+    let head = Bytes::copy_from_slice(buffer.get(..end).unwrap_or_default());
+    let mut lines = Lines::default();
+    // One more: our id of the request.
+    let mut map = HeaderMap::with_capacity(answer.headers.len().saturating_add(1));
     for field in &*answer.headers {
         let name = HeaderName::from_bytes(field.name.as_bytes());
+        let name = name.map_err(|_| AnswerError::Malformed)?;
         let from = match field.value {
             [] => 0,
             value => value.as_ptr().addr().saturating_sub(base),
         };
-        places.push(Place {
-            name: name.map_err(|_| AnswerError::Malformed)?,
-            value: from..from.saturating_add(field.value.len()),
-        });
-    }
-    let head = take(buffer, end);
-    let mut lines = Lines::default();
-    let mut map = HeaderMap::with_capacity(places.len().saturating_add(2));
-    for Place { name, value } in places {
-        let value = head.get(value.clone()).map(|_| head.slice(value));
+        let place = from..from.saturating_add(field.value.len());
+        let value = head.get(place.clone()).map(|_| head.slice(place));
         let value = HeaderValue::from_maybe_shared(value.ok_or(AnswerError::Malformed)?);
         let value = value.map_err(|_| AnswerError::Malformed)?;
         if lines.go_on(&name, &value)? {
             map.append(name, value);
         }
     }
+    buffer.advance(end);
     for name in &lines.named {
         map.remove(name);
     }

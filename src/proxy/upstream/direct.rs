@@ -128,9 +128,22 @@ impl Direct {
             }
             if let Some(head) = answer::head(&mut self.buffer, &mut self.seen, bodiless)? {
                 self.keep = head.keep;
-                return Poll::Ready(Ok(head));
+                return Poll::Ready(self.begin(context, head));
             }
         }
+    }
+
+    /// The head of an answer is there. If nothing of its body is, and the connection has ended, nothing will be: then
+    /// there is no answer yet that a client would have to be told of.
+    fn begin(&mut self, context: &mut Context<'_>, mut head: Head) -> Result<Head, ExchangeError> {
+        if self.buffer.is_empty()
+            && !head.body.is_done()
+            && let Poll::Ready(read) = self.poll_more(context)
+            && read.map_err(ExchangeError::Io)? == 0
+        {
+            head.body.closed()?;
+        }
+        Ok(head)
     }
 
     /// Sends what there is of a request.
@@ -205,6 +218,58 @@ impl Direct {
                 body.closed()?;
                 return Poll::Ready(None);
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::io::{Read, Write};
+    use std::net::{Shutdown, TcpListener};
+
+    use super::*;
+    use crate::net::stream::Plain;
+    use crate::proxy::upload::RequestBody;
+    use crate::proxy::upstream::sending::Measure;
+
+    /// An exchange with an upstream that has said this, and ended, before it is looked at.
+    async fn exchange(said: &str) -> Result<Head, ExchangeError> {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let stream = tokio::net::TcpStream::connect(address).await.unwrap();
+        let (mut upstream, _) = listener.accept().unwrap();
+        upstream.write_all(said.as_bytes()).unwrap();
+        upstream.shutdown(Shutdown::Write).unwrap();
+        // Its end is here when ours is there.
+        let mut direct = Direct::new(Stream::Plain(Plain::Tcp(stream)));
+        let mut request = Sending::new(b"GET".to_vec(), RequestBody::empty(), Measure::Nothing);
+        poll_fn(|context| direct.poll_send(context, &mut request))
+            .await
+            .unwrap();
+        upstream.read_exact(&mut [0; 3]).unwrap();
+        poll_fn(|context| direct.poll_exchange(context, &mut request, false)).await
+    }
+
+    #[tokio::test]
+    async fn a_head_alone_is_no_answer_unless_it_is_all_of_one() {
+        for said in ["Content-Length: 9", "Transfer-Encoding: chunked"] {
+            let answer = exchange(&format!("HTTP/1.1 200 OK\r\n{said}\r\n\r\n")).await;
+            let why = answer.unwrap_err();
+            assert!(
+                matches!(why, ExchangeError::Answer(AnswerError::Truncated)),
+                "{why}"
+            );
+        }
+        for said in [
+            "Content-Length: 0\r\n\r\n",
+            "\r\n",
+            "Content-Length: 9\r\n\r\nabc",
+        ] {
+            let answer = exchange(&format!("HTTP/1.1 200 OK\r\n{said}"))
+                .await
+                .unwrap();
+            assert_eq!(answer.body.is_done(), !said.ends_with("abc"), "{said}");
         }
     }
 }

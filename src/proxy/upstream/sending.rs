@@ -115,6 +115,13 @@ impl Sending {
         self.rest.is_none() && self.left() == 0 && self.flushed
     }
 
+    /// The buffer that the head was in, once nobody needs it any more: the next request's head will find it in the
+    /// processor's caches.
+    pub(in crate::proxy) fn spare(&mut self) -> Option<Vec<u8>> {
+        let spent = !self.kept && self.front.capacity() > 0 && self.is_whole();
+        spent.then(|| std::mem::take(&mut self.front))
+    }
+
     /// How many bytes of it were written.
     pub(super) fn written(&self) -> u64 {
         self.written
@@ -206,8 +213,12 @@ impl Sending {
         self.written = self.written.saturating_add(more);
         self.flushed = false;
         if self.left() == 0 && !self.kept {
-            // Many wait long for what comes next: of their clients, or of their upstreams.
-            self.front = Vec::new();
+            // Many wait long for what comes next of their clients, or of their upstreams: of these the buffer is taken
+            // back as a whole.
+            self.front.clear();
+            if self.rest.is_some() || self.front.capacity() > FULL {
+                self.front = Vec::new();
+            }
             self.data = Bytes::new();
             self.back.clear();
             self.at = 0;
@@ -295,7 +306,7 @@ impl Sending {
                 let end = self.behind();
                 end.extend_from_slice(b"0\r\n");
                 for (name, value) in &trailers.unwrap_or_default() {
-                    if announced.contains(name) && headers::may_trail(name) {
+                    if announced.contains(name) {
                         headers::line(end, name.as_str(), value);
                     }
                 }

@@ -14,13 +14,43 @@ use super::{Entry, Id, Keyring, MAX_KEYS, Parts};
 
 const MEND: &str = "take the file that `sidegate keyring` wrote";
 
+/// Fault codes whose texts hold names of the format only. Texts of all others may quote what stands in the file.
+const PLAIN: [&str; 8] = [
+    "missing-key",
+    "wrong-type",
+    "too-many-keys",
+    "no-keys",
+    "malformed-id",
+    "malformed-time",
+    "malformed-key",
+    "mismatched-keys",
+];
+
 pub(super) fn read(text: &str, file: &str) -> Result<Keyring, Vec<Fault>> {
     let mut report = Report::on(file);
     let keyring = yaml::read(text, &mut report).and_then(|node| whole(&node, &mut report));
     match keyring {
         Some(keyring) if !report.has_errors() => Ok(keyring),
-        _ => Err(report.into_faults()),
+        _ => Err(report
+            .into_faults()
+            .into_iter()
+            .map(without_values)
+            .collect()),
     }
+}
+
+/// A line of a keyring is never quoted: it may hold a key.
+fn without_values(mut fault: Fault) -> Fault {
+    if !PLAIN.contains(&fault.id) {
+        fault.message = match fault.id {
+            "unknown-key" => "something stands here that is not known",
+            "duplicate-key" => "a key or an id stands here twice",
+            _ => "this is no YAML that can be read here",
+        }
+        .into();
+        fault.help = MEND.into();
+    }
+    fault
 }
 
 fn whole(node: &Node, report: &mut Report) -> Option<Keyring> {

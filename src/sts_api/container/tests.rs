@@ -67,6 +67,17 @@ fn only_this_machine_with_the_token_is_let_in() {
         assert_eq!(status("127.0.0.1", path, headers), 401, "{headers:?}");
     }
     assert_eq!(status("127.0.0.1", path, &[host, host, good]), 403);
+    // A target that names a host says the same as the field.
+    for (target, field, wanted) in [
+        ("127.0.0.1:9902", "127.0.0.1:9902", 200),
+        ("127.0.0.1:9902", "evil.example", 403),
+        ("evil.example", "127.0.0.1:9902", 403),
+        ("evil.example", "evil.example", 403),
+    ] {
+        let path = format!("http://{target}/credentials/reader");
+        let headers = [("host", field), good];
+        assert_eq!(status("127.0.0.1", &path, &headers), wanted, "{target}");
+    }
     for path in [
         "/credentials/",
         "/credentials/writer",

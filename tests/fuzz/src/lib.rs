@@ -1,4 +1,4 @@
-//! What each fuzz target asks of the engine, given any bytes. A broken law panics.
+//! What each fuzz target asks of the engine, or of what reads HTTP/2, given any bytes. A broken law panics.
 //!
 //! The targets in `fuzz_targets` hand a fuzzer's inputs to these functions; `tests/fuzz.rs` replays the kept inputs
 //! through the same ones in `cargo test`. Inputs are readable where they can be: texts, one a line.
@@ -8,6 +8,7 @@ mod condition;
 mod date;
 mod document;
 mod evaluation;
+mod http2;
 mod ip;
 mod judge;
 mod pattern;
@@ -24,12 +25,13 @@ mod variable;
 pub type Target = fn(&[u8]);
 
 /// All targets by name.
-pub const TARGETS: [(&str, Target); 8] = [
+pub const TARGETS: [(&str, Target); 9] = [
     ("arn", arn::target),
     ("condition", condition::target),
     ("date", date::target),
     ("document", document::target),
     ("evaluation", evaluation::target),
+    ("http2", http2::target),
     ("ip", ip::target),
     ("pattern", pattern::target),
     ("variable", variable::target),

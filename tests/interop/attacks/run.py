@@ -8,6 +8,7 @@ import answers
 import headers
 import http1
 import http2
+import http2_wire
 import paths
 import routes
 import slow
@@ -40,6 +41,7 @@ SUITES = {
     "answers": plain_suite(answers),
     "tokens": token_suite,
     "http2": plain_suite(http2),
+    "http2_wire": plain_suite(http2_wire),
     "slow": plain_suite(slow),
 }
 

@@ -7,7 +7,7 @@ import time
 
 import client
 import keys
-from h2wire import END_STREAM, HEADERS, Wire, block, fields, frame
+from h2wire import END_HEADERS, END_STREAM, HEADERS, Wire, block, fields, frame
 
 
 def run(world, suite):
@@ -61,7 +61,8 @@ def run(world, suite):
         "idle keep-alive": (lambda port, stop: wait_for_end(port, client.request(), stop, answered=True), 66),
         "half-open in mid head": (half_open_head, 3),
         "half-open in mid body": (half_open_body, 3),
-        "HTTP/2 headers without end": (h2_open_headers, 66),
+        "HTTP/2 headers without end": (h2_open_headers, 13),
+        "HTTP/2 half a frame of a head": (h2_half_frame, 13),
         "HTTP/2 silent after the preface": (h2_silent, 70),
         "HTTP/2 body that stops": (h2_stopped_body, 22),
         "trailers that stop": (
@@ -238,6 +239,13 @@ def h2_open_headers(port, stop):
     """HEADERS without END_HEADERS, then nothing."""
     wire = Wire(port)
     wire.send(frame(HEADERS, END_STREAM, 1, block(fields())[:20]))
+    return h2_end(wire, stop)
+
+
+def h2_half_frame(port, stop):
+    """A part of HEADERS, then nothing."""
+    wire = Wire(port)
+    wire.send(frame(HEADERS, END_HEADERS | END_STREAM, 1, block(fields()))[:20])
     return h2_end(wire, stop)
 
 

@@ -187,10 +187,26 @@ def signed(world, path, credentials, **changed):
         return error.code
 
 
+def presigned(world, credentials, method):
+    """A call whose signature and parameters stand in its URL."""
+    url = client(world, credentials).generate_presigned_url("get_caller_identity", HttpMethod=method)
+    request = urllib.request.Request(url, method=method, data=b"" if method == "POST" else None)
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
 def with_own_keys(world, deploy):
     """Users and root users, second factors, and signatures against the proxy."""
     alice, root = client(world, ALICE), client(world, ROOT)
     check("a user's own key", alice.get_caller_identity()["Arn"].endswith(":user/alice"))
+    for method in ("GET", "POST"):
+        status, said = presigned(world, ALICE, method)
+        check(f"a presigned {method}", status == 200 and ":user/alice" in said, said)
+    status, said = presigned(world, deploy, "GET")
+    check("  never of a session whose token is a bearer", status == 403 and "InvalidClientTokenId" in said, said)
     check("a root user's own key", root.get_caller_identity()["Arn"].endswith(":root"))
     answer = alice.get_session_token()["Credentials"]
     lasts = answer["Expiration"].timestamp() - time.time()

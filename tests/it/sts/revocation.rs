@@ -68,9 +68,15 @@ fn a_revoked_session_is_refused_at_once_and_after_a_kill() {
     let mut world = world_with(&Upstream::start(), KEEPING);
     let (stolen, other) = (world.deploy(&[]), world.deploy(&[]));
     assert_eq!(world.statuses(&stolen, &["/a"]), [200]);
+    let chained = world.assume(&stolen, NEXT, &[("ExternalId", "")]);
+    let chained = Credentials::of(&chained.text());
     world.revoke(&["--session", &stolen.access_key]);
     world.refused_as_revoked(&stolen);
     assert_eq!(world.statuses(&other, &["/a"]), [200]);
+    // It makes no session any more; what it made before is another's, and revoked by its own name or time.
+    let answer = world.assume(&stolen, NEXT, &[("ExternalId", "")]);
+    refused(&answer, 403, "InvalidClientTokenId");
+    assert_eq!(world.statuses(&chained, &["/a"]), [200]);
     assert_eq!(world.sidegate.metric("sidegate_revocations"), Some(1.0));
     eventually("its own record", || {
         let all = world.site.audit();

@@ -39,13 +39,7 @@ fn what_is_signed_has_one_reading() {
         let style = PathStyle::Normalized;
         assert!(canonical::request(&request.raw(), style, false, &names, "x").is_ok());
     }
-    for header in [
-        "x_amz_target",
-        "x.amz-meta",
-        "x-amz_date",
-        "x~amz~meta",
-        "x-amz!a",
-    ] {
+    for header in ["x_amz_target", "x.amz-meta", "x-amz_date"] {
         let mut request = Text::read(SIGNED);
         let name = HeaderName::from_static(header);
         request.headers.insert(name, HeaderValue::from_static("x"));

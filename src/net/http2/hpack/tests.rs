@@ -72,7 +72,7 @@ fn the_examples_of_the_rfc_are_read() {
     ] {
         assert_eq!(read(&mut decoder, &bytes(block)).unwrap(), expected);
     }
-    assert_eq!(decoder.size, 164);
+    assert_eq!(decoder.table.state().0, 164);
 }
 
 #[test]
@@ -94,13 +94,13 @@ fn a_small_table_forgets_the_oldest() {
         read(&mut decoder, &bytes("4883 640e ffc1 c0bf")).unwrap(),
         expected
     );
-    assert_eq!((decoder.size, decoder.table.len()), (222, 4));
+    assert!(matches!(decoder.table.state(), (222, 4, _)));
     // Nothing is left of it.
     assert_eq!(
         read(&mut decoder, &bytes("20")).unwrap(),
         Vec::<String>::new()
     );
-    assert_eq!((decoder.size, decoder.table.len()), (0, 0));
+    assert!(matches!(decoder.table.state(), (0, 0, _)));
     assert_eq!(read(&mut decoder, &bytes("be")), Err(Unreadable::Invalid));
 }
 
@@ -150,6 +150,123 @@ fn what_is_too_large_is_counted_and_not_kept() {
     assert_eq!(read(&mut decoder, &bytes("bf")), Err(Unreadable::Invalid));
 }
 
+/// Reads a block in pieces of a size, as a connection does: what is left of one comes before the next.
+fn read_in_pieces(
+    decoder: &mut Decoder,
+    fields: &mut Fields,
+    block: &[u8],
+    size: usize,
+    mut after_each: impl FnMut(&Fields),
+) -> Result<(), Unreadable> {
+    decoder.begin();
+    let mut held = Vec::new();
+    for piece in block.chunks(size) {
+        held.extend_from_slice(piece);
+        let mut rest = &held[..];
+        decoder.read(&mut rest, fields)?;
+        let left = rest.len();
+        held.drain(..held.len() - left);
+        after_each(fields);
+    }
+    if held.is_empty() && decoder.at_end() {
+        Ok(())
+    } else {
+        Err(Unreadable::Short)
+    }
+}
+
+/// What is decoded with every piece anew costs the square of its length.
+#[test]
+fn nothing_is_decoded_before_all_of_it_is_there() {
+    for (coded, named) in [(true, true), (true, false), (false, true), (false, false)] {
+        let text = |text: &[u8]| {
+            let (flag, text) = if coded {
+                (0x80, encode(text))
+            } else {
+                (0, text.to_vec())
+            };
+            let mut bytes = vec![flag | 0x7f];
+            let mut rest = text.len() - 0x7f;
+            while rest > 0x7f {
+                bytes.push(u8::try_from(rest & 0x7f).unwrap() | 0x80);
+                rest >>= 7;
+            }
+            bytes.push(u8::try_from(rest).unwrap());
+            bytes.extend(text);
+            bytes
+        };
+        let block = if named {
+            [
+                &[0x40][..],
+                &text(&b"n".repeat(20_000)),
+                &text(&b"v".repeat(20_000)),
+            ]
+            .concat()
+        } else {
+            [&[0x44][..], &text(&b"v".repeat(40_000))].concat()
+        };
+        let mut fields = Fields::new(64 * 1024);
+        let (mut pieces, mut decoded_in) = (0, 0);
+        let mut decoder = Decoder::default();
+        let read = read_in_pieces(&mut decoder, &mut fields, &block, 7, |fields| {
+            pieces += 1;
+            // Room is made with the first byte that is written, and stays.
+            decoded_in += usize::from(fields.bytes.capacity() > 0);
+        });
+        assert_eq!(read, Ok(()));
+        assert_eq!((pieces, decoded_in), (block.len().div_ceil(7), 1));
+        assert_eq!(fields.iter().count(), 1);
+    }
+}
+
+/// A name that is too large is passed over like a value, and its value with it.
+#[test]
+fn a_name_without_end_is_not_kept_either() {
+    let mut decoder = Decoder::default();
+    assert_eq!(
+        read(&mut decoder, &bytes("4001 6101 62")).unwrap(),
+        ["a: b"]
+    );
+    let mut fields = Fields::new(100);
+    decoder.begin();
+    let mut rest = &bytes("407f a18c 06")[..];
+    decoder.read(&mut rest, &mut fields).unwrap();
+    assert!(rest.is_empty() && !decoder.at_end() && fields.too_large());
+    decoder
+        .read(&mut &vec![b'a'; 100_000][..], &mut fields)
+        .unwrap();
+    assert!(!decoder.at_end());
+    let mut rest = &bytes("0362 6262 4001 6301 64")[..];
+    decoder.read(&mut rest, &mut fields).unwrap();
+    assert!(rest.is_empty() && decoder.at_end());
+    // It was for the table, which is empty of all that was before it.
+    assert_eq!(read(&mut decoder, &bytes("be")).unwrap(), ["c: d"]);
+    assert_eq!(read(&mut decoder, &bytes("bf")), Err(Unreadable::Invalid));
+}
+
+/// Fields that come and go leave the memory as it is.
+#[test]
+fn a_table_takes_no_more_memory_for_being_used_for_long() {
+    let mut decoder = Decoder::default();
+    for number in 0..10_000 {
+        let value = number.to_string().repeat(number % 60 + 1);
+        let mut block = bytes("4001 61");
+        let length = value.len();
+        if length < 0x7f {
+            block.push(u8::try_from(length).unwrap());
+        } else {
+            block.extend([0x7f, u8::try_from((length - 0x7f) & 0x7f).unwrap() | 0x80]);
+            block.push(u8::try_from((length - 0x7f) >> 7).unwrap());
+        }
+        block.extend(value.as_bytes());
+        block.push(0xbe);
+        let field = format!("a: {value}");
+        assert_eq!(read(&mut decoder, &block).unwrap(), [&*field, &field]);
+    }
+    let (size, _, room) = decoder.table.state();
+    assert!(size <= table::MOST && room <= 2 * table::MOST, "{room}");
+}
+
 /// A field in one of the ways that there are to write it.
 fn field() -> impl Strategy<Value = Vec<u8>> {
     let string = prop::collection::vec(any::<u8>(), 0..40);
@@ -191,29 +308,14 @@ proptest! {
             let block = block.concat();
             let whole = read(&mut one, &block);
             let mut fields = Fields::new(64 * 1024);
-            other.begin();
-            let (mut held, mut outcome) = (Vec::new(), Ok(()));
-            for piece in block.chunks(cut) {
-                held.extend_from_slice(piece);
-                let mut rest = &held[..];
-                outcome = outcome.and(other.read(&mut rest, &mut fields));
-                let left = rest.len();
-                held.drain(..held.len() - left);
-                if outcome.is_err() {
-                    break;
-                }
-            }
-            if outcome.is_ok() && (!held.is_empty() || !other.at_end()) {
-                outcome = Err(Unreadable::Short);
-            }
+            let outcome = read_in_pieces(&mut other, &mut fields, &block, cut, |_| {});
             prop_assert_eq!(&whole, &outcome.map(|()| text(&fields)));
             if whole.is_err() {
                 break;
             }
-            prop_assert_eq!(one.size, other.size);
-            let size: usize = one.table.iter().map(Entry::size).sum();
-            prop_assert_eq!(one.size, size);
-            prop_assert!(size <= TABLE);
+            let ((size, count, room), (size_too, count_too, _)) = (one.table.state(), other.table.state());
+            prop_assert_eq!((size, count), (size_too, count_too));
+            prop_assert!(size <= table::MOST && room <= 2 * table::MOST);
         }
     }
 }

@@ -13,6 +13,9 @@ use tokio::io::AsyncRead;
 
 use super::*;
 use crate::net::http2::Http2;
+use crate::net::http2::anew::write_length;
+
+mod ends;
 
 /// A socket that yields its bytes in pieces of a size.
 struct Pieces<'b>(&'b [u8], usize);
@@ -224,7 +227,18 @@ fn heads_in_pieces_are_joined_and_large_ones_refused() {
             "1 :method=GET :scheme=http :path=/ x-sidegate-fault=l",
         ),
         (1_100_000, FRAME, "END"),
-        (4000, 1, "END"),
+        // Small pieces are no fault: of an honest head, down to a byte each.
+        (
+            60_000,
+            250,
+            "1 :method=GET :scheme=http :path=/ a=xxxxxxxxxxxxxxxxxxxx",
+        ),
+        (
+            60_000,
+            1,
+            "1 :method=GET :scheme=http :path=/ a=xxxxxxxxxxxxxxxxxxxx",
+        ),
+        (110_000, 1, "END"),
     ] {
         let sent = [
             PRI.to_vec(),
@@ -246,6 +260,21 @@ fn heads_in_pieces_are_joined_and_large_ones_refused() {
     let sent = [PRI.to_vec(), in_pieces(1, &get(&many), FRAME)].concat();
     let expected = ["1 :method=GET :scheme=http :path=/ x-sidegate-fault=l"];
     assert_eq!(heads(&through(&sent, 5000, 8000)), expected);
+}
+
+/// What stands between a head and its end has its bound, even if it is nothing.
+#[test]
+fn pieces_without_anything_in_them_have_an_end() {
+    let begun = [PRI.to_vec(), frame(HEADERS, END_STREAM, 1, &get(&[]))].concat();
+    let done = frame(CONTINUATION, END_HEADERS, 1, &[]);
+    for (count, expected) in [
+        (100_000, "1 :method=GET :scheme=http :path=/"),
+        (120_000, "END"),
+    ] {
+        let crumbs = frame(CONTINUATION, 0, 1, &[]).repeat(count);
+        let sent = [&begun[..], &crumbs, &done].concat();
+        assert_eq!(heads(&through(&sent, 5000, 8000)), [expected]);
+    }
 }
 
 #[test]
@@ -281,15 +310,42 @@ fn where_frames_cannot_be_followed_the_connection_ends() {
     }
 }
 
+/// From the first byte of a frame of a head to the last one of the head.
 #[test]
-fn many_faults_end_the_connection() {
-    let mut sent = PRI.to_vec();
-    for number in 0..200 {
-        sent.extend(frame(HEADERS, WHOLE, number * 2 + 1, &get(&kept("A", "b"))));
-    }
-    let read = heads(&through(&sent, 1000, 1000));
-    assert_eq!(read.len(), 129);
-    assert_eq!(read[128], "END");
+fn a_head_that_is_under_way_is_known() {
+    let mut http2 = Http2::new(64 * 1024);
+    let mut context = Context::from_waker(Waker::noop());
+    let mut next = |bytes: &[u8]| {
+        let mut rest = Pieces(bytes, usize::MAX);
+        loop {
+            let mut space = [0; 1000];
+            let mut buffer = ReadBuf::new(&mut space);
+            let _ = http2.poll_read(&mut rest, &mut context, &mut buffer);
+            if buffer.filled().is_empty() {
+                return http2.under_way();
+            }
+        }
+    };
+    assert_eq!(next(&PRI[..10]), Some(0));
+    assert_eq!(next(&PRI[10..]), None);
+    let head = frame(HEADERS, END_STREAM, 1, &get(&[]));
+    assert_eq!(next(&head[..2]), Some(0));
+    assert_eq!(next(&head[2..10]), Some(0));
+    assert_eq!(next(&head[10..]), Some(0));
+    let more = frame(CONTINUATION, END_HEADERS, 1, &kept("a", "b"));
+    assert_eq!(next(&more[..3]), Some(0));
+    assert_eq!(next(&more[3..]), None);
+    // What is no head's may take its time.
+    let post = frame(HEADERS, END_HEADERS, 3, &get(&[]));
+    assert_eq!(next(&post[..11]), Some(1));
+    assert_eq!(
+        next(&[&post[11..], &frame(8, 0, 0, &[0, 0, 1, 0])[..10]].concat()),
+        None
+    );
+    assert_eq!(next(&[0, 1, 0]), None);
+    let trailers = frame(HEADERS, WHOLE, 3, &kept("a", "b"));
+    assert_eq!(next(&trailers[..11]), Some(3));
+    assert_eq!(next(&trailers[11..]), None);
 }
 
 /// Small frames that the table makes large ones of are not all made ready at once.

@@ -130,16 +130,6 @@ fn only_who_waits_for_an_answer_gets_one() {
     }
 }
 
-#[test]
-fn what_is_followed_is_bounded() {
-    let mut open = Unanswered::default();
-    for stream in 0..5000 {
-        open.add(stream * 2 + 1);
-    }
-    assert_eq!(open.0.len(), FOLLOWED);
-    assert!(open.holds(9999) && !open.holds(1));
-}
-
 proptest! {
     /// Whatever is said, and however it is cut: but for our answers nothing is added, lost or moved.
     #[test]

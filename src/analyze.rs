@@ -28,7 +28,7 @@ pub struct Who {
     pub principal: String,
     /// The answer.
     pub answer: Answer,
-    /// The statement that decides, in a sentence.
+    /// In a sentence: the statement that decides; of who may under conditions alone, that it is so.
     pub words: String,
     /// What a request must bring: one of these ways is enough.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -51,7 +51,19 @@ pub struct Who {
     pub claimed: Option<Claimed>,
     /// Groups that refuse it, should a token name one of them besides: their Denies come on top of what allows.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub unless_claimed: Vec<Claimed>,
+    pub unless_claimed: Vec<Refusing>,
+}
+
+/// A group that a token may add, with Denies about what is asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Refusing {
+    /// The group.
+    #[serde(flatten)]
+    pub claimed: Claimed,
+    /// Its Denies, each of which refuses should its conditions hold. Empty: it refuses whatever the request brings.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unless: Vec<Clause>,
 }
 
 /// A group that a token adds to a user's own.
@@ -241,17 +253,22 @@ impl Scene<'_> {
 
     /// Users who may more when a token names a group that they are no members of.
     fn by_claims(&self, asked: &Asked<'_>, known: &[Who]) -> Vec<Who> {
-        let answers: HashMap<&str, Answer> = (known.iter())
-            .map(|who| (&*who.principal, who.answer))
-            .collect();
+        let own: HashMap<&str, &Who> = (known.iter()).map(|who| (&*who.principal, who)).collect();
+        let may = |name: &str| {
+            own.get(name)
+                .is_some_and(|own| own.answer == Answer::Allowed)
+        };
+        // A group may open ways besides those that are open without it.
+        let opens = |who: &Who| {
+            own.get(&*who.principal)
+                .is_none_or(|own| own.needs != who.needs)
+        };
         candidates::by_claims(self.directory, asked.action)
-            .filter(|candidate| answers.get(candidate.principal.name()) != Some(&Answer::Allowed))
+            .filter(|candidate| !may(candidate.principal.name()))
             .filter_map(|candidate| self.judge(asked, candidate))
             .filter(|who| match who.answer {
                 Answer::Allowed => true,
-                Answer::UnderConditions => {
-                    answers.get(&*who.principal) != Some(&Answer::UnderConditions)
-                }
+                Answer::UnderConditions => opens(who),
                 Answer::RefusedByOneLayer => false,
             })
             .map(|who| Who {
@@ -295,11 +312,14 @@ impl Scene<'_> {
                     candidate.identity.push(&granting.policies);
                 }
                 let judged = self.judge(asked, candidate);
-                let still_may = judged.is_some_and(|judged| {
-                    judged.answer != Answer::RefusedByOneLayer && judged.unless == who.unless
+                let judged = judged.filter(|judged| judged.answer != Answer::RefusedByOneLayer);
+                let unless = judged.map(|judged| {
+                    let all = judged.unless.into_iter();
+                    all.filter(|clause| !who.unless.contains(clause)).collect()
                 });
-                if !still_may {
-                    who.unless_claimed.push(claimed);
+                if unless.as_ref().is_none_or(|more: &Vec<_>| !more.is_empty()) {
+                    let unless = unless.unwrap_or_default();
+                    who.unless_claimed.push(Refusing { claimed, unless });
                 }
             }
         }

@@ -46,6 +46,8 @@ pub enum Reason {
     ExpiredCredential,
     /// The credential, or the session it stands for, was revoked.
     RevokedCredential,
+    /// Its issuer, asked about the token, says that it is not active: made up, revoked or expired.
+    InactiveCredential,
     /// The token is bound to a key that the request does not prove to have, or must be bound and is not.
     UnboundCredential,
     /// The DPoP proof is not one for this request, or was used before.
@@ -105,7 +107,7 @@ pub enum Blame {
 
 impl Reason {
     /// Every reason, for metrics that are made in advance.
-    pub const ALL: [Self; 41] = [
+    pub const ALL: [Self; 42] = [
         Self::Allowed,
         Self::Preflight,
         Self::MalformedRequest,
@@ -126,6 +128,7 @@ impl Reason {
         Self::WrongAudience,
         Self::ExpiredCredential,
         Self::RevokedCredential,
+        Self::InactiveCredential,
         Self::UnboundCredential,
         Self::BadProof,
         Self::RevocationsUnknown,
@@ -172,6 +175,7 @@ impl Reason {
             Self::WrongAudience => "wrong_audience",
             Self::ExpiredCredential => "expired_credential",
             Self::RevokedCredential => "revoked_credential",
+            Self::InactiveCredential => "inactive_credential",
             Self::UnboundCredential => "unbound_credential",
             Self::BadProof => "bad_proof",
             Self::RevocationsUnknown => "revocations_unknown",
@@ -220,6 +224,7 @@ impl Reason {
             | Self::WrongAudience
             | Self::ExpiredCredential
             | Self::RevokedCredential
+            | Self::InactiveCredential
             | Self::UnboundCredential
             | Self::BadProof
             | Self::RevocationsUnknown
@@ -261,6 +266,7 @@ impl Reason {
             | Self::WrongAudience
             | Self::ExpiredCredential
             | Self::RevokedCredential
+            | Self::InactiveCredential
             | Self::UnboundCredential
             | Self::BadProof => 401,
             Self::RouteFallbackDenied
@@ -310,6 +316,7 @@ impl Reason {
             | Self::InvalidClaims
             | Self::WrongAudience
             | Self::RevokedCredential
+            | Self::InactiveCredential
             | Self::UnboundCredential
             | Self::BadProof => "InvalidToken",
             Self::SignatureMismatch => "SignatureDoesNotMatch",
@@ -357,6 +364,7 @@ impl Reason {
             | Self::WrongAudience
             | Self::ExpiredCredential
             | Self::RevokedCredential
+            | Self::InactiveCredential
             | Self::UnboundCredential
             | Self::BadProof
             | Self::NoPrincipal

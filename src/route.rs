@@ -19,7 +19,7 @@ mod value;
 
 pub use host::{HostPattern, Hosts, normalise as normalise_host};
 pub use path::{CanonicalPath, PathError};
-pub use request::{Headers, is_grpc};
+pub use request::{Headers, header_fold, is_grpc};
 pub use resolve::{Asked, Match, MatchKind, Refused};
 pub use rule::{Enforcement, Route};
 pub use service::{Fallback, Reference, Service, UnsignedPayload};

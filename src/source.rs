@@ -137,7 +137,7 @@ pub enum Severity {
     Suggestion,
     /// Works, and probably not as meant; with `--strict` an error.
     Warning,
-    /// Grants more than is wise.
+    /// Grants more than is wise; with `--strict` an error.
     SecurityWarning,
     /// Refused.
     Error,

@@ -283,10 +283,19 @@ fn log(facts: &Facts, verdict: &Verdict, request_id: &str) {
     };
     let (reason, detail) = (refusal.reason.label(), &facts.detail);
     let provider = facts.provider.as_deref().unwrap_or("-");
-    if matches!(refusal.reason, Reason::NoPrincipal | Reason::RoleNotTrusted) {
-        tracing::info!(request_id, reason, provider, detail, "no principal");
-    } else {
-        tracing::debug!(request_id, reason, provider, detail, "refused");
+    // Whoever writes the bundle has to know: the credential is good, and the bundle makes nobody of it.
+    match (refusal.reason, &facts.provider) {
+        (Reason::NoPrincipal, Some(_)) => tracing::info!(
+            request_id,
+            reason,
+            provider,
+            detail,
+            "no principal: the provider has no rule for this credential"
+        ),
+        (Reason::NoPrincipal | Reason::RoleNotTrusted, _) => {
+            tracing::info!(request_id, reason, provider, detail, "no principal");
+        }
+        _ => tracing::debug!(request_id, reason, provider, detail, "refused"),
     }
 }
 

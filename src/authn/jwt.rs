@@ -75,7 +75,7 @@ impl TokenError {
             Self::Claims(_) => Reason::InvalidClaims,
             Self::Audience => Reason::WrongAudience,
             Self::Expired => Reason::ExpiredCredential,
-            Self::Inactive => Reason::RevokedCredential,
+            Self::Inactive => Reason::InactiveCredential,
         }
     }
 }

@@ -22,6 +22,7 @@ use http::{HeaderMap, HeaderName};
 
 use crate::clock::Timestamp;
 use crate::outcome::Reason;
+use crate::route::header_fold;
 use crate::secret::Secret;
 
 use super::{hex, sha256};
@@ -341,19 +342,12 @@ fn reads_only(method: &str) -> bool {
     matches!(method, "GET" | "HEAD")
 }
 
-/// Whether somebody may take this for an `x-amz-*` header: CGI and its like read `_` and `.` as `-`.
+/// Whether somebody may take this for an `x-amz-*` header, in whatever spelling.
 fn is_amz(name: &str) -> bool {
-    let fold = |byte: u8| {
-        if matches!(byte, b'_' | b'.') {
-            b'-'
-        } else {
-            byte
-        }
-    };
     name.len() >= 6
         && name
             .bytes()
-            .map(fold)
+            .map(header_fold)
             .zip(*b"x-amz-")
             .all(|(is, of)| is == of)
 }

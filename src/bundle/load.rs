@@ -79,7 +79,10 @@ impl Loader {
         self.memos.settle();
         if options.strict {
             for fault in &mut faults {
-                if fault.severity == Severity::Warning {
+                if matches!(
+                    fault.severity,
+                    Severity::Warning | Severity::SecurityWarning
+                ) {
                     fault.severity = Severity::Error;
                 }
             }

@@ -8,8 +8,13 @@ use crate::cli::output::Failed;
 /// # Errors
 /// What is wrong, and how to write it.
 pub fn check(action: &str, resource: &str) -> Result<(), Failed> {
-    let is_action = |(service, name): (&str, &str)| !service.is_empty() && !name.is_empty();
-    if action.contains(['*', '?']) || !action.split_once(':').is_some_and(is_action) {
+    // Routes take no other names either.
+    let fits = |text: &str, more: &[u8]| {
+        let mut bytes = text.bytes();
+        !text.is_empty() && bytes.all(|byte| byte.is_ascii_alphanumeric() || more.contains(&byte))
+    };
+    let is_action = |(service, name): (&str, &str)| fits(service, b"-") && fits(name, b"-_.");
+    if !action.split_once(':').is_some_and(is_action) {
         return Err(Failed(format!(
             "`{action}` is no action: write SERVICE:NAME, like orders:GetOrder"
         )));

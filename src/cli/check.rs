@@ -21,7 +21,8 @@ pub struct Arguments {
     /// A configuration to check as well: its upstreams are those that routes may name.
     #[arg(short, long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Warnings (quotas, policies that can never match) count as errors.
+    /// Warnings (quotas, policies that can never match) and security warnings (policies that grant more than is wise)
+    /// count as errors; suggestions do not.
     #[arg(long)]
     strict: bool,
     /// How to print the findings.
@@ -158,7 +159,12 @@ fn check_bundle(path: &Path, options: &Options, told: &mut Told) {
         }
         Err(faults) => {
             told.refused = true;
-            (faults, format!("{shown} is not valid"))
+            let how = if options.strict {
+                " under --strict, which counts warnings as errors"
+            } else {
+                ""
+            };
+            (faults, format!("{shown} is not valid{how}"))
         }
     };
     told.summary.push(summary);

@@ -13,9 +13,11 @@ use crate::cli::asked;
 use crate::cli::output::{self, Failed, Format, Outcome};
 use crate::cli::simulate_jsonl;
 use crate::clock::Clock;
+use crate::directory::Directory;
 use crate::gate::simulation::{Question, explain};
 use crate::policy::context::Map;
 use crate::policy::{self, Kind, Policy, PolicySet, Principal, Verdict};
+use crate::source::nearest;
 
 /// As much as a pipe holds: each time that the input runs dry the answers are sent.
 const JSONL_BUFFER: usize = 64 * 1024;
@@ -30,6 +32,9 @@ pub struct Arguments {
     /// Of a federated user: the ARN of the IAM user who made its session.
     #[arg(long, value_name = "ARN")]
     session_of: Option<String>,
+    /// Of a user: a group that its token names besides those that it is a member of, by name. Several add up.
+    #[arg(long, value_name = "NAME")]
+    group: Vec<String>,
     /// Of a session: the file of the session policy that was passed when it was made. Several add up.
     #[arg(long, value_name = "FILE")]
     session_policy: Vec<PathBuf>,
@@ -52,7 +57,7 @@ pub struct Arguments {
     #[arg(long, value_enum, default_value_t)]
     format: Format,
     /// Judge self-contained cases: one JSON object a line on stdin, one decision a line on stdout; reads no bundle.
-    #[arg(long, conflicts_with_all = ["principal", "session_of", "session_policy", "action", "resource", "context", "resource_account", "bundle", "format"])]
+    #[arg(long, conflicts_with_all = ["principal", "session_of", "session_policy", "group", "action", "resource", "context", "resource_account", "bundle", "format"])]
     jsonl: bool,
 }
 
@@ -91,6 +96,9 @@ pub fn run(arguments: &Arguments) -> Outcome {
     let maker = arguments.session_of.as_deref();
     let mut identity =
         named(principal, maker, &snapshot.directory).map_err(|error| Failed(error.to_string()))?;
+    for group in &arguments.group {
+        add_group(&mut identity, group, &snapshot.directory)?;
+    }
     if !arguments.session_policy.is_empty() {
         identity.session_policies = Some(session_policies(&identity, &arguments.session_policy)?);
     }
@@ -114,6 +122,30 @@ pub fn run(arguments: &Arguments) -> Outcome {
         Verdict::Allowed => ExitCode::SUCCESS,
         Verdict::ExplicitDeny | Verdict::ImplicitDeny => ExitCode::from(1),
     })
+}
+
+/// Adds a group to those that a user is a member of, as a token that names it does.
+fn add_group(identity: &mut Identity, name: &str, directory: &Directory) -> Result<(), Failed> {
+    let is_user = matches!(identity.principal, Principal::User { .. });
+    let Some(user) = identity.user.as_ref().filter(|_| is_user) else {
+        return Err(Failed(format!(
+            "{} is no user, and only users are in groups",
+            identity.principal.name()
+        )));
+    };
+    let Some(group) = directory.group_named(user.account, name) else {
+        let known = directory.groups_of(user.account).map(|group| &*group.name);
+        let hint =
+            nearest(name, known).map_or_else(String::new, |near| format!("; did you mean {near}?"));
+        return Err(Failed(format!(
+            "the account {} has no group {name}{hint}",
+            user.account
+        )));
+    };
+    if !identity.groups.iter().any(|own| own.arn == group.arn) {
+        identity.groups.push(Arc::clone(group));
+    }
+    Ok(())
 }
 
 /// Reads the policies that a session is limited by.

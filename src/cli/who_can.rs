@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::json;
 
-use crate::analyze::{self, Answer, Asked, Who};
+use crate::analyze::{self, Answer, Asked, Claimed, Who};
 use crate::bundle::Snapshot;
 use crate::cli::asked;
 use crate::cli::output::{self, Format, Outcome};
@@ -81,9 +81,10 @@ fn table(found: &[Who]) -> String {
                 );
             }
             if let Some(claimed) = &who.claimed {
+                let and = if who.needs.is_empty() { "" } else { ", and" };
                 let _ = writeln!(
                     out,
-                    "    if a token of {} names the group {}",
+                    "    if a token of {} names the group {}{and}",
                     claimed.provider, claimed.group
                 );
             }
@@ -91,12 +92,15 @@ fn table(found: &[Who]) -> String {
             for clause in &who.unless {
                 let _ = writeln!(out, "    unless {}", words(clause));
             }
-            for claimed in &who.unless_claimed {
-                let _ = writeln!(
-                    out,
-                    "    unless a token of {} names the group {} too, which denies it",
-                    claimed.provider, claimed.group
-                );
+            for refusing in &who.unless_claimed {
+                let Claimed { group, provider } = &refusing.claimed;
+                let named = format!("    unless a token of {provider} names the group {group} too");
+                if refusing.unless.is_empty() {
+                    let _ = writeln!(out, "{named}, which denies it");
+                }
+                for clause in &refusing.unless {
+                    let _ = writeln!(out, "{named}, which denies it if {}", words(clause));
+                }
             }
         }
     }
@@ -144,4 +148,62 @@ fn region<'s>(snapshot: &'s Snapshot, action: &str) -> Option<&'s str> {
         .iter()
         .find(|found| found.name().eq_ignore_ascii_case(service))?;
     Some(found.region())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analyze::Refusing;
+    use crate::policy::LayerKind;
+    use crate::policy::possible::Need;
+
+    #[test]
+    fn what_a_token_may_add_is_told_with_its_conditions() {
+        let clause = |condition: &str| Clause {
+            layer: LayerKind::Identity,
+            policy: "p".to_owned(),
+            statement: 1,
+            sid: None,
+            conditions: vec![condition.to_owned()],
+        };
+        let need = Need {
+            layer: LayerKind::Identity,
+            level: None,
+            any: vec![clause("Bool x:a: true")],
+        };
+        let group = |name: &str| Claimed {
+            group: name.into(),
+            provider: "staff".into(),
+        };
+        let refusing = |name: &str, unless| Refusing {
+            claimed: group(name),
+            unless,
+        };
+        let mut who = Who {
+            principal: "ann".to_owned(),
+            answer: Answer::UnderConditions,
+            words: "ann may x:Get on * under conditions".to_owned(),
+            needs: vec![Way { all: vec![need] }],
+            unless: Vec::new(),
+            refused_by: None,
+            is_outside: false,
+            made_by: None,
+            claimed: Some(group("ops")),
+            unless_claimed: vec![
+                refusing("barred", Vec::new()),
+                refusing("night", vec![clause("Bool x:night: true")]),
+            ],
+        };
+        let expected = "\
+may under conditions
+  ann may x:Get on * under conditions
+    if a token of staff names the group ops, and
+    if Bool x:a: true (identity-based policy p, statement 1)
+    unless a token of staff names the group barred too, which denies it
+    unless a token of staff names the group night too, which denies it if Bool x:night: true (identity-based policy p, statement 1)
+";
+        assert_eq!(table(std::slice::from_ref(&who)), expected);
+        who.needs.clear();
+        assert!(table(&[who]).contains("names the group ops\n    unless"));
+    }
 }

@@ -250,12 +250,13 @@ impl Line {
         if past(&self.stalled_since, limits.write_stall) {
             return Order::Cut;
         }
-        if !self.messages.get()
-            && self.stalled_since.get().is_none()
-            && past(&self.head_since, limits.head_timeout)
-        {
-            // Whatever else goes on: nothing can come on the connection before the end of that head.
-            return Order::Late;
+        if !self.messages.get() && past(&self.head_since, limits.head_timeout) {
+            // Whatever else goes on: nothing can come on the connection before the end of that head. Who takes nothing
+            // cannot be told so.
+            return match self.stalled_since.get() {
+                None => Order::Late,
+                Some(_) => Order::Cut,
+            };
         }
         if self.active.get() > 0 {
             return Order::Serve;
@@ -378,7 +379,7 @@ mod tests {
         let since = line.head_since.get();
         assert_eq!(line.overdue(later(11), &limits), Order::Late);
         line.stalled();
-        assert_eq!(line.overdue(later(11), &limits), Order::Serve);
+        assert_eq!(line.overdue(later(11), &limits), Order::Cut);
         line.flowing();
         // The same one goes on; another one has its own time.
         std::thread::sleep(Duration::from_millis(2));

@@ -71,6 +71,16 @@ impl ActionPattern {
         self.pattern.pieces()
     }
 
+    /// Whether some action can match it: the names of actions hold letters, digits, `-`, `_` and `.`.
+    pub(crate) fn is_possible(&self) -> bool {
+        let (service, name) = self.source.split_once(':').unwrap_or(("", &self.source));
+        let fits = |text: &str, more: &[u8]| {
+            text.bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || more.contains(&byte))
+        };
+        self.is_everything() || (fits(service, b"-") && fits(name, b"-_.*?"))
+    }
+
     /// Whether it is every action.
     pub(crate) fn is_everything(&self) -> bool {
         self.pattern.is_everything()

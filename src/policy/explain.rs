@@ -36,7 +36,7 @@ pub struct Explanation {
     /// Every layer that acts, in the order in which IAM's documentation tells them.
     pub layers: Vec<LayerReport>,
     /// For a denial: the allow that came nearest, the first of `missing` that has one. Behind an explicit deny it may
-    /// lack nothing: then that deny alone stands against it.
+    /// lack nothing, and a root user of the resource's account needs none: then that deny alone stands against it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub nearest: Option<Nearest>,
     /// For a denial: of all ways to an allow the one that lacks least, layer by layer; what an explicit deny refuses
@@ -242,7 +242,10 @@ pub fn explain(request: &Request<'_>, layers: &Layers<'_>) -> Explanation {
     };
     let (nearest, missing) = match (decision, allowing(undenied, acting.resource_layer)) {
         (Verdict::Allowed, _) => (None, Vec::new()),
-        (_, Ok((layer, basis))) => (nearest::complete(&reports, layer, basis), Vec::new()),
+        (_, Ok((layer, basis))) => {
+            let nearest = nearest::complete(&reports, layer, basis, acting.resource_layer);
+            (nearest, Vec::new())
+        }
         (_, Err(_)) => {
             let missing = refused.missing();
             let nearest = missing.iter().find_map(|missing| missing.nearest.clone());

@@ -39,7 +39,8 @@ pub struct Possible {
     pub verdict: Verdict,
     /// The layer that decides then.
     pub layer: Option<LayerKind>,
-    /// The decision in the best case, in a sentence.
+    /// In a sentence: the statement that decides whatever the request brings; where it may be allowed under conditions
+    /// alone, no one statement does, and none is named.
     pub words: String,
     /// If it can be allowed, and not whatever the request brings: the ways to it. One of them is enough.
     pub needs: Vec<Way>,
@@ -103,7 +104,11 @@ pub fn possible(request: &Request<'_>, layers: &Layers<'_>, is_open: IsOpen<'_>)
     if verdict == Verdict::Allowed {
         let explained = |case| assuming(layers, is_open, case, |layers| explain(request, layers));
         let (best, plain, feared) = (explained(BEST), explained(PLAIN), explained(FEARED));
-        if plain.decision != Verdict::Allowed {
+        if plain.decision == Verdict::Allowed {
+            // The best case may rest on another statement, with its conditions taken out.
+            found.words = plain.reason.words;
+        } else {
+            found.words = under_conditions(request);
             let both = Both {
                 layers,
                 best: &best,
@@ -114,6 +119,12 @@ pub fn possible(request: &Request<'_>, layers: &Layers<'_>, is_open: IsOpen<'_>)
         found.unless = unless(layers, &feared, is_open);
     }
     found
+}
+
+fn under_conditions(request: &Request<'_>) -> String {
+    let name = request.principal.name();
+    let (action, resource) = (request.action, request.resource);
+    format!("{name} may {action} on {resource} under conditions")
 }
 
 /// Hands over the layers as they are in a case.

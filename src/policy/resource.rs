@@ -9,7 +9,7 @@
 //! account).
 
 use super::context::Context;
-use super::variable::{Syntax, Template};
+use super::variable::{FORMS, Syntax, Template};
 
 /// Resource or NotResource.
 #[derive(Debug, Clone)]
@@ -73,13 +73,10 @@ fn template(source: &str, whole: &str, variables: bool) -> Result<Template, Prob
         variables,
         wildcards: true,
     };
-    Template::joined(source, &[(head, plain), (tail, open)]).map_err(|message| {
-        let help = "known are ${key}, ${key, 'default'}, ${*}, ${?} and ${$}";
-        Problem {
-            id: "bad-variable",
-            message,
-            help,
-        }
+    Template::joined(source, &[(head, plain), (tail, open)]).map_err(|message| Problem {
+        id: "bad-variable",
+        message,
+        help: FORMS,
     })
 }
 

@@ -17,6 +17,9 @@ pub(crate) struct Syntax {
     pub(crate) wildcards: bool,
 }
 
+/// How variables are written, for who wrote one otherwise.
+pub(crate) const FORMS: &str = "known are ${key}, ${key, 'default'}, ${*}, ${?} and ${$}";
+
 /// One piece of a template.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Token {
@@ -115,6 +118,14 @@ impl Template {
             Token::Variable { key, .. } => Some(&**key),
             Token::Literal(_) | Token::Any | Token::Run => None,
         })
+    }
+
+    /// Whether it is one variable, and nothing besides.
+    pub(crate) fn is_variable(&self) -> bool {
+        let Form::Open(tokens) = &self.form else {
+            return false;
+        };
+        matches!(&**tokens, [Token::Variable { .. }])
     }
 
     /// Its pieces.

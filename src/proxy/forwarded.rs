@@ -8,6 +8,7 @@ use std::net::{IpAddr, SocketAddr};
 use http::header::{FORWARDED, HeaderMap, HeaderName, HeaderValue};
 
 use crate::net::cidr::Cidr;
+use crate::route::header_fold;
 
 pub(super) const FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 pub(super) const PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
@@ -91,12 +92,8 @@ pub fn claims(name: &HeaderName) -> bool {
     let name = name.as_str().as_bytes();
     let plain = |pattern: &[u8]| {
         name.iter()
-            .map(|byte| match byte {
-                b'_' | b'.' => b'-',
-                other => *other,
-            })
             .zip(pattern)
-            .all(|(byte, expected)| byte == *expected)
+            .all(|(byte, expected)| header_fold(*byte) == *expected)
     };
     name.first() == Some(&b'x')
         && (name.len() >= 12 && plain(b"x-forwarded-") || name.len() == 9 && plain(b"x-real-ip"))

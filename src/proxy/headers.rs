@@ -9,6 +9,7 @@ use smallvec::SmallVec;
 
 use crate::outcome::Reason;
 use crate::proxy::forwarded;
+use crate::route::header_fold;
 
 /// Names that upstreams commonly trust for who is asking and for what; the default of what is stripped.
 pub const STRIPPED: [&str; 18] = [
@@ -35,7 +36,8 @@ pub const STRIPPED: [&str; 18] = [
 /// Never taken from a client, whatever the configuration says: our own names; what CGI would read as framing when
 /// written with `_`; and `Proxy`, which CGI turns into an outgoing proxy.
 const ALWAYS: [&str; 2] = ["X-Sidegate-*", "Proxy"];
-/// Names that would be another header's to an upstream that reads `_` and `.` as `-`; only such spellings are removed.
+/// Names that would be another header's to an upstream that reads `_`, `.` and the like as `-`; only such spellings are
+/// removed.
 const SPELLINGS: [&str; 10] = [
     "authorization",
     "connection",
@@ -51,7 +53,7 @@ const SPELLINGS: [&str; 10] = [
 
 type Names = SmallVec<[HeaderName; 8]>;
 
-/// Which names are never taken from a client. Letters are compared without case, `_` and `.` as `-`.
+/// Which names are never taken from a client. Letters are compared without case, all other marks as `-`.
 #[derive(Debug)]
 pub struct Strip {
     exact: Vec<Box<str>>,
@@ -69,15 +71,23 @@ impl Strip {
             first: [false; 256],
         };
         for name in names.into_iter().chain(ALWAYS) {
-            let plain: String = name.bytes().map(|byte| char::from(fold(byte))).collect();
+            let (name, prefix) = match name.strip_suffix('*') {
+                Some(prefix) => (prefix, true),
+                None => (name, false),
+            };
+            let plain: String = name
+                .bytes()
+                .map(|byte| char::from(header_fold(byte)))
+                .collect();
             if let Some(first) = plain.bytes().next().map(usize::from)
                 && let Some(listed) = strip.first.get_mut(first)
             {
                 *listed = true;
             }
-            match plain.strip_suffix('*') {
-                Some(prefix) => strip.prefixes.push(prefix.into()),
-                None => strip.exact.push(plain.into()),
+            if prefix {
+                strip.prefixes.push(plain.into());
+            } else {
+                strip.exact.push(plain.into());
             }
         }
         strip
@@ -89,22 +99,15 @@ impl Strip {
         let Some(first) = name.first() else {
             return false;
         };
-        if self.first.get(usize::from(fold(*first))) == Some(&true)
+        if self.first.get(usize::from(header_fold(*first))) == Some(&true)
             && (self.exact.iter().any(|exact| same(name, exact))
                 || self.prefixes.iter().any(|prefix| begins(name, prefix)))
         {
             return true;
         }
-        name.iter().any(|byte| matches!(byte, b'_' | b'.'))
+        name.iter()
+            .any(|&byte| byte != b'-' && header_fold(byte) == b'-')
             && SPELLINGS.iter().any(|plain| same(name, plain))
-    }
-}
-
-/// Lower case, with `_` and `.` as `-`.
-fn fold(byte: u8) -> u8 {
-    match byte {
-        b'_' | b'.' => b'-',
-        other => other.to_ascii_lowercase(),
     }
 }
 
@@ -117,7 +120,7 @@ fn begins(name: &[u8], plain: &str) -> bool {
         && name
             .iter()
             .zip(plain.bytes())
-            .all(|(&byte, plain)| fold(byte) == plain)
+            .all(|(&byte, plain)| header_fold(byte) == plain)
 }
 
 /// What the fields of this hop said.

@@ -250,6 +250,7 @@ fn ends_connection(reason: Reason) -> bool {
         | Reason::WrongAudience
         | Reason::ExpiredCredential
         | Reason::RevokedCredential
+        | Reason::InactiveCredential
         | Reason::UnboundCredential
         | Reason::BadProof
         | Reason::RevocationsUnknown
@@ -298,6 +299,7 @@ pub fn message(reason: Reason) -> &'static str {
         | Reason::InvalidClaims
         | Reason::WrongAudience
         | Reason::RevokedCredential
+        | Reason::InactiveCredential
         | Reason::UnboundCredential
         | Reason::BadProof => "The credential is not valid.",
         Reason::ExpiredCredential => "The credential has expired.",

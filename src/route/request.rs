@@ -78,13 +78,24 @@ pub(in crate::route) fn is_forwarded_method(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(is_token) && !matches!(name, "CONNECT" | "TRACE")
 }
 
+/// A byte of a header's name as the most lenient reader takes it: without case, and whatever is no letter or digit as
+/// `-`. CGI makes variables of names, in which `-` becomes `_`; some gateways (lighttpd's, HAProxy's for FastCGI) make
+/// that of every mark that a name may hold.
+pub fn header_fold(byte: u8) -> u8 {
+    if byte.is_ascii_alphanumeric() {
+        byte.to_ascii_lowercase()
+    } else {
+        b'-'
+    }
+}
+
 /// Servers that follow CGI read `x_a` and `x-a` as one.
 fn same_header(given: &str, name: &str) -> bool {
-    let fold = |byte: u8| match byte {
-        b'_' => b'-',
-        other => other.to_ascii_lowercase(),
-    };
-    given.len() == name.len() && given.bytes().map(fold).eq(name.bytes().map(fold))
+    given.len() == name.len()
+        && given
+            .bytes()
+            .map(header_fold)
+            .eq(name.bytes().map(header_fold))
 }
 
 /// The value of a query parameter, if it is there.

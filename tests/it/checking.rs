@@ -171,6 +171,108 @@ fn strict_refuses_arns_that_never_match() {
     assert!(text.contains("error[arn-never-matches]"), "{text}");
 }
 
+/// How many findings of each severity there are, and the exit code, must be the same whatever the form.
+#[test]
+fn the_forms_agree_on_severities_and_exit_codes() {
+    const ALLOW: &str = r#"{"Effect":"Allow","Action":"x:Get","Resource":"arn:aws:x:::a"}"#;
+    let statement = |effect: &str, rest: &str| format!(r#"{{"Effect":"{effect}",{rest}}}"#);
+    let document =
+        |statements: &str| format!(r#"{{"Version":"2012-10-17","Statement":[{statements}]}}"#);
+    let rows = [
+        ("no finding", ALLOW.to_owned(), None),
+        (
+            "suggestion",
+            statement(
+                "Allow",
+                r#""Action":["x:Get","x:*"],"Resource":"arn:aws:x:::a""#,
+            ),
+            Some("note"),
+        ),
+        (
+            "warning",
+            statement("Deny", r#""Action":"x:Get","Resource":"arn:aws:x::1:a""#),
+            Some("warning"),
+        ),
+        (
+            "security warning",
+            statement("Allow", r#""NotAction":"x:Get","Resource":"arn:aws:x:::a""#),
+            Some("warning"),
+        ),
+        (
+            "error",
+            statement("Allow", r#""Action":"x","Resource":"*""#),
+            Some("error"),
+        ),
+    ];
+    for (severity, text, level) in rows {
+        let site = tempfile::tempdir().unwrap();
+        let policy = "accounts/111111111111-one/policies/p.json";
+        for folder in [
+            "policies/accounts/111111111111-one/policies",
+            "policies/accounts/111111111111-one/users",
+        ] {
+            std::fs::create_dir_all(site.path().join(folder)).unwrap();
+        }
+        write(&site, &format!("policies/{policy}"), &document(&text));
+        write(
+            &site,
+            "policies/accounts/111111111111-one/account.yaml",
+            "id: \"111111111111\"\nname: one\n",
+        );
+        write(
+            &site,
+            "policies/accounts/111111111111-one/users/ann.yaml",
+            "managed_policies: ['arn:aws:iam::111111111111:policy/p']\n",
+        );
+        for strict in [false, true] {
+            let counts_as_error = severity == "error" || (strict && severity.ends_with("warning"));
+            let shown = if counts_as_error { "error" } else { severity };
+            let level = level.map(|level| if counts_as_error { "error" } else { level });
+            let run = |format: &str| {
+                let mut all = vec!["--format", format];
+                all.extend(strict.then_some("--strict"));
+                let (code, out, err) = check(&all, &site);
+                assert_eq!(
+                    code,
+                    i32::from(counts_as_error),
+                    "{severity} {strict}: {out}{err}"
+                );
+                out
+            };
+            let out = run("text");
+            let last = out.lines().last().unwrap();
+            let expected = level.map_or("no findings".to_owned(), |_| format!("1 {shown}"));
+            assert_eq!(last, expected, "{out}");
+            assert_eq!(out.contains("policies is valid"), !counts_as_error, "{out}");
+            let json: Value = serde_json::from_str(&run("json")).unwrap();
+            let found = json["findings"].as_array().unwrap().iter();
+            let found: Vec<_> = found.map(|one| one["severity"].as_str().unwrap()).collect();
+            let wanted = shown.replace(' ', "");
+            assert_eq!(
+                found,
+                level.map(|_| &*wanted).into_iter().collect::<Vec<_>>()
+            );
+            let sarif: Value = serde_json::from_str(&run("sarif")).unwrap();
+            let found = sarif["runs"][0]["results"].as_array().unwrap().iter();
+            let found: Vec<_> = found
+                .map(|one| {
+                    (
+                        one["level"].as_str().unwrap(),
+                        one["properties"]["severity"].as_str().unwrap(),
+                    )
+                })
+                .collect();
+            assert_eq!(
+                found,
+                level
+                    .map(|level| (level, &*wanted))
+                    .into_iter()
+                    .collect::<Vec<_>>()
+            );
+        }
+    }
+}
+
 #[test]
 fn sarif_tells_security_warnings_from_others() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));

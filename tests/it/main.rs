@@ -20,6 +20,7 @@
 //! - [`startup`]: what stops a start, and what its exit code and words are
 //! - [`stopping`]: SIGTERM under load
 //! - [`tokens`]: tokens of every kind, from the socket to the upstream
+//! - [`remembered`]: a token that was verified before, when what it rests on changes
 //! - [`credentials`]: the command, its files, and what a running sidecar makes of them
 //! - [`keyring`]: the command, and what its files look like to others
 //! - [`iam`]: the IAM reads, asked of an imported account
@@ -60,6 +61,7 @@ mod preflights;
 mod printing;
 mod readme;
 mod reload;
+mod remembered;
 mod sigv4;
 mod sockets;
 mod startup;

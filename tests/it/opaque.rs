@@ -214,7 +214,7 @@ fn allowed_refused_or_nobody_knows() {
     assert_eq!(world.get(TOKEN).status, 200, "what is known goes on");
 
     for reason in [
-        "revoked_credential",
+        "inactive_credential",
         "wrong_audience",
         "invalid_claims",
         "provider_unavailable",
@@ -273,7 +273,7 @@ fn what_is_revoked_ends_when_the_answer_is_old_open_streams_too() {
     eventually("its record", || {
         let records = world.site.audit();
         let last = records.last()?;
-        (last["additionalEventData"]["reason"] == "revoked_credential").then_some(())
+        (last["additionalEventData"]["reason"] == "inactive_credential").then_some(())
     });
     assert_eq!(world.get(TOKEN).status, 401);
 }

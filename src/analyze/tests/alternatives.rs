@@ -212,6 +212,10 @@ fn a_group_that_denies_is_told_beside_one_that_allows() {
         "elsewhere",
         r#"{"Effect":"Deny","Action":"x:*","Resource":"arn:aws:other:::*"}"#,
     );
+    let at_night = group(
+        "night",
+        r#"{"Effect":"Deny","Action":"x:*","Resource":"*","Condition":{"Bool":{"x:night":"true"}}}"#,
+    );
     let mut member = user("max", gets);
     Arc::get_mut(&mut member).unwrap().groups = vec![Arc::clone(&barred)];
     let users = vec![user("ann", mute), user("bob", gets), member];
@@ -221,6 +225,7 @@ fn a_group_that_denies_is_told_beside_one_that_allows() {
                 Arc::clone(&ops),
                 Arc::clone(&barred),
                 Arc::clone(&elsewhere),
+                Arc::clone(&at_night),
             ],
             providers,
             ..parts(users.clone(), Vec::new(), EVERYTHING, None)
@@ -232,7 +237,12 @@ fn a_group_that_denies_is_told_beside_one_that_allows() {
         });
         users
             .map(|who| {
-                let groups = who.unless_claimed.iter().map(|claimed| &*claimed.group);
+                let groups = (who.unless_claimed.iter()).map(|refusing| {
+                    let conditions = conditions(&refusing.unless).join(", ");
+                    format!("{} {conditions}", refusing.claimed.group)
+                        .trim_end()
+                        .to_owned()
+                });
                 let name = who.principal.rsplit('/').next().unwrap_or_default();
                 let by = who.claimed.as_ref().map_or("", |claimed| &*claimed.group);
                 format!("{name} by `{by}` unless {:?}", groups.collect::<Vec<_>>())
@@ -243,11 +253,98 @@ fn a_group_that_denies_is_told_beside_one_that_allows() {
     assert_eq!(
         told(&found),
         [
-            r#"ann by `ops` unless ["barred"]"#,
-            r#"bob by `` unless ["barred"]"#,
+            r#"ann by `ops` unless ["barred", "night Bool x:night: true"]"#,
+            r#"bob by `` unless ["barred", "night Bool x:night: true"]"#,
         ]
     );
     // Where no token names groups, a member's groups are all there is.
     let found = who_can(&directory(Vec::new()), &asked("x:Get", THING));
     assert_eq!(told(&found), ["bob by `` unless []"]);
+}
+
+/// What is said decides: no statement whose conditions a request would have to meet first.
+#[test]
+fn the_statement_that_is_named_decides() {
+    let fresh = r#"{"Sid":"Fresh","Effect":"Allow","Action":"x:*","Resource":"*","Condition":{"Bool":{"aws:MultiFactorAuthPresent":"true"}}}"#;
+    let gets = r#"{"Sid":"Gets","Effect":"Allow","Action":"x:Get","Resource":"*"}"#;
+    let inside = r#"{"Sid":"Inside","Effect":"Allow","Action":"x:Put","Resource":"*","Condition":{"IpAddress":{"aws:SourceIp":"10.0.0.0/8"}}}"#;
+    let group = Arc::new(Group {
+        arn: format!("arn:aws:iam::{HOME}:group/ops").into(),
+        id: "AGPAX".into(),
+        name: "ops".into(),
+        path: "/".into(),
+        account: home(),
+        policies: set(Kind::Identity, &format!("{gets},{inside}")),
+        created: None,
+    });
+    let users = vec![user("ann", fresh), user("bob", &format!("{fresh},{gets}"))];
+    let directory = Directory::new(Parts {
+        groups: vec![group],
+        providers: vec![provider()],
+        ..parts(users, Vec::new(), EVERYTHING, None)
+    });
+    let told = |action: &str| -> Vec<(String, Vec<String>, Option<String>)> {
+        let found = who_can(&directory, &asked(action, THING)).into_iter();
+        found
+            .filter(|who| who.principal.contains(":user/"))
+            .map(|who| {
+                let words = who.words.split_once("user/").unwrap().1.to_owned();
+                let group = who
+                    .claimed
+                    .as_ref()
+                    .map(|claimed| claimed.group.to_string());
+                (words, ways(&who), group)
+            })
+            .collect()
+    };
+    let (mfa, address) = (
+        "Bool aws:MultiFactorAuthPresent: true",
+        "IpAddress aws:SourceIp: 10.0.0.0/8",
+    );
+    let words =
+        |name: &str, action: &str, rest: &str| format!("{name} may {action} on {THING}{rest}");
+    let ops = Some("ops".to_owned());
+    assert_eq!(
+        told("x:Get"),
+        [
+            (
+                words("ann", "x:Get", " under conditions"),
+                vec![mfa.to_owned()],
+                None
+            ),
+            (
+                words(
+                    "ann",
+                    "x:Get",
+                    ": an identity-based policy allows it, p, statement 0 (Gets)"
+                ),
+                vec![],
+                ops.clone()
+            ),
+            (
+                words(
+                    "bob",
+                    "x:Get",
+                    ": an identity-based policy allows it, p, statement 1 (Gets)"
+                ),
+                vec![],
+                None
+            ),
+        ]
+    );
+    // The group opens a way besides.
+    let (own, more) = (vec![mfa.to_owned()], vec![format!("{mfa} | {address}")]);
+    assert_eq!(
+        told("x:Put"),
+        ["ann", "bob"]
+            .into_iter()
+            .flat_map(|name| {
+                let words = words(name, "x:Put", " under conditions");
+                [
+                    (words.clone(), own.clone(), None),
+                    (words, more.clone(), ops.clone()),
+                ]
+            })
+            .collect::<Vec<_>>()
+    );
 }

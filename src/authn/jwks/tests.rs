@@ -164,3 +164,46 @@ fn a_key_with_alg_serves_that_one_alone() {
     assert!(set.contains(key.id()));
     assert!(!set.contains(&[0; 32]));
 }
+
+#[test]
+fn signatures_that_others_published() {
+    let published = include_str!("../../../tests/vectors/jose.json");
+    let published: serde_json::Value = serde_json::from_str(published).unwrap();
+    let cases = published["cases"].as_array().unwrap();
+    for case in cases {
+        let name = case["name"].as_str().unwrap();
+        let set = read(&case["key"].to_string()).unwrap();
+        let algorithm = Algorithm::named(case["algorithm"].as_str().unwrap()).unwrap();
+        let key = &set.keys[0];
+        let (message, signature) = case["jws"].as_str().unwrap().rsplit_once('.').unwrap();
+        assert!(key.verifies(algorithm, message, signature), "{name}");
+        for other in Algorithm::ALL {
+            assert!(
+                other == algorithm || !key.verifies(other, message, signature),
+                "{name} as {other:?}"
+            );
+        }
+        // Wycheproof's own changes, made of each: every letter of the signature, the message, parts that are missing.
+        for at in 0..signature.len() {
+            let mut letters = signature.as_bytes().to_vec();
+            letters[at] = if letters[at] == b'X' { b'Y' } else { b'X' };
+            let changed = String::from_utf8(letters).unwrap();
+            assert!(!key.verifies(algorithm, message, &changed), "{name} {at}");
+        }
+        let (header, payload) = message.split_once('.').unwrap();
+        for changed in [
+            format!("{header}.X{payload}"),
+            format!("X{header}.{payload}"),
+            format!("{header}."),
+            format!(".{payload}"),
+            payload.to_owned(),
+        ] {
+            assert!(!key.verifies(algorithm, &changed, signature), "{name}");
+        }
+        let (_, shorter) = signature.split_at(1);
+        for changed in ["", shorter, &format!("{signature}A")] {
+            assert!(!key.verifies(algorithm, message, changed), "{name}");
+        }
+    }
+    assert_eq!(cases.len(), 5);
+}

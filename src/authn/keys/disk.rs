@@ -5,6 +5,7 @@
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +18,9 @@ use crate::authn::{hex, sha256};
 
 /// A set is text inside JSON text: escapes may double it.
 const MAX_FILE: u64 = 4 * MAX_BYTES as u64;
+
+/// How far the clock may have been set back since.
+const AHEAD: Duration = Duration::from_secs(5 * 60);
 
 /// Where the keys of one provider are kept.
 #[derive(Debug)]
@@ -54,15 +58,19 @@ impl File {
         }
     }
 
-    /// The keys that an earlier run kept.
-    pub(super) async fn read(&self) -> Option<(KeySet, Timestamp)> {
+    /// The keys that an earlier run kept. Such from the future would never be too old.
+    pub(super) async fn read(&self, now: Timestamp) -> Option<(KeySet, Timestamp)> {
         let bytes = read_file(self.path.to_str()?, MAX_FILE).await.ok()?;
         let kept: Kept = serde_json::from_slice(&bytes).ok()?;
         if kept.issuer != self.issuer || kept.source != self.source {
             return None;
         }
+        let fetched_at = Timestamp::from_milliseconds(kept.fetched_at);
+        if fetched_at > now.plus(AHEAD) {
+            return None;
+        }
         let set = KeySet::read(kept.keys.as_bytes()).ok()?;
-        Some((set, Timestamp::from_milliseconds(kept.fetched_at)))
+        Some((set, fetched_at))
     }
 
     /// Keeps a set that was found usable.

@@ -45,7 +45,7 @@ pub(super) async fn run(
     file: Option<File>,
 ) {
     if let Some(file) = &file
-        && let Some((set, fetched_at)) = file.read().await
+        && let Some((set, fetched_at)) = file.read(clock.now()).await
     {
         tracing::info!(
             provider = &*provider.name,
@@ -171,4 +171,45 @@ fn random() -> f64 {
     // Without randomness there is no jitter, which is no harm.
     let _ = aws_lc_rs::rand::fill(&mut bytes);
     f64::from(u32::from_le_bytes(bytes)) / (f64::from(u32::MAX) + 1.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::authn::keys::Timing;
+    use crate::authn::testing::provider;
+
+    #[test]
+    fn fetches_come_ahead_of_expiry_and_are_spread() {
+        let hour = Duration::from_secs(3600);
+        let times: Vec<Duration> = (0..200).map(|_| ahead_of(hour)).collect();
+        assert!(
+            times
+                .iter()
+                .all(|time| (hour.mul_f64(0.8)..=hour.mul_f64(0.95)).contains(time))
+        );
+        let (least, most) = (times.iter().min().unwrap(), times.iter().max().unwrap());
+        assert!(*most > *least + hour.mul_f64(0.05), "{least:?} {most:?}");
+    }
+
+    #[test]
+    fn failures_are_followed_by_longer_and_longer_pauses() {
+        let provider = provider("corp", "https://i.example", r#"{"discovery":true}"#, "");
+        let keys = ProviderKeys::new(&provider, Timing::default());
+        for (failures, seconds) in [
+            (1, 10.0),
+            (2, 20.0),
+            (3, 40.0),
+            (5, 160.0),
+            (6, 300.0),
+            (7, 300.0),
+            (u32::MAX, 300.0),
+        ] {
+            let pause = back_off(&keys, failures).as_secs_f64();
+            assert!(
+                (seconds..=seconds * 1.2).contains(&pause),
+                "{failures}: {pause}"
+            );
+        }
+    }
 }

@@ -288,6 +288,7 @@ async fn torn_and_foreign_files_on_disk_count_as_absent() {
         "",
         "{}",
         &whole.replacen("http://127", "http://128", 1),
+        &whole.replace(r#""fetched_at":1"#, r#""fetched_at":9"#),
         &whole
             .replace("Ed25519", "X25519")
             .replace("RSA", "XXX")

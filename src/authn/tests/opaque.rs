@@ -190,7 +190,10 @@ async fn a_prefix_tells_whose_a_token_is() {
 async fn what_is_not_active_is_refused_and_remembered_for_a_moment() {
     let world = world(inactive(), "").await;
     for _ in 0..3 {
-        assert_eq!(world.refused("gone").await, Some(Reason::RevokedCredential));
+        assert_eq!(
+            world.refused("gone").await,
+            Some(Reason::InactiveCredential)
+        );
     }
     assert_eq!(world.endpoint.asked(), 1);
     world.endpoint.set(Mode::Says(good("")));
@@ -284,7 +287,7 @@ async fn an_answer_is_judged_as_a_token_is() {
         (
             r#""active":true"#,
             r#""active":false"#,
-            Some(Reason::RevokedCredential),
+            Some(Reason::InactiveCredential),
         ),
     ]
     .into_iter()
@@ -368,7 +371,7 @@ async fn what_was_revoked_is_good_until_the_answer_is_old() {
     world.clock.set(until);
     assert_eq!(
         world.refused("token").await,
-        Some(Reason::RevokedCredential)
+        Some(Reason::InactiveCredential)
     );
     // The same with an endpoint that says nothing: nobody knows any more.
     world.endpoint.set(Mode::Says(good("")));
@@ -405,7 +408,7 @@ async fn all_who_bring_one_token_wait_for_one_question() {
     let all = futures_util::future::join_all(all).await;
     assert!(
         all.iter()
-            .all(|answer| *answer == Some(Reason::RevokedCredential))
+            .all(|answer| *answer == Some(Reason::InactiveCredential))
     );
     assert_eq!(world.endpoint.asked(), 2);
 }
@@ -436,7 +439,7 @@ async fn a_flood_of_made_up_tokens_is_held_off() {
     let mut refused = 0;
     for answer in flood {
         match answer.await.unwrap() {
-            Some(Reason::RevokedCredential) => refused += 1,
+            Some(Reason::InactiveCredential) => refused += 1,
             Some(Reason::ProviderUnavailable) => {}
             other => panic!("{other:?}"),
         }

@@ -61,7 +61,9 @@ pub(super) fn head<'f>(fields: &'f Fields, mark: &'f [u8]) -> Vec<Field<'f>> {
         fields.find_map(|(name, value)| (name == wanted).then_some(value))
     };
     let method = first(b":method").filter(|method| is_told(method));
+    // What is behind a fragment's sign is no part of a path.
     let path = first(b":path")
+        .and_then(|path| path.split(|&byte| byte == b'#').next())
         .filter(|path| path.starts_with(b"/") && PathAndQuery::try_from(*path).is_ok());
     let request: [Field<'f>; 3] = [
         (b":method", method.unwrap_or(b"-")),
@@ -123,7 +125,7 @@ mod tests {
         };
         assert_eq!(
             told(&[
-                (":path", "/a?b"),
+                (":path", "/a?b#c"),
                 (":method", "PUT"),
                 ("A", "b"),
                 ("user-agent", "c")

@@ -16,7 +16,7 @@ pub(crate) enum Holds {
 }
 
 /// The keys that the documentation knows, in its letters. Those that end in a slash are followed by a tag's key.
-const GLOBAL: [(&str, Holds); 63] = [
+const GLOBAL: [(&str, Holds); 64] = [
     ("aws:AssumedRoot", Holds::Text),
     ("aws:CalledVia", Holds::Text),
     ("aws:CalledViaAWSMCP", Holds::Text),
@@ -54,6 +54,8 @@ const GLOBAL: [(&str, Holds); 63] = [
     ("aws:SourceIp", Holds::Address),
     ("aws:SourceOrgID", Holds::Text),
     ("aws:SourceOrgPaths", Holds::Text),
+    // Of old; SNS writes it into the policies that topics begin with.
+    ("aws:SourceOwner", Holds::Text),
     ("aws:SourceVpc", Holds::Text),
     ("aws:SourceVpcArn", Holds::Arn),
     ("aws:SourceVpce", Holds::Text),
@@ -83,10 +85,9 @@ const GLOBAL: [(&str, Holds); 63] = [
 ];
 
 /// What IAM or a service of AWS knew once, in lower case, with what stands in its place.
-const REPLACED: [(&str, &str); 3] = [
+const REPLACED: [(&str, &str); 2] = [
     ("aws:arn", "aws:PrincipalArn"),
     ("aws:principal", "aws:PrincipalArn"),
-    ("aws:sourceowner", "aws:SourceAccount"),
 ];
 
 /// Namespaces whose keys are all known here.
@@ -183,6 +184,7 @@ mod tests {
             "aws:username",
             "orders:Channel",
             "aws:SourceIP",
+            "AWS:SourceOwner",
             "idp.example/a:sub",
             "sts:RequestContext/x",
             "saml:edupersonorgdn",
@@ -198,7 +200,6 @@ mod tests {
             ("STS:externlid", Some("sts:ExternalId")),
             ("sidegate:MappedGroup", Some("sidegate:MappedGroups")),
             ("aws:arn", Some("aws:PrincipalArn")),
-            ("AWS:SourceOwner", Some("aws:SourceAccount")),
         ] {
             assert_eq!(unknown(key), Some(Unknown::NoSuchKey), "{key}");
             assert_eq!(near(key).as_deref(), known, "{key}");

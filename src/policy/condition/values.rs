@@ -37,12 +37,21 @@ pub(crate) enum Values {
 #[derive(Debug)]
 pub(crate) struct BadValue {
     pub(crate) at: usize,
-    pub(crate) problem: String,
+    pub(crate) problem: Problem,
+}
+
+/// What is wrong with a value.
+#[derive(Debug)]
+pub(crate) enum Problem {
+    /// It is none of what the operator compares.
+    Value(String),
+    /// A policy variable in it has none of the known forms.
+    Variable(String),
 }
 
 fn each<T>(
     texts: &[Box<str>],
-    mut read: impl FnMut(&str) -> Result<T, String>,
+    mut read: impl FnMut(&str) -> Result<T, Problem>,
 ) -> Result<Box<[T]>, Vec<BadValue>> {
     let mut values = Vec::with_capacity(texts.len());
     let mut bad = Vec::new();
@@ -78,9 +87,10 @@ impl Values {
                         wildcards,
                     },
                 )
+                .map_err(Problem::Variable)
             })
         };
-        let or = |problem: &'static str| move || problem.to_owned();
+        let or = |problem: &'static str| move || Problem::Value(problem.to_owned());
         Ok(match test {
             Test::StringEquals => Self::Text(templates(false)?),
             Test::StringEqualsIgnoreCase => Self::TextIgnoreCase(templates(false)?),
@@ -210,9 +220,11 @@ impl Values {
             }
             Self::Arn(patterns) => value.with_text(|text| {
                 let found = parts(text).ok_or(Unreadable)?;
-                Ok(patterns
-                    .iter()
-                    .any(|pattern| pattern.matches(&found, context)))
+                let mut any = false;
+                for pattern in patterns {
+                    any |= pattern.matches(&found, context)?;
+                }
+                Ok(any)
             }),
             Self::Null { .. } => Ok(false),
         }
@@ -224,6 +236,38 @@ impl Values {
             Some(templates.iter().map(Template::pieces).collect())
         } else {
             None
+        }
+    }
+
+    /// Whether a value may turn out not to parse in a request, which spoils the whole list.
+    pub(crate) fn may_spoil(&self) -> bool {
+        match self {
+            Self::Bool(_) => true,
+            Self::Arn(patterns) => patterns.iter().any(ArnPattern::is_variable),
+            Self::Text(_)
+            | Self::TextIgnoreCase(_)
+            | Self::Numeric(..)
+            | Self::Date(..)
+            | Self::Binary(_)
+            | Self::Ip(_)
+            | Self::Null { .. } => false,
+        }
+    }
+
+    /// Whether they are texts with a variable in each.
+    pub(crate) fn are_variable_texts(&self) -> bool {
+        match self {
+            Self::Text(templates) | Self::TextIgnoreCase(templates) => {
+                !templates.is_empty()
+                    && (templates.iter()).all(|template| template.keys().next().is_some())
+            }
+            Self::Numeric(..)
+            | Self::Date(..)
+            | Self::Bool(_)
+            | Self::Binary(_)
+            | Self::Ip(_)
+            | Self::Arn(_)
+            | Self::Null { .. } => false,
         }
     }
 

@@ -6,7 +6,9 @@ use super::read::{Members, one_or_many};
 use super::{Version, arns, warn};
 use crate::policy::condition::key::is_multivalued;
 use crate::policy::condition::operator::Test;
+use crate::policy::condition::values::Problem;
 use crate::policy::condition::{Condition, Operator, Values};
+use crate::policy::variable;
 use crate::source::{Entry, Report, Span, Value};
 
 /// The Condition block.
@@ -150,12 +152,17 @@ fn condition(
             for bad in bad {
                 let span = nodes.get(bad.at).map_or(entry.value.span, |node| node.span);
                 let text = texts.get(bad.at).map_or("", |text| text);
-                report.error(
-                    "bad-value",
-                    span,
-                    format!("`{text}` does not parse under {}", operator.name),
-                    bad.problem,
-                );
+                match bad.problem {
+                    Problem::Value(help) => report.error(
+                        "bad-value",
+                        span,
+                        format!("`{text}` does not parse under {}", operator.name),
+                        help,
+                    ),
+                    Problem::Variable(problem) => {
+                        report.error("bad-variable", span, problem, variable::FORMS);
+                    }
+                }
             }
             None
         }

@@ -183,6 +183,15 @@ pub(super) fn actions(
     for (text, span) in texts(&entry.value, &entry.key, report) {
         match ActionPattern::read(text) {
             Ok(pattern) => {
+                if !pattern.is_possible() {
+                    warn(
+                        report,
+                        "action-never-matches",
+                        span,
+                        format!("`{text}` can never match: no action has such a name"),
+                        "names of actions hold letters, digits, `-`, `_` and `.`: remove white space and the like",
+                    );
+                }
                 if kind == Kind::Trust
                     && !negated
                     && !pattern.is_everything()
@@ -267,8 +276,13 @@ pub(super) fn resources(
             Ok(found) => {
                 arns::check(text, variables, span, report);
                 if let Some(whole) = resource::completed(text) {
+                    let besides = if found.len() > 1 {
+                        "; and, with its `*` over colons too, every ARN that fits it as it stands"
+                    } else {
+                        ""
+                    };
                     let message = format!(
-                        "`{text}` lacks parts of an ARN, and means `{whole}`: all that it names"
+                        "`{text}` lacks parts of an ARN, and means `{whole}`: all that it names{besides}"
                     );
                     let help =
                         format!("write {whole} if that is meant, or the ARN with all six parts");

@@ -44,7 +44,7 @@ fn every_fault_is_reported_at_its_place() {
 #[test]
 fn what_iam_refuses() {
     let body = r#""Action":"s3:Get","Resource":"*""#;
-    let cases: [(&str, Kind, &str); 26] = [
+    let cases: [(&str, Kind, &str); 29] = [
         ("[]", Kind::Identity, "wrong-type"),
         ("{}", Kind::Identity, "missing-member"),
         (r#"{"Statement":[]}"#, Kind::Identity, "empty-list"),
@@ -159,6 +159,21 @@ fn what_iam_refuses() {
             Kind::Identity,
             "bad-variable",
         ),
+        (
+            r#"{"Version":"2012-10-17","Statement":{"Effect":"Deny",BODY,"Condition":{"StringLike":{"x:a":"${x:a,'b'}"}}}}"#,
+            Kind::Identity,
+            "bad-variable",
+        ),
+        (
+            r#"{"Version":"2012-10-17","Statement":{"Effect":"Deny",BODY,"Condition":{"ArnLike":{"x:a":["${x:a,'b'}"]}}}}"#,
+            Kind::Scp,
+            "bad-variable",
+        ),
+        (
+            r#"{"Version":"2012-10-17","Statement":{"Effect":"Deny",BODY,"Condition":{"IpAddress":{"x:a":"${x:a}"}}}}"#,
+            Kind::Scp,
+            "bad-value",
+        ),
     ];
     for (text, kind, id) in cases {
         let text = text.replace("BODY", body);
@@ -190,12 +205,19 @@ fn what_would_never_fire_is_refused() {
                 let text = deny(kind, &on(name, text));
                 assert_eq!(ids(&text, kind), [id], "{kind:?} {text}");
             }
-            let incomplete = deny(kind, &on(name, "arn:aws:sqs"));
             let wanted: &[&str] = match kind {
                 Identity | Boundary => &[],
                 Session | Resource | Kind::Trust | Scp | Rcp => &["incomplete-arn"],
             };
-            assert_eq!(ids(&incomplete, kind), wanted, "{kind:?}");
+            // With a star within as well: where it is not completed, nothing that reads it otherwise is let in.
+            for text in [
+                "arn:aws:sqs",
+                "arn:aws:sqs:*:111111111111",
+                "arn:aws:s3:*/secret",
+            ] {
+                let incomplete = deny(kind, &on(name, text));
+                assert_eq!(ids(&incomplete, kind), wanted, "{kind:?} {text}");
+            }
             let open = deny(kind, &on(name, "arn:aws:sqs:*"));
             assert!(ids(&open, kind).is_empty(), "{kind:?}");
         }
@@ -268,6 +290,31 @@ fn warnings(text: &str, kind: Kind) -> Vec<&'static str> {
         report.faults()
     );
     report.faults().iter().map(|fault| fault.id).collect()
+}
+
+#[test]
+fn actions_that_no_request_has_are_told() {
+    for (action, told) in [
+        ("s3:Get Object", true),
+        (" s3:GetObject", true),
+        ("s3:GetObject ", true),
+        ("s3:Get\\tObject", true),
+        ("s3:G\u{eb}t", true),
+        ("s3:Get/Object", true),
+        ("s_3:Get", true),
+        ("s3:Get-Object_2.x*?", false),
+        ("aws-portal:View*", false),
+        ("*:*", false),
+        ("*", false),
+    ] {
+        for not in ["", "Not"] {
+            let text = format!(
+                r#"{{"Version":"2012-10-17","Statement":{{"Effect":"Deny","{not}Action":"{action}","Resource":"*"}}}}"#
+            );
+            let wanted: &[&str] = if told { &["action-never-matches"] } else { &[] };
+            assert_eq!(warnings(&text, Kind::Scp), wanted, "{text}");
+        }
+    }
 }
 
 #[test]

@@ -230,7 +230,11 @@ fn condition_mismatch(condition: &Condition, context: &dyn Context) -> Mismatch 
         }),
     };
     let actual = if condition.judge(context) == Outcome::Unreadable {
-        format!("{actual} (does not parse)")
+        if has_variables {
+            format!("{actual} (it, or what a variable stands for, does not parse)")
+        } else {
+            format!("{actual} (does not parse)")
+        }
     } else {
         actual
     };

@@ -116,9 +116,17 @@ impl Refused<'_> {
     }
 }
 
-/// The allow that lacks nothing, behind an explicit deny.
-pub(super) fn complete(reports: &[LayerReport], layer: LayerKind, basis: Basis) -> Option<Nearest> {
-    let (policy, statement) = deciding(reports, layer, basis)?;
+/// The allow that lacks nothing, behind an explicit deny; of a root user, who needs no identity-based one, what a
+/// resource's policies say besides, if anything.
+pub(super) fn complete(
+    reports: &[LayerReport],
+    layer: LayerKind,
+    basis: Basis,
+    resource_layer: LayerKind,
+) -> Option<Nearest> {
+    let of = |layer, basis| Some((layer, deciding(reports, layer, basis)?));
+    let (layer, (policy, statement)) =
+        of(layer, basis).or_else(|| of(resource_layer, Basis::Grant(Grants::ANY)))?;
     Some(Nearest {
         layer,
         level: None,

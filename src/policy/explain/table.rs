@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::{Explanation, LayerReport, Mismatch, Missing, PolicyReport, Says, StatementReport};
+use crate::policy::decision::Verdict;
 use crate::policy::document::Effect;
 use crate::policy::layers::LayerKind;
 
@@ -51,6 +52,14 @@ impl Explanation {
             for mismatch in &nearest.lacks {
                 let _ = writeln!(out, "  {}", words(mismatch));
             }
+        }
+        if self.nearest.is_none()
+            && self.missing.is_empty()
+            && self.decision == Verdict::ExplicitDeny
+        {
+            out.push_str(
+                "\nThe account's root user needs no allow: every DENIES above stands against it.\n",
+            );
         }
         self.also(&mut out);
         out

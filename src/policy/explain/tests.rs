@@ -92,6 +92,56 @@ fn behind_an_explicit_deny_the_nearest_allow_is_told_too() {
     assert_eq!(denying.failed[0].expected, "none of eu-west-1");
 }
 
+#[test]
+fn a_root_user_behind_an_explicit_deny_needs_no_allow() {
+    let deny = r#"{"Effect":"Deny","Action":"*","Resource":"*"}"#;
+    let scps = set(
+        Kind::Scp,
+        "scp",
+        &format!(r#"{{"Effect":"Allow","Action":"*","Resource":"*"}},{deny}"#),
+    );
+    let shared = set(
+        Kind::Resource,
+        "shared",
+        r#"{"Effect":"Allow","Principal":{"AWS":"222222222222"},"Action":"x:Get","Resource":"*"}"#,
+    );
+    let judged = |account: &str| {
+        let root = Principal::Root {
+            account: account.into(),
+            arn: format!("arn:aws:iam::{account}:root").into(),
+        };
+        let layers = Layers {
+            scps: &[&scps],
+            resource: &[&shared],
+            ..Layers::default()
+        };
+        told(&root, &Map::new(), &layers)
+    };
+    let own = judged("111111111111");
+    assert_eq!(own.decision, Verdict::ExplicitDeny);
+    assert!(own.nearest.is_none() && own.missing.is_empty());
+    assert!(own.table().ends_with(
+        "\nThe account's root user needs no allow: every DENIES above stands against it.\n"
+    ));
+    // Of another account it needs one of the resource's policies.
+    let other = judged("222222222222");
+    assert_eq!(other.decision, Verdict::ExplicitDeny);
+    let nearest = other.nearest.as_ref().unwrap();
+    assert_eq!(
+        (nearest.layer, &*nearest.policy),
+        (LayerKind::Resource, "shared")
+    );
+    assert!(nearest.lacks.is_empty() && other.missing.is_empty());
+    assert!(
+        other
+            .table()
+            .contains("It lacks nothing: every DENIES above stands against it.")
+    );
+    let third = judged("333333333333");
+    assert_eq!(third.missing.len(), 1);
+    assert!(!third.table().contains("needs no allow"));
+}
+
 const MFA: &str = r#""Condition":{"Bool":{"aws:MultiFactorAuthPresent":"true"}}"#;
 
 #[test]

@@ -59,7 +59,9 @@ fn typed(condition: &Condition, report: &mut Report) {
     let fits = match condition.operator.test {
         // Texts of ARNs, flags and seconds compare as texts; dates, numbers and addresses have many spellings.
         Test::StringEquals | Test::StringEqualsIgnoreCase | Test::StringLike => {
+            // The operators of those take no variables: another key's value can be compared as a text alone.
             !matches!(holds, Holds::Number | Holds::Date | Holds::Address)
+                || condition.values.are_variable_texts()
         }
         Test::Numeric(_) => matches!(holds, Holds::Number | Holds::Epoch | Holds::Text),
         Test::Date(_) => matches!(holds, Holds::Date | Holds::Epoch | Holds::Text),

@@ -198,10 +198,10 @@ fn unreachable_statement(inner: &Statement, message: String, report: &mut Report
     );
 }
 
-/// Actions times resources of one statement that are looked up one by one.
+/// Actions times resources, principals and condition values of one statement that are looked up one by one.
 const PARTS: usize = 200;
 
-/// A statement that several others cover together, each some of its actions and resources.
+/// A statement that several others cover together, each for some of its actions, resources, principals or values.
 fn together(
     at: usize,
     shapes: &[Shape<'_>],

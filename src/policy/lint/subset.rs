@@ -6,16 +6,19 @@
 use std::cell::Cell;
 
 use crate::policy::action::{ActionPattern, Actions};
-use crate::policy::condition::Condition;
 use crate::policy::condition::operator::Test;
+use crate::policy::condition::{Condition, Quantifier};
 use crate::policy::document::Statement;
 use crate::policy::pattern::Piece;
-use crate::policy::principal::element::{Element, Name};
+use crate::policy::principal::element::Name;
 use crate::policy::resource::Resources;
 use crate::policy::variable::Template;
 
 /// Steps that the comparisons of one document may take; then nothing is claimed any more.
 const STEPS: u32 = 2_000_000;
+
+/// Pieces of patterns, names and values that the parts of one statement hold together.
+const LONGEST: usize = 500_000;
 
 /// What is left of [`STEPS`].
 #[derive(Debug)]
@@ -129,13 +132,31 @@ fn all_covered(outer: &Pieces<'_>, inner: &Pieces<'_>, effort: &Effort) -> bool 
         .all(|inner| outer.iter().any(|outer| pattern(outer, inner, effort)))
 }
 
+/// Leaves the one entry.
+fn keep<T>(list: &mut Vec<T>, at: usize) {
+    if at < list.len() {
+        list.swap(0, at);
+        list.truncate(1);
+    }
+}
+
 /// An element that is a list of patterns or, negated, everything else.
+#[derive(Clone)]
 struct List<'p> {
     negated: bool,
     patterns: Pieces<'p>,
 }
 
 impl List<'_> {
+    fn keep(&mut self, at: usize) {
+        keep(&mut self.patterns, at);
+    }
+
+    fn size(&self) -> usize {
+        let sizes = self.patterns.iter().map(Vec::len);
+        sizes.fold(0, usize::saturating_add)
+    }
+
     fn covers(&self, inner: &List<'_>, effort: &Effort) -> bool {
         match (self.negated, inner.negated) {
             (false, false) => all_covered(&self.patterns, &inner.patterns, effort),
@@ -152,19 +173,56 @@ impl List<'_> {
     }
 }
 
+/// Principal or NotPrincipal, or some of its names.
+#[derive(Clone)]
+struct Who<'p> {
+    negated: bool,
+    names: Vec<&'p Name>,
+}
+
+/// A condition with its values, or some of them.
+#[derive(Clone)]
+struct Asks<'p> {
+    condition: &'p Condition,
+    texts: Vec<&'p str>,
+}
+
+impl Asks<'_> {
+    /// Whether it holds where and only where it does for one of its values alone.
+    fn is_any_of(&self) -> bool {
+        let operator = &self.condition.operator;
+        !operator.negated
+            && operator.test != Test::Null
+            && operator.quantifier != Some(Quantifier::ForAll)
+            && !self.condition.values.may_spoil()
+            && !self.texts.is_empty()
+    }
+}
+
 /// A statement in a form that is quick to compare.
+#[derive(Clone)]
 pub(super) struct Shape<'s> {
-    statement: &'s Statement,
+    who: Option<Who<'s>>,
     actions: List<'s>,
     /// `None`: every resource.
     resources: Option<List<'s>>,
+    conditions: Vec<Asks<'s>>,
 }
 
 impl<'s> Shape<'s> {
     /// Of a statement.
     pub(super) fn of(statement: &'s Statement) -> Self {
+        let who = statement.principal.as_ref().map(|element| Who {
+            negated: element.negated,
+            names: element.names.iter().collect(),
+        });
+        let asks = |condition: &'s Condition| Asks {
+            condition,
+            texts: condition.texts.iter().map(|text| &**text).collect(),
+        };
         Self {
-            statement,
+            who,
+            conditions: statement.conditions.iter().map(asks).collect(),
             actions: List {
                 negated: statement.actions.negated,
                 patterns: of_actions(&statement.actions),
@@ -176,32 +234,63 @@ impl<'s> Shape<'s> {
         }
     }
 
-    /// The same for each of its actions on each of its resources; `None` where it lists neither, or too many.
-    pub(super) fn parts(&self, most: usize) -> Option<Vec<Shape<'s>>> {
-        let one = |patterns: &Vec<Piece<'s>>| List {
-            negated: false,
-            patterns: vec![patterns.clone()],
+    /// How much there is to copy.
+    fn size(&self) -> usize {
+        let resources = self.resources.as_ref().map_or(0, List::size);
+        let names = self.who.as_ref().map_or(0, |who| who.names.len());
+        let texts = self.conditions.iter().map(|asks| asks.texts.len());
+        let rest = texts.fold(resources.saturating_add(names), usize::saturating_add);
+        self.actions.size().saturating_add(rest)
+    }
+
+    /// The same for each of its actions, resources, principals and condition values by itself: wherever it applies, one
+    /// of these does, and it names a requester in no way in which none of these does. `None`: there are too many, or
+    /// they are too long together.
+    pub(super) fn parts(&self, most: usize) -> Option<Vec<Self>> {
+        let mut parts = vec![self.clone()];
+        let mut split = |count: usize, change: &dyn Fn(&mut Self, usize)| -> Option<()> {
+            let made = parts.len().saturating_mul(count);
+            let size = parts.first().map_or(0, Self::size);
+            if made > most || made.saturating_mul(size) > LONGEST {
+                return None;
+            }
+            let each = parts.iter().flat_map(|part| {
+                (0..count).map(move |at| {
+                    let mut part = part.clone();
+                    change(&mut part, at);
+                    part
+                })
+            });
+            parts = each.collect();
+            Some(())
         };
-        let negated = |list: &List<'_>| list.negated;
-        let resources = self.resources.as_ref();
-        let count = resources.map_or(1, |list| list.patterns.len());
-        if negated(&self.actions)
-            || resources.is_some_and(negated)
-            || self.actions.patterns.len().saturating_mul(count) > most
-        {
-            return None;
+        if !self.actions.negated {
+            split(self.actions.patterns.len(), &|part, at| {
+                part.actions.keep(at);
+            })?;
         }
-        let mut parts = Vec::new();
-        for action in &self.actions.patterns {
-            let each: Vec<Option<List<'s>>> = match resources {
-                Some(list) => list.patterns.iter().map(|found| Some(one(found))).collect(),
-                None => vec![None],
-            };
-            parts.extend(each.into_iter().map(|resources| Shape {
-                statement: self.statement,
-                actions: one(action),
-                resources,
-            }));
+        if let Some(list) = self.resources.as_ref().filter(|list| !list.negated) {
+            split(list.patterns.len(), &|part, at| {
+                if let Some(list) = &mut part.resources {
+                    list.keep(at);
+                }
+            })?;
+        }
+        if let Some(who) = self.who.as_ref().filter(|who| !who.negated) {
+            split(who.names.len(), &|part, at| {
+                if let Some(who) = &mut part.who {
+                    keep(&mut who.names, at);
+                }
+            })?;
+        }
+        for (number, asks) in self.conditions.iter().enumerate() {
+            if asks.is_any_of() {
+                split(asks.texts.len(), &|part, at| {
+                    if let Some(asks) = part.conditions.get_mut(number) {
+                        keep(&mut asks.texts, at);
+                    }
+                })?;
+            }
         }
         Some(parts)
     }
@@ -214,11 +303,8 @@ impl<'s> Shape<'s> {
             (Some(outer), Some(inner)) => outer.covers(inner, effort),
         };
         resources
-            && principals(
-                self.statement.principal.as_ref(),
-                inner.statement.principal.as_ref(),
-            )
-            && conditions(&self.statement.conditions, &inner.statement.conditions)
+            && principals(self.who.as_ref(), inner.who.as_ref())
+            && conditions(&self.conditions, &inner.conditions)
             && self.actions.covers(&inner.actions, effort)
     }
 }
@@ -234,14 +320,14 @@ pub(super) fn of_resources(resources: &Resources) -> Pieces<'_> {
 }
 
 /// Whoever the inner element names, the outer one names, and in as strong a way.
-fn principals(outer: Option<&Element>, inner: Option<&Element>) -> bool {
+fn principals(outer: Option<&Who<'_>>, inner: Option<&Who<'_>>) -> bool {
     let (Some(outer), Some(inner)) = (outer, inner) else {
         return outer.is_none() && inner.is_none();
     };
-    let among = |names: &[Name], list: &[Name]| names.iter().all(|name| list.contains(name));
+    let among = |names: &[&Name], list: &[&Name]| names.iter().all(|name| list.contains(name));
     match (outer.negated, inner.negated) {
         (false, false) => {
-            outer.names.contains(&Name::Everyone) || among(&inner.names, &outer.names)
+            outer.names.contains(&&Name::Everyone) || among(&inner.names, &outer.names)
         }
         (true, true) => among(&outer.names, &inner.names),
         (false, true) | (true, false) => false,
@@ -249,15 +335,15 @@ fn principals(outer: Option<&Element>, inner: Option<&Element>) -> bool {
 }
 
 /// Each condition of the outer statement holds where some condition of the inner one holds.
-fn conditions(outer: &[Condition], inner: &[Condition]) -> bool {
+fn conditions(outer: &[Asks<'_>], inner: &[Asks<'_>]) -> bool {
     outer
         .iter()
         .all(|outer| inner.iter().any(|inner| implies(inner, outer)))
 }
 
-fn implies(inner: &Condition, outer: &Condition) -> bool {
-    let (a, b) = (&inner.operator, &outer.operator);
-    if inner.key != outer.key
+fn implies(inner: &Asks<'_>, outer: &Asks<'_>) -> bool {
+    let (a, b) = (&inner.condition.operator, &outer.condition.operator);
+    if inner.condition.key != outer.condition.key
         || a.test != b.test
         || a.negated != b.negated
         || a.quantifier != b.quantifier
@@ -265,12 +351,10 @@ fn implies(inner: &Condition, outer: &Condition) -> bool {
     {
         return false;
     }
-    let among =
-        |texts: &[Box<str>], list: &[Box<str>]| texts.iter().all(|text| list.contains(text));
-    if a.test == Test::Bool {
-        // A variable whose value is neither true nor false spoils the whole list: lists must be the same.
+    if inner.condition.values.may_spoil() || outer.condition.values.may_spoil() {
         return inner.texts == outer.texts;
     }
+    let among = |texts: &[&str], list: &[&str]| texts.iter().all(|text| list.contains(text));
     if a.negated {
         among(&outer.texts, &inner.texts)
     } else {

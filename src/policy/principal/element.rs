@@ -10,6 +10,10 @@
 use super::Principal;
 use crate::source::Span;
 
+/// What stands for the account, and before the id, of an origin access identity of CloudFront.
+const ORIGIN_ACCOUNT: &str = "cloudfront";
+const ORIGIN: &str = "user/CloudFront Origin Access Identity ";
+
 /// In which ways a requester is named. Several statements add up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Grants(u8);
@@ -25,6 +29,9 @@ impl Grants {
     pub(crate) const EVERYONE: Self = Self(4);
     /// The requester's account.
     pub(crate) const ACCOUNT: Self = Self(8);
+
+    /// In any way.
+    pub(crate) const ANY: Self = Self(15);
 
     /// Both together.
     pub(crate) fn with(self, other: Self) -> Self {
@@ -94,6 +101,13 @@ impl Name {
         let (arn, partition, service, region, account, resource) =
             (next(), next(), next(), next(), next(), next());
         if arn == "arn" && !partition.is_empty() && region.is_empty() {
+            // CloudFront's own users, which policies of buckets name. Nobody here is one.
+            if service == "iam"
+                && account == ORIGIN_ACCOUNT
+                && (resource.strip_prefix(ORIGIN)).is_some_and(|id| !id.is_empty())
+            {
+                return Ok(Self::Entity(text.into()));
+            }
             if !is_account(account) {
                 return Err(
                     "the account of a principal's ARN is twelve digits: write them out".to_owned(),
@@ -214,6 +228,9 @@ impl Name {
         };
         let mut parts = arn.splitn(6, ':').skip(4);
         let (account, resource) = (parts.next()?, parts.next()?);
+        if account == ORIGIN_ACCOUNT {
+            return None;
+        }
         let (kind, name) = resource.split_once('/')?;
         let (account, arn) = (account.into(), (**arn).into());
         Some(match kind {
@@ -289,6 +306,7 @@ mod tests {
             "arn:aws:sts::111111111111:assumed-role/app/session",
             "arn:aws:sts::111111111111:federated-user/bob",
             "AROAEXAMPLEEXAMPLE123",
+            "arn:aws:iam::cloudfront:user/CloudFront Origin Access Identity E2QWRUHEXAMPLE",
         ] {
             assert!(Name::aws(text).is_ok(), "{text}");
         }
@@ -303,6 +321,10 @@ mod tests {
             "arn:aws:sts::111111111111:assumed-role/app",
             "arn:aws:s3:::bucket",
             "lambda.amazonaws.com",
+            "arn:aws:iam::cloudfront:user/CloudFront Origin Access Identity ",
+            "arn:aws:iam::cloudfront:user/ann",
+            "arn:aws:iam::cloudfront:root",
+            "arn:aws:iam::cloudfront:role/CloudFront Origin Access Identity E2QWRUHEXAMPLE",
         ] {
             assert!(Name::aws(text).is_err(), "{text}");
         }

@@ -8,6 +8,7 @@ mod condition;
 mod date;
 mod document;
 mod evaluation;
+#[cfg(feature = "server")]
 mod http2;
 mod ip;
 mod judge;
@@ -25,12 +26,13 @@ mod variable;
 pub type Target = fn(&[u8]);
 
 /// All targets by name.
-pub const TARGETS: [(&str, Target); 9] = [
+pub const TARGETS: &[(&str, Target)] = &[
     ("arn", arn::target),
     ("condition", condition::target),
     ("date", date::target),
     ("document", document::target),
     ("evaluation", evaluation::target),
+    #[cfg(feature = "server")]
     ("http2", http2::target),
     ("ip", ip::target),
     ("pattern", pattern::target),

@@ -151,6 +151,9 @@ def spellings(world, suite):
             "x_sidegate." + lower[11:].replace("-", "_"),
             name.upper().replace("-", "_"),
             "x-sidegate." + lower[11:],
+            name.replace("-", "~"),
+            name.replace("-", "!"),
+            "x|sidegate^" + lower[11:],
         }:
             spoof(world, suite, spelled, lower)
     for name in BELIEVED:
@@ -162,6 +165,7 @@ def spellings(world, suite):
             lower.replace("-", "_"),
             name.replace("-", "."),
             name.replace("-", "_", 1),
+            name.replace("-", "~"),
         }:
             spoof(world, suite, spelled, lower)
     for count in (2, 50):

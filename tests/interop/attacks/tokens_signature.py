@@ -4,6 +4,8 @@ import hashlib
 import json
 import random
 
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 import keys
@@ -146,6 +148,102 @@ def signatures(world, suite, ring):
     for salt in (0, 20, 64, 222):
         bad(world, suite, f"PS256 with a salt of {salt}", token(ring.rsa, "PS256", now, salt=salt))
     bad(world, suite, "RS256 forged for exponent 3", keys.assemble(*cube_root(ring.cube, now)))
+    paddings(world, suite, ring)
+
+
+def paddings(world, suite, ring):
+    """RSA signatures by the right key over a block that is not quite as PKCS #1 has it (the classes of Wycheproof)."""
+    key, now = ring.rsa, claims(MAIN)
+    numbers = key.private.private_numbers()
+    modulus = numbers.public_numbers.n
+
+    def signed(name, block):
+        head = {"alg": name, "typ": "JWT", "kid": key.kid}
+        made = pow(int.from_bytes(block, "big"), numbers.d, modulus)
+        return keys.assemble(head, now, made.to_bytes(256, "big"))
+
+    head = {"alg": "RS256", "typ": "JWT", "kid": key.kid}
+    message = f"{b64(compact(head))}.{b64(compact(now))}".encode()
+    digest = hashlib.sha256(message).digest()
+    oid = bytes.fromhex("0609608648016503040201")
+
+    def wrapped(tag, content):
+        return bytes([tag, len(content)]) + content
+
+    def info(algorithm=oid + b"\x05\x00", value=digest):
+        return wrapped(0x30, wrapped(0x30, algorithm) + wrapped(0x04, value))
+
+    def block(inside, start=b"\x00\x01", fill=b"\xff", end=b"\x00", after=b""):
+        room = 256 - len(start) - len(end) - len(inside) - len(after)
+        return start + fill * room + end + inside + after
+
+    good(world, suite, "RS256 made by hand", signed("RS256", block(info())))
+    exact = info()
+    for name, made in {
+        "no NULL behind the algorithm": block(info(oid)),
+        "two NULLs": block(info(oid + b"\x05\x00" * 2)),
+        "a NULL of one byte": block(info(oid + b"\x05\x01\x00")),
+        "another tag than NULL": block(info(oid + b"\x04\x00")),
+        "SHA-1's name": block(info(bytes.fromhex("06052b0e03021a0500"))),
+        "SHA-384's name": block(info(bytes.fromhex("06096086480165030402020500"))),
+        "SHA-512's name and hash": block(
+            info(bytes.fromhex("06096086480165030402030500"), hashlib.sha512(message).digest())
+        ),
+        "SHA-1": block(info(bytes.fromhex("06052b0e03021a0500"), hashlib.sha1(message).digest())),
+        "a longer object identifier": block(info(b"\x06\x0a" + oid[2:] + b"\x01\x05\x00")),
+        "a cut object identifier": block(info(b"\x06\x08" + oid[2:-1] + b"\x05\x00")),
+        "no algorithm": block(wrapped(0x30, wrapped(0x04, digest))),
+        "the bare hash": block(digest),
+        "a cut hash": block(info(value=digest[:-1])),
+        "a hash and more": block(info(value=digest + b"\x00")),
+        "an empty hash": block(info(value=b"")),
+        "a list behind the hash": block(wrapped(0x30, exact[2:] + b"\x05\x00")),
+        "long lengths": block(b"\x30\x81" + exact[1:]),
+        "longer lengths": block(b"\x30\x82\x00" + exact[1:]),
+        "no end of lengths": block(b"\x30\x80" + exact[2:] + b"\x00\x00"),
+        "another outer tag": block(b"\x31" + exact[1:]),
+        "a byte behind it": block(exact, after=b"\x00"),
+        "garbage behind it": block(exact, after=b"\xff" * 100),
+        "garbage behind it, eight bytes of filling": (
+            b"\x00\x01" + b"\xff" * 8 + b"\x00" + exact + b"\x41" * (256 - 11 - len(exact))
+        ),
+        "no filling": b"\x00\x01\x00" + exact + b"\x00" * (256 - 3 - len(exact)),
+        "filling of zeros": block(exact, fill=b"\x00"),
+        "filling of 0xfe": block(exact, fill=b"\xfe"),
+        "one other byte in the filling": block(exact).replace(b"\xff" * 20, b"\xff" * 19 + b"\xfe", 1),
+        "block type 0": block(exact, start=b"\x00\x00"),
+        "block type 2": block(exact, start=b"\x00\x02"),
+        "no end of the filling": block(exact, end=b""),
+        "two ends of the filling": block(exact, end=b"\x00\x00"),
+        "no first zero": b"\x01" + block(exact)[2:] + b"\x00",
+        "one": (1).to_bytes(256, "big"),
+    }.items():
+        bad(world, suite, f"RS256 padding: {name}", signed("RS256", made))
+    own = pow(int.from_bytes(block(info()), "big"), numbers.d, modulus)
+    for name, value in {"the modulus more": own + modulus, "its negative": modulus - own}.items():
+        if value < 2**2048:
+            bad(world, suite, f"RS256 signature: {name}", keys.assemble(head, now, value.to_bytes(256, "big")))
+    head = {"alg": "PS256", "typ": "JWT", "kid": key.kid}
+    message = f"{b64(compact(head))}.{b64(compact(now))}".encode()
+    for name, masked, digest in (
+        ("a mask of SHA-1", hashes.SHA1(), hashes.SHA256()),
+        ("a mask of SHA-384", hashes.SHA384(), hashes.SHA256()),
+        ("SHA-1", hashes.SHA256(), hashes.SHA1()),
+        ("SHA-512", hashes.SHA512(), hashes.SHA512()),
+        ("SHA-384 with a mask of SHA-256", hashes.SHA256(), hashes.SHA384()),
+    ):
+        made = key.private.sign(message, padding.PSS(padding.MGF1(masked), 32), digest)
+        bad(world, suite, f"PS256 with {name}", keys.assemble(head, now, made))
+    honest = key.private.sign(message, padding.PSS(padding.MGF1(hashes.SHA256()), 32), hashes.SHA256())
+    good(world, suite, "PS256 made by hand", keys.assemble(head, now, honest))
+    opened = pow(int.from_bytes(honest, "big"), 65537, modulus).to_bytes(256, "big")
+    for name, made in {
+        "another last byte": opened[:-1] + b"\xcc",
+        "a first bit": bytes([opened[0] ^ 0x80]) + opened[1:],
+        "a salt changed": bytes([opened[0], opened[1] ^ 1]) + opened[2:],
+    }.items():
+        if int.from_bytes(made, "big") < modulus:
+            bad(world, suite, f"PS256 padding: {name}", signed("PS256", made))
 
 
 def cube_root(key, payload):

@@ -8,7 +8,7 @@ import fractions
 import ipaddress
 import re
 
-from patterns import InvalidPolicy, glob, split_arn, tokens
+from patterns import VARIABLE, InvalidPolicy, glob, split_arn, tokens
 
 
 class Unparsable(Exception):
@@ -146,6 +146,9 @@ def string_like(value, policy, context, variables):
 def arn_like(value, policy, context, variables):
     """ArnEquals = ArnLike: glob on each of the six colon parts separately; the sixth is the rest."""
     parts = arn(value)
+    if variables and VARIABLE.fullmatch(policy) and policy not in ("${*}", "${?}", "${$}"):
+        whole = tokens(policy, context, variables=True, wildcards=False)
+        return whole is not None and arn("".join(whole)) == parts
     patterns = split_arn(policy, variables=variables)
     if patterns is None:
         raise InvalidPolicy(f"no ARN: {policy}")

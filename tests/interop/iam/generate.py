@@ -89,7 +89,11 @@ class Generator(Situations):
             parts[self.pick([1, 3, 4])] = "*"
             return ":".join(parts)
         if kind in ("identity", "boundary") and self.chance(0.5):
-            return ":".join(resource.split(":")[: self.pick([3, 4, 5])])  # an incomplete ARN
+            parts = resource.split(":")[: self.pick([3, 4, 5])]  # an incomplete ARN
+            if len(parts) > 3 and self.chance(0.3):
+                parts[3] = "*"  # which may be meant to cross colons
+                parts[-1] = self.pick(["*/a.txt", parts[-1]])
+            return ":".join(parts)
         return ":".join(resource.split(":")[: self.pick([3, 4, 5])]) + ":*"
 
     # ---- conditions ----

@@ -123,7 +123,7 @@ FAULTS = [
     ("resource-no-arn", WITH_RESOURCE, resource("logs/a.txt", "?", "logs/*", "*logs*", "")),
     ("resource-service-wildcard", WITH_RESOURCE, resource("arn:aws:s*:::logs/*", "arn:aws:?3:::logs")),
     ("resource-variable-early", WITH_RESOURCE, resource("arn:aws:s3:${aws:username}::logs", "arn:aws:${aws:username}:::logs")),
-    ("resource-incomplete", ("session", "resource", "scp", "rcp"), resource("arn:aws:sqs", "arn:aws:sqs:us-east-1", "arn:aws:sqs:us-east-1:111111111111")),
+    ("resource-incomplete", ("session", "resource", "scp", "rcp"), resource("arn:aws:sqs", "arn:aws:sqs:us-east-1", "arn:aws:sqs:us-east-1:111111111111", "arn:aws:sqs:*:111111111111", "arn:aws:s3:*/a.txt")),
     ("principal-in-identity", PRINCIPALS + ("scp",), put(Principal="*")),
     ("principal-missing", ("resource", "trust", "rcp"), drop("Principal", "NotPrincipal")),
     ("principal-and-not-principal", ("resource",), swap("Principal", "NotPrincipal", {"AWS": "111111111111"})),

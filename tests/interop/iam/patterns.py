@@ -102,9 +102,16 @@ def completed(pattern):
 
 
 def resource_matches(pattern, resource, context, variables):
+    """An incomplete ARN with a star within it covers what either reading does: completed, and as it stands."""
+    readings = {completed(pattern), pattern} if "*" in pattern else {completed(pattern)}
+    return any(whole_matches(reading, resource, context, variables) for reading in readings)
+
+
+def whole_matches(pattern, resource, context, variables):
     """Section 3: case-sensitive glob over the whole text; section 5: variables after the fifth colon, null matches nothing."""
-    parts = completed(pattern).split(":", 5)
-    after = parts.pop() if len(parts) == 6 else ""
-    before = tokens(":".join(parts) + (":" if len(parts) == 5 else ""), context, variables=False, wildcards=True)
+    parts = pattern.split(":", 5)
+    after = parts.pop() if len(parts) == 6 else None
+    before = ":".join(parts) + ("" if after is None else ":")
+    before, after = tokens(before, context, variables=False, wildcards=True), after or ""
     after = tokens(after, context, variables=variables, wildcards=True)
     return after is not None and glob(before + after, resource)

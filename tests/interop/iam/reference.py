@@ -127,11 +127,17 @@ def resource_account(request):
     return request["principal"].get("account")
 
 
+OPEN = ("sts:getcalleridentity", "sts:getsessiontoken")
+
+
 def decide(case):
     """The decision of one simulate-jsonl case."""
     request, policies = case["request"], case["policies"]
     requester = request["principal"]
     context = {key.lower(): value for key, value in request.get("context", {}).items()}
+    # Section 1: these need no permission, and no policy can stop them.
+    if request["action"].lower() in OPEN and requester["type"] != "anonymous":
+        return ALLOWED
 
     def statements(documents):
         return applicable(documents, request, context)

@@ -21,6 +21,7 @@ from botocore.auth import S3SigV4Auth, S3SigV4QueryAuth, SigV4Auth, SigV4QueryAu
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
+import attacks
 from world import ALICE, KEY, OTHER_KEY, REGION, SECRET, Upstream, World
 
 GOOD = Credentials(KEY, SECRET)
@@ -351,6 +352,7 @@ def main():
         for name, group in [
             ("botocore", lambda: botocore_requests(world)),
             ("refusals", lambda: refusals(world)),
+            ("attacks", lambda: attacks.run(world, check)),
             ("boto3 s3 over http", lambda: s3(world, False)),
             ("boto3 s3 over https", lambda: s3(world, True)),
             ("aws", lambda: cli(world)),

@@ -45,7 +45,7 @@ class Upstream(BaseHTTPRequestHandler):
         if self.headers.get("Transfer-Encoding"):
             raise RuntimeError("a body without a length")
         length = int(self.headers.get("Content-Length") or 0)
-        body = self.rfile.read(length)
+        body = b"" if length > 2**30 else self.rfile.read(length)
         whole = len(body) == length
         heard = {"method": self.command, "target": self.path, "headers": dict(self.headers), "whole": whole}
         heard["body"] = body
@@ -122,11 +122,17 @@ FILES = {
 }
 
 
+class Server(ThreadingHTTPServer):
+    """With room for connections that come faster than they are taken."""
+
+    request_queue_size = 128
+
+
 class World:
     def __init__(self, binary):
         self.folder = tempfile.TemporaryDirectory()
         folder = pathlib.Path(self.folder.name)
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Upstream)
+        self.server = Server(("127.0.0.1", 0), Upstream)
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
         for name, text in FILES.items():
             path = folder / name
@@ -138,7 +144,8 @@ class World:
         (folder / "sidegate.yaml").write_text(
             'listeners:\n- { name: plain, address: "127.0.0.1:0" }\n'
             '- { name: secure, address: "127.0.0.2:0", tls: { certificate: tls.crt, key: tls.key } }\n'
-            f'upstreams: {{ app: {{ url: "http://127.0.0.1:{self.server.server_port}" }} }}\n'
+            # A connection attempt that a busy machine drops is repeated after one second.
+            f'upstreams: {{ app: {{ url: "http://127.0.0.1:{self.server.server_port}", connect_timeout: 20s }} }}\n'
             "bundle: { path: ./policies }\nhealth: { address: '127.0.0.1:0' }\naudit: { file: ./audit/ }\n"
             "credentials: ./credentials.yaml\n"
         )

@@ -39,7 +39,13 @@ fn what_is_signed_has_one_reading() {
         let style = PathStyle::Normalized;
         assert!(canonical::request(&request.raw(), style, false, &names, "x").is_ok());
     }
-    for header in ["x_amz_target", "x.amz-meta", "x-amz_date"] {
+    for header in [
+        "x_amz_target",
+        "x.amz-meta",
+        "x-amz_date",
+        "x~amz~meta",
+        "x-amz!a",
+    ] {
         let mut request = Text::read(SIGNED);
         let name = HeaderName::from_static(header);
         request.headers.insert(name, HeaderValue::from_static("x"));

@@ -4,6 +4,7 @@ use proptest::sample::select;
 use super::*;
 use crate::policy::context::Map;
 use crate::policy::document::Effect;
+use crate::policy::principal::element::Grants;
 use crate::policy::statement::Ask;
 use crate::policy::{Document, Kind, Principal, parse};
 
@@ -190,6 +191,88 @@ proptest! {
     }
 }
 
+/// From so few words that several statements often cover another one together.
+fn narrow(sided: bool) -> impl Strategy<Value = String> {
+    let pick = |from: &[&'static str]| prop::collection::vec(select(from.to_vec()), 1..3);
+    let condition = (
+        select(vec![
+            "StringEquals",
+            "StringEqualsIfExists",
+            "StringLike",
+            "StringNotEquals",
+            "ForAnyValue:StringEquals",
+            "ForAllValues:StringEquals",
+            "NumericLessThan",
+        ]),
+        pick(&["1", "2"]),
+    );
+    (
+        prop::bool::weighted(0.3),
+        pick(&["s:A", "s:b", "s:*"]),
+        pick(&["arn:aws:s:a::a", "arn:aws:s:a::b", "arn:aws:s:a::*"]),
+        prop::option::weighted(0.5, condition),
+        pick(&["111111111111", "arn:aws:iam::111111111111:user/ann", "222222222222"]),
+    )
+        .prop_map(move |(deny, actions, resources, condition, names)| {
+            let mut statement = serde_json::json!({ "Effect": if deny { "Deny" } else { "Allow" }, "Action": actions, "Resource": resources });
+            if let Some((operator, values)) = condition {
+                statement["Condition"] = serde_json::json!({ operator: { "k": values } });
+            }
+            if sided {
+                statement["Principal"] = serde_json::json!({ "AWS": names });
+            }
+            statement.to_string()
+        })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    /// What is called redundant may go, all of it at once, and what is called unreachable never decides.
+    #[test]
+    fn what_several_cover_together_may_go(
+        (sided, texts) in any::<bool>().prop_flat_map(|sided| (Just(sided), prop::collection::vec(narrow(sided), 2..6))),
+        requests in prop::collection::vec(
+            ("s:[abc]", "arn:aws:s:a::[abc]", prop::option::of(prop::collection::vec(select(vec!["0", "1", "2", "x", ""]), 0..3)), any::<bool>(), any::<bool>()),
+            1..30,
+        ),
+    ) {
+        let text = format!(r#"{{"Version":"2012-10-17","Statement":[{}]}}"#, texts.join(","));
+        let document = document(&text, if sided { Kind::Resource } else { Kind::Identity });
+        let mut report = crate::source::Report::on("t");
+        crate::policy::lint::cover::statements(&document.statements, &Effort::default(), &mut report);
+        let named = |id: &str, statement: &Statement| {
+            report.faults().iter().any(|fault| fault.id == id && fault.span == statement.span)
+        };
+        for (action, resource, values, list, ann) in &requests {
+            let principal = Principal::User {
+                account: "111111111111".into(),
+                arn: format!("arn:aws:iam::111111111111:user/{}", if *ann { "ann" } else { "bob" }).into(),
+            };
+            let mut context = Map::new();
+            match values.as_deref() {
+                Some([only]) if !list => { context.set("k", *only); }
+                Some(values) => { context.set_many("k", values.iter().copied()); }
+                None => {}
+            }
+            let ask = Ask { principal: &principal, action, resource, context: &context, bounded: false };
+            let denied = |all: &[&Statement]| all.iter().any(|found| found.effect == Effect::Deny && applies(found, &ask));
+            let granted = |all: &[&Statement]| {
+                let hits = all.iter().filter(|found| found.effect == Effect::Allow && applies(found, &ask));
+                hits.map(|found| found.principal.as_ref().map(|element| element.grants(&principal)))
+                    .fold((false, Grants::NONE), |(_, all), grants| (true, all.with(grants.unwrap_or_default())))
+            };
+            let all: Vec<&Statement> = document.statements.iter().collect();
+            let left: Vec<&Statement> = all.iter().copied().filter(|found| !named("redundant-statement", found)).collect();
+            prop_assert_eq!(denied(&all), denied(&left), "{}", text);
+            prop_assert_eq!(granted(&all), granted(&left), "{}", text);
+            for found in all.iter().filter(|found| named("unreachable-statement", found)) {
+                prop_assert!(!applies(found, &ask) || denied(&all), "{}", text);
+            }
+        }
+    }
+}
+
 #[test]
 fn claims_that_are_made_and_claims_that_are_not() {
     let allow = |rest: &str| format!(r#"{{"Effect":"Allow",{rest}}}"#);
@@ -293,4 +376,25 @@ fn hostile_patterns_end() {
         }
     }
     assert!(!effort.take(STEPS as usize));
+}
+
+/// A statement whose parts would fill the memory is not taken apart.
+#[test]
+fn long_statements_have_no_parts() {
+    let list = |count: usize| {
+        let each = (0..count).map(|number| format!("\"s3:Get{number}\""));
+        each.collect::<Vec<_>>().join(",")
+    };
+    let of = |count: usize| {
+        let text = format!(
+            r#"{{"Version":"2012-10-17","Statement":{{"Effect":"Allow","NotAction":[{}],"Resource":["arn:aws:s3:::a","arn:aws:s3:::b"]}}}}"#,
+            list(count)
+        );
+        let document = document(&text, Kind::Identity);
+        Shape::of(&document.statements[0])
+            .parts(200)
+            .map(|parts| parts.len())
+    };
+    assert_eq!(of(10), Some(2));
+    assert_eq!(of(50_000), None);
 }

@@ -41,6 +41,8 @@ pub enum IssueError {
 pub struct Issued {
     /// The session, with its access key.
     pub session: Session,
+    /// How many of a hundred parts of what a token can hold its policies and tags take.
+    pub packed: u32,
     /// The text. A credential: never to be logged.
     pub token: Secret<String>,
 }
@@ -109,9 +111,10 @@ impl Keys {
             .sealing(now)
             .and_then(|entry| ring.key(entry.id))
             .ok_or(IssueError::NoKey)?;
-        let token = key.seal(&session)?.ok_or(IssueError::NoKey)?;
+        let (token, packed) = key.seal(&session)?.ok_or(IssueError::NoKey)?;
         Ok(Issued {
             session,
+            packed,
             token: Secret::new(token),
         })
     }

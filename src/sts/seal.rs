@@ -98,9 +98,10 @@ impl Key {
         })
     }
 
-    /// Signs and seals. `Ok(None)`: this key cannot.
-    pub(super) fn seal(&self, session: &Session) -> Result<Option<String>, TooLarge> {
-        let body = session.encode()?;
+    /// Signs and seals, and tells how many of a hundred parts of a token's room its policies and tags take. `Ok(None)`:
+    /// this key cannot.
+    pub(super) fn seal(&self, session: &Session) -> Result<Option<(String, u32)>, TooLarge> {
+        let (body, packed) = session.encode()?;
         let Some(text) = self.seal_bytes(&body) else {
             return Ok(None);
         };
@@ -110,7 +111,7 @@ impl Key {
                 percent: u32::try_from(percent).unwrap_or(u32::MAX),
             });
         }
-        Ok(Some(text))
+        Ok(Some((text, packed)))
     }
 
     fn seal_bytes(&self, body: &[u8]) -> Option<String> {

@@ -168,14 +168,6 @@ impl Session {
         self.expires_at <= now
     }
 
-    /// How much of what a token can hold its policies and tags take, in parts of a hundred.
-    ///
-    /// # Errors
-    /// When they do not fit.
-    pub fn packed_size(&self) -> Result<u32, TooLarge> {
-        self.packed().write(&mut Writer::default())
-    }
-
     fn packed(&self) -> Packed {
         Packed {
             policy: self.policy.clone(),
@@ -184,7 +176,8 @@ impl Session {
         }
     }
 
-    pub(super) fn encode(&self) -> Result<Vec<u8>, TooLarge> {
+    /// Its bytes, and how many of a hundred parts of what a token can hold its policies and tags take.
+    pub(super) fn encode(&self) -> Result<(Vec<u8>, u32), TooLarge> {
         let mut out = Writer::default();
         let (kind, arn, id, name) = self.who.parts();
         out.byte(kind);
@@ -209,8 +202,8 @@ impl Session {
         if let Some(federation) = &self.federation {
             federation.encode(&mut out);
         }
-        self.packed().write(&mut out)?;
-        Ok(out.0)
+        let packed = self.packed().write(&mut out)?;
+        Ok((out.0, packed))
     }
 
     fn flags(&self) -> u8 {

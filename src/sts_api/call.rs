@@ -160,10 +160,7 @@ pub(super) fn credentials(members: &mut Members, issued: &Issued) {
 
 /// `<PackedPolicySize>`, where something was packed.
 pub(super) fn packed_size(members: &mut Members, issued: &Issued) {
-    match issued.session.packed_size() {
-        Ok(0) | Err(_) => {}
-        Ok(percent) => {
-            members.text("PackedPolicySize", &percent.to_string());
-        }
+    if issued.packed > 0 {
+        members.text("PackedPolicySize", &issued.packed.to_string());
     }
 }

@@ -295,14 +295,9 @@ async fn keep<L: Log + 'static>(service: &Rc<Service<L>>, role: &Rc<Role>) {
     loop {
         let result = source::exchange(service, &role.arn).await;
         let now = service.now();
-        let rest = match &result {
-            Ok(made) => {
-                failures = 0;
-                let half = made.expires_at.since(now).checked_div(2);
-                half.unwrap_or(REST).max(REST)
-            }
+        failures = match &result {
+            Ok(_) => 0,
             Err(refusal) => {
-                failures = failures.saturating_add(1);
                 let (role, code, message) = (&*role.arn, &*refusal.code, &*refusal.message);
                 tracing::warn!(
                     role,
@@ -310,10 +305,10 @@ async fn keep<L: Log + 'static>(service: &Rc<Service<L>>, role: &Rc<Role>) {
                     message,
                     "container credentials cannot be fetched"
                 );
-                let longer = 1_u32.checked_shl(failures).unwrap_or(u32::MAX);
-                REST.saturating_mul(longer).min(LONGEST_REST)
+                failures.saturating_add(1)
             }
         };
+        let rest = rest(result.as_ref().ok(), now, failures);
         let good = result.is_ok();
         role.state.send_modify(|state| match result {
             Ok(made) => {
@@ -332,6 +327,16 @@ async fn keep<L: Log + 'static>(service: &Rc<Service<L>>, role: &Rc<Role>) {
             () = role.asked.notified() => {}
         }
     }
+}
+
+/// How long until the next exchange: to the middle of what credentials have left, and longer with each failure.
+fn rest(made: Option<&Made>, now: Timestamp, failures: u32) -> Duration {
+    if let Some(made) = made {
+        let half = made.expires_at.since(now).checked_div(2);
+        return half.unwrap_or(REST).max(REST);
+    }
+    let longer = 1_u32.checked_shl(failures).unwrap_or(u32::MAX);
+    REST.saturating_mul(longer).min(LONGEST_REST)
 }
 
 /// The last part of a role's ARN.

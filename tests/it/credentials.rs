@@ -159,6 +159,36 @@ fn keys_work_and_stop_working_while_the_sidecar_runs() {
     );
 }
 
+/// A pipe in place of the file is not waited for: what is switched off after it is refused.
+#[test]
+fn a_pipe_in_place_of_the_file_holds_nothing_up() {
+    let site = site();
+    let key = Key::make(&site);
+    let settings = text(&site, "sidegate.yaml");
+    site.write(
+        "sidegate.yaml",
+        &format!("{settings}credentials: ./credentials.yaml\n"),
+    );
+    let sidegate = Sidegate::start(&site);
+    assert_eq!(key.status(&sidegate), 200);
+    let file = site.path("credentials.yaml");
+    let good = text(&site, "credentials.yaml");
+    fs::remove_file(&file).unwrap();
+    let made = std::process::Command::new("mkfifo").arg(&file).status();
+    assert!(made.unwrap().success());
+    eventually("the pipe is told", || {
+        sidegate
+            .log()
+            .contains("it is no regular file")
+            .then_some(())
+    });
+    assert_eq!(ended(&site, &["list"]).0, 2);
+    fs::remove_file(&file).unwrap();
+    site.write("credentials.yaml", &good);
+    done(&site, &["deactivate", &key.id]);
+    becomes("refused", 401, || key.status(&sidegate));
+}
+
 #[test]
 fn what_people_wrote_stays_and_so_do_mode_and_links() {
     let site = site();

@@ -121,7 +121,7 @@ fn who_can_open_cannot_issue() {
     forging.signing_key = own.signing_key;
     forging.verifying_key = own.verifying_key;
     let stranger = Key::new(keyring.entries[0].id, &forging).unwrap();
-    let forged = stranger.seal(&plain()).unwrap().unwrap();
+    let (forged, _) = stranger.seal(&plain()).unwrap().unwrap();
     let keys = Keys::new(keyring);
     assert_eq!(keys.open(&forged, now()).unwrap_err(), OpenError::NotOurs);
 }

@@ -134,3 +134,24 @@ fn a_session_is_called_as_the_pod() {
         assert_eq!(session_name(token), "sidegate");
     }
 }
+
+#[test]
+fn credentials_are_renewed_ahead_of_their_end() {
+    let now = Timestamp::from_seconds(1_800_000_000);
+    let made = |seconds: u64| {
+        let end = now.plus(Duration::from_secs(seconds)).rfc3339();
+        let xml = format!(
+            "<AccessKeyId>A</AccessKeyId><SecretAccessKey>s</SecretAccessKey><SessionToken>t</SessionToken>\
+             <Expiration>{end}</Expiration>"
+        );
+        Made::read(&xml, "role").unwrap()
+    };
+    for (left, wanted) in [(3600, 1800), (900, 450), (1, 1), (0, 1)] {
+        let rest = rest(Some(&made(left)), now, 0);
+        assert_eq!(rest, Duration::from_secs(wanted), "{left}");
+    }
+    for (failures, wanted) in [(1, 2), (2, 4), (4, 16), (5, 30), (31, 30), (40, 30)] {
+        let rest = rest(None, now, failures);
+        assert_eq!(rest, Duration::from_secs(wanted), "{failures}");
+    }
+}

@@ -70,6 +70,16 @@ fn a_pod_gets_credentials_for_its_token() {
         refused("pipeline", &right),
         (503, "TokenUnavailable".into())
     );
+    // A pipe in its place is not waited for.
+    let pipe = site.path("pod-token");
+    let piped = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(piped.unwrap().success());
+    eventually("the pipe is told", || {
+        let answer = ask(&world.sidegate, "pipeline", &right);
+        assert_eq!(code(&answer), (503, "TokenUnavailable".into()));
+        answer.text().contains("no regular file").then_some(())
+    });
+    std::fs::remove_file(&pipe).unwrap();
     write_token(&world, site);
     let answer = eventually("the token is there now", || {
         let answer = ask(&world.sidegate, "pipeline", &right);

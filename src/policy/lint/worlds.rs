@@ -172,7 +172,7 @@ fn are_disjoint(a: &subset::Pieces<'_>, b: &subset::Pieces<'_>, effort: &Effort)
 
 /// A condition's values as patterns, each of one part or, of ARNs, of six; `None` if they are neither, or one is a
 /// variable. In a Deny ARN operators hold for what is no ARN, whatever they ask for.
-fn parts<'c>(condition: &'c Condition, effect: Effect) -> Option<Vec<subset::Pieces<'c>>> {
+fn parts(condition: &Condition, effect: Effect) -> Option<Vec<subset::Pieces<'_>>> {
     if condition.texts.is_empty() {
         return None;
     }

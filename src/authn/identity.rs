@@ -57,6 +57,8 @@ pub struct Identity {
     pub organization_id: Option<Box<str>>,
     /// aws:PrincipalOrgPaths: one path, or none outside of an organization.
     pub organization_paths: Vec<Box<str>>,
+    /// aws:PrincipalServiceNamesList: of a service, its one name.
+    pub service_names: Vec<Box<str>>,
     /// Claimed groups that do not exist in the provider's account: ignored, and counted.
     pub ignored_groups: usize,
     /// The token it was made from.
@@ -90,6 +92,7 @@ impl Identity {
             mfa_present: None,
             organization_id: None,
             organization_paths: Vec::new(),
+            service_names: Vec::new(),
             ignored_groups: 0,
             token: None,
             expires_at: None,
@@ -132,6 +135,9 @@ impl Identity {
             "principalservicename" => {
                 let is_service = matches!(self.principal, Principal::Service { .. });
                 is_service.then(|| Value::Text(self.principal.name()))
+            }
+            "principalservicenameslist" => {
+                (!self.service_names.is_empty()).then_some(Value::List(&self.service_names))
             }
             "principalorgid" => self.organization_id.as_deref().map(Value::Text),
             "principalorgpaths" => (!self.organization_paths.is_empty())

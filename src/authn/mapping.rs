@@ -288,6 +288,7 @@ fn of_role(
 fn of_service(token: &Arc<VerifiedToken>, name: &str) -> Identity {
     Identity {
         principal: Principal::Service { name: name.into() },
+        service_names: vec![name.into()],
         issued_at: Some(session::issued_at(token)),
         token: Some(Arc::clone(token)),
         expires_at: Some(token.expires_at()),

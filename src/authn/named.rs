@@ -128,9 +128,15 @@ fn bare(principal: Principal) -> Identity {
     } else {
         "".into()
     };
+    let service_names = if let Principal::Service { name } = &principal {
+        vec![(**name).into()]
+    } else {
+        Vec::new()
+    };
     Identity {
         principal,
         user_id,
+        service_names,
         ..Identity::anonymous()
     }
 }

@@ -132,6 +132,9 @@ fn judge_knowing(line: &str, known: &mut Known) -> Option<String> {
         return None;
     }
     let case = Case::read(&node, Some((known, &found))).ok()?;
+    if !found.all_taken() {
+        return None;
+    }
     Some(decide(&case, node.get("id")))
 }
 

@@ -30,19 +30,66 @@ pub struct RequestFacts<'a> {
 
 impl Context for RequestFacts<'_> {
     fn get(&self, key: &str) -> Option<Value<'_>> {
+        if let Some(value) = of_every_request(self.now, key) {
+            return Some(value);
+        }
         Some(match key {
-            "aws:currenttime" => Value::Instant(self.now),
-            "aws:epochtime" => Value::Number(self.now.seconds()),
             "aws:securetransport" => Value::Bool(self.secure),
             "aws:sourceip" => Value::Ip(self.source),
             "aws:useragent" => Value::Text(self.user_agent?),
             "aws:referer" => Value::Text(self.referer?),
             "aws:requestedregion" => Value::Text(self.region),
-            // A request comes from a client, never through another service.
-            "aws:viaawsservice" => Value::Bool(false),
             _ => return None,
         })
     }
+}
+
+/// What every request has, whatever it brings.
+pub(crate) fn of_every_request(now: Timestamp, key: &str) -> Option<Value<'static>> {
+    Some(match key {
+        "aws:currenttime" => Value::Instant(now),
+        "aws:epochtime" => Value::Number(now.seconds()),
+        // A request comes from a client, never through another service.
+        "aws:viaawsservice" => Value::Bool(false),
+        _ => return None,
+    })
+}
+
+/// What follows from who asks, at this time.
+pub(crate) fn of_identity<'i>(
+    identity: &'i Identity,
+    now: Timestamp,
+    key: &str,
+) -> Option<Value<'i>> {
+    if key == "aws:multifactorauthage" {
+        let age = identity.mfa_age(now)?;
+        return Some(Value::Number(i64::try_from(age.as_secs()).ok()?));
+    }
+    identity.context_value(key)
+}
+
+/// What follows from whose the resource is.
+pub(crate) fn of_owner<'a>(
+    directory: &'a Directory,
+    owner: &'a AccountId,
+    key: &str,
+) -> Option<Value<'a>> {
+    if key == "aws:resourceaccount" {
+        return Some(Value::Text(owner.as_str()));
+    }
+    let organization = directory.organization()?;
+    let place = organization.places.get(owner)?;
+    Some(match key {
+        "aws:resourceorgid" => Value::Text(&organization.id),
+        "aws:resourceorgpaths" => Value::List(std::slice::from_ref(&place.path)),
+        _ => return None,
+    })
+}
+
+/// A tag of a resource, the ones that win first, by its key in lower case.
+pub(crate) fn of_tags<'a>(tags: &[(&'a str, &'a str)], tag: &str) -> Option<Value<'a>> {
+    let (_, value) = tags.iter().find(|(name, _)| equals_lower(name, tag))?;
+    Some(Value::Text(value))
 }
 
 /// The whole context of one resource's decision.
@@ -64,35 +111,15 @@ pub struct DecisionContext<'a> {
 
 impl DecisionContext<'_> {
     fn resource(&self, key: &str) -> Option<Value<'_>> {
-        if let Some(tag) = key.strip_prefix("aws:resourcetag/") {
-            let (_, value) = self
-                .resource_tags
-                .iter()
-                .find(|(name, _)| equals_lower(name, tag))?;
-            return Some(Value::Text(value));
+        match key.strip_prefix("aws:resourcetag/") {
+            Some(tag) => of_tags(self.resource_tags, tag),
+            None => of_owner(self.directory, &self.resource_account, key),
         }
-        if key == "aws:resourceaccount" {
-            return Some(Value::Text(self.resource_account.as_str()));
-        }
-        let organization = self.directory.organization()?;
-        let place = organization.places.get(&self.resource_account);
-        Some(match key {
-            "aws:resourceorgid" => {
-                place?;
-                Value::Text(&organization.id)
-            }
-            "aws:resourceorgpaths" => Value::List(std::slice::from_ref(&place?.path)),
-            _ => return None,
-        })
     }
 
     fn principal(&self, key: &str) -> Option<Value<'_>> {
         match (self.identity, key) {
-            (Some(identity), "aws:multifactorauthage") => {
-                let age = identity.mfa_age(self.request.now)?;
-                Some(Value::Number(i64::try_from(age.as_secs()).ok()?))
-            }
-            (Some(identity), _) => identity.context_value(key),
+            (Some(identity), _) => of_identity(identity, self.request.now, key),
             (None, "aws:principaltype") => Some(Value::Text("Anonymous")),
             (None, "aws:principalisawsservice") => Some(Value::Bool(false)),
             (None, _) => None,

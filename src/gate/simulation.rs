@@ -5,7 +5,7 @@ use crate::arn::{AccountId, Arn};
 use crate::authn::Identity;
 use crate::bundle::Snapshot;
 use crate::clock::Timestamp;
-use crate::directory::Directory;
+use crate::directory::{Directory, Role};
 use crate::policy::context::{Context, Map, Value};
 use crate::policy::explain::Reason;
 use crate::policy::{
@@ -14,6 +14,7 @@ use crate::policy::{
 use smallvec::SmallVec;
 
 use super::attached::{Attached, Sets};
+use super::context::{of_every_request, of_identity, of_owner, of_tags};
 
 /// The question.
 #[derive(Debug)]
@@ -39,10 +40,17 @@ pub fn explain(snapshot: &Snapshot, question: &Question<'_>) -> Explanation {
     let account = question.resource_account.or_else(|| owner(question));
     let facts = directory.resources(question.resource);
     let attached = Attached::of(Some(question.identity), directory);
-    let trust = trust_policy(directory, question);
+    let assumed = assumed_role(directory, question);
+    let trust = assumed.map(|role| &role.trust);
     let policies: SmallVec<[&PolicySet; 2]> = match trust {
         Some(trust) => SmallVec::from_slice(&[trust]),
         None => facts.policies.clone(),
+    };
+    let tags = match assumed {
+        Some(role) => (role.tags.iter())
+            .map(|(key, value)| (&**key, &**value))
+            .collect(),
+        None => facts.tags.clone(),
     };
     let rcps: Sets<'_> = account
         .map(|account| directory.rcps(account).iter().collect())
@@ -52,7 +60,7 @@ pub fn explain(snapshot: &Snapshot, question: &Question<'_>) -> Explanation {
         snapshot,
         directory,
         account,
-        tags: &facts.tags,
+        tags: &tags,
     };
     let request = policy::Request {
         principal: &question.identity.principal,
@@ -103,7 +111,8 @@ fn owner(question: &Question<'_>) -> Option<AccountId> {
     of_arn.or_else(|| AccountId::parse(question.identity.principal.account()?))
 }
 
-fn trust_policy<'d>(directory: &'d Directory, question: &Question<'_>) -> Option<&'d PolicySet> {
+/// The role whose trust policy is asked.
+fn assumed_role<'d>(directory: &'d Directory, question: &Question<'_>) -> Option<&'d Role> {
     let (service, name) = question.action.split_once(':')?;
     let assumes = service.eq_ignore_ascii_case("sts")
         && [
@@ -117,7 +126,7 @@ fn trust_policy<'d>(directory: &'d Directory, question: &Question<'_>) -> Option
     if !assumes {
         return None;
     }
-    Some(&directory.role(question.resource)?.trust)
+    directory.role(question.resource).map(|role| &**role)
 }
 
 struct Simulated<'a> {
@@ -145,28 +154,21 @@ impl Context for Simulated<'_> {
         if let Some(given) = self.question.context.get(key) {
             return Some(given);
         }
+        if let Some(value) = of_every_request(self.question.now, key) {
+            return Some(value);
+        }
         if let Some(tag) = key.strip_prefix("aws:resourcetag/") {
-            let (_, value) = self
-                .tags
-                .iter()
-                .find(|(name, _)| name.to_lowercase() == tag)?;
-            return Some(Value::Text(value));
+            return of_tags(self.tags, tag);
         }
-        let place = || self.directory.organization()?.places.get(&self.account?);
-        match key {
-            "aws:currenttime" => Some(Value::Instant(self.question.now)),
-            "aws:epochtime" => Some(Value::Number(self.question.now.seconds())),
-            "aws:requestedregion" => self.region().map(Value::Text),
-            "aws:resourceaccount" => self
-                .account
-                .as_ref()
-                .map(|account| Value::Text(account.as_str())),
-            "aws:resourceorgid" => {
-                place()?;
-                self.directory.organization_id().map(Value::Text)
-            }
-            "aws:resourceorgpaths" => Some(Value::List(std::slice::from_ref(&place()?.path))),
-            _ => self.question.identity.context_value(key),
+        if key == "aws:requestedregion" {
+            return self.region().map(Value::Text);
         }
+        if key.starts_with("aws:resource") {
+            return of_owner(self.directory, self.account.as_ref()?, key);
+        }
+        of_identity(self.question.identity, self.question.now, key)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,6 +11,7 @@ mod source;
 use crate::arn::{AccountId, Arn};
 use crate::authn::Identity;
 use crate::clock::Timestamp;
+use crate::gate::context::{of_every_request, of_identity};
 use crate::policy::context::{Context, Map, Value};
 use crate::policy::explain::{LayerReport, Says};
 use crate::policy::{self, Explanation, LayerKind, Layers, PolicySet, Verdict};
@@ -277,11 +278,7 @@ impl Context for Simulation<'_> {
         if let Some(given) = self.context.get(key) {
             return Some(given);
         }
-        match key {
-            "aws:currenttime" => Some(Value::Instant(self.now)),
-            "aws:epochtime" => Some(Value::Number(self.now.seconds())),
-            _ => self.identity.context_value(key),
-        }
+        of_every_request(self.now, key).or_else(|| of_identity(&self.identity, self.now, key))
     }
 }
 

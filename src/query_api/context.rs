@@ -3,7 +3,7 @@
 use crate::arn::AccountId;
 use crate::authn::Identity;
 use crate::directory::{Directory, Tags};
-use crate::gate::context::RequestFacts;
+use crate::gate::context::{RequestFacts, of_identity, of_owner};
 use crate::policy::context::{Context, Value};
 
 /// The context of a decision, but for what the call itself asks.
@@ -29,26 +29,7 @@ impl BaseContext<'_> {
             let (_, value) = tags.iter().find(|(name, _)| lower(name, tag))?;
             return Some(Value::Text(value));
         }
-        let organization = self.directory.organization();
-        let place = || organization?.places.get(&self.account);
-        match key {
-            "aws:resourceaccount" => Some(Value::Text(self.account.as_str())),
-            "aws:resourceorgid" => {
-                place()?;
-                self.directory.organization_id().map(Value::Text)
-            }
-            "aws:resourceorgpaths" => Some(Value::List(std::slice::from_ref(&place()?.path))),
-            _ => None,
-        }
-    }
-
-    /// Of who calls.
-    fn identity(&self, key: &str) -> Option<Value<'_>> {
-        if key == "aws:multifactorauthage" {
-            let age = self.identity.mfa_age(self.request.now)?;
-            return Some(Value::Number(i64::try_from(age.as_secs()).ok()?));
-        }
-        self.identity.context_value(key)
+        of_owner(self.directory, &self.account, key)
     }
 }
 
@@ -57,7 +38,7 @@ impl Context for BaseContext<'_> {
         self.request
             .get(key)
             .or_else(|| self.resource(key))
-            .or_else(|| self.identity(key))
+            .or_else(|| of_identity(self.identity, self.request.now, key))
     }
 }
 

@@ -1,9 +1,12 @@
 //! Policy documents that came before: cases of one run mostly share theirs, and reading one costs more than judging it.
 //!
 //! A document is known by its very text and by the kind it was read as. Only sound ones are, so that a case with a
-//! fault is always read whole, and its message is the same as ever. What came once is only noted, and kept when it
-//! comes again; what is kept is bounded, and thrown away whole when it is full.
+//! fault is always read whole, and its message is the same as ever. Known text may stand where no document belongs, as a
+//! condition for one: a case of which anything was passed over that was not then taken as a document is read whole, too.
+//! What came once is only noted, and kept when it comes again; what is kept is bounded, and thrown away whole when it is
+//! full.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 
@@ -41,6 +44,8 @@ struct Place<'l> {
     hash: u64,
     /// It was passed over, and stands in the tree as an empty object.
     known: bool,
+    /// It was asked for as a document.
+    taken: Cell<bool>,
 }
 
 /// A document of a case.
@@ -83,6 +88,7 @@ impl Known {
             text,
             hash,
             known,
+            taken: Cell::new(false),
         });
         known.then_some(text.len())
     }
@@ -96,7 +102,10 @@ impl Known {
         let known =
             kept.and_then(|kept| kept.documents.iter().find(|(as_kind, _)| *as_kind == kind));
         match known {
-            Some((_, document)) => Lookup::Known(document.clone()),
+            Some((_, document)) => {
+                place.taken.set(true);
+                Lookup::Known(document.clone())
+            }
             None => Lookup::Other,
         }
     }
@@ -136,6 +145,13 @@ impl Known {
 }
 
 impl Found<'_> {
+    /// Whether all that was passed over was taken as a document: what was not is missing from the tree.
+    pub(super) fn all_taken(&self) -> bool {
+        self.all
+            .iter()
+            .all(|place| !place.known || place.taken.get())
+    }
+
     fn at(&self, start: Position) -> Option<&Place<'_>> {
         self.all.iter().find(|place| place.start == start)
     }

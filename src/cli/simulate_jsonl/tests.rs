@@ -1,3 +1,6 @@
+use proptest::prelude::*;
+use proptest::sample::{Index, select};
+
 use super::*;
 
 const CASE: &str = r#"{"id":ID,"request":{"principal":{"type":"assumed-role","account":"111111111111","arn":"arn:aws:sts::111111111111:assumed-role/Admin/s","roleArn":"arn:aws:iam::111111111111:role/Admin","name":"Admin","session":"s"},"action":"s3:GetObject","resource":"arn:aws:s3:::logs/a","resourceAccount":"111111111111","context":{"aws:SourceIp":"203.0.113.7","aws:TagKeys":["a"],"n":5,"b":true,"z":null}},"policies":{"identity":[{"name":"p0","document":DOC}],"resource":null,"resourceKind":null,"boundary":null,"session":null,"scps":[],"rcps":[[]]}}"#;
@@ -345,5 +348,90 @@ fn what_a_case_says_of_itself_changes_nothing() {
         let answer: serde_json::Value =
             serde_json::from_str(&judge(&case.replacen(from, to, 1))).unwrap();
         assert_eq!(answer["decision"], "allowed", "{to}: {answer}");
+    }
+}
+
+/// Every place of a value, as JSON pointers.
+fn places(value: &serde_json::Value, at: &str, found: &mut Vec<String>) {
+    found.push(at.to_owned());
+    let members = value.as_object().into_iter().flatten();
+    let members = members.map(|(key, value)| (key.replace('~', "~0").replace('/', "~1"), value));
+    let items = value.as_array().into_iter().flatten().enumerate();
+    let items = items.map(|(at, value)| (at.to_string(), value));
+    let inner = members.chain(items);
+    for (key, value) in inner {
+        places(value, &format!("{at}/{key}"), found);
+    }
+}
+
+/// What the last line is answered after the others.
+fn last_answer(lines: &[String]) -> String {
+    let mut output = Vec::new();
+    run(lines.join("\n").as_bytes(), &mut output).unwrap();
+    let output = String::from_utf8(output).unwrap();
+    output.lines().last().unwrap().to_owned()
+}
+
+#[test]
+fn a_known_document_is_none_where_a_condition_belongs() {
+    let document =
+        r#"{"Statement":{"Effect":"Allow","Action":"x:y","Resource":"*"},"Version":"2012-10-17"}"#;
+    let case = |id: &str, document: &str| CASE.replace("ID", id).replace("DOC", document);
+    let warm = case("1", document);
+    for hidden in [
+        r#"{"Statement":{"Effect":"Allow","Action":"*","Resource":"*","Condition":DOC}}"#,
+        r#"{"Statement":{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"StringEquals":DOC}}}"#,
+    ] {
+        let line = case("2", &hidden.replace("DOC", document));
+        let answer = last_answer(&[warm.clone(), warm.clone(), line.clone()]);
+        assert!(answer.contains("\"error\""), "{answer}");
+        assert_eq!(answer, judge(&line));
+    }
+    let own = case(document, document);
+    assert_eq!(last_answer(&[warm.clone(), warm, own.clone()]), judge(&own));
+}
+
+proptest! {
+    /// Whatever is known, and wherever it stands in a line, the answer is that of a fresh run.
+    #[test]
+    fn a_warmed_answer_is_the_fresh_one(
+        changes in prop::collection::vec((any::<Index>(), 0usize..4, any::<bool>()), 1..4),
+        outer in 0usize..4,
+        kind in select(vec!["resource", "trust"]),
+    ) {
+        let documents = [
+            r#"{"Statement":[{"Action":"*","Condition":{"StringEquals":{"n":"5"}},"Effect":"Allow","Resource":"*"}],"Version":"2012-10-17"}"#,
+            r#"{"Statement":{"Action":"x:y","Effect":"Allow","Resource":"*"},"Version":"2012-10-17"}"#,
+            r#"{"Statement":{"Action":"s3:*","Effect":"Deny","Resource":"*"}}"#,
+            r#"{"Statement":{"Action":"s3:*","Effect":"Allow","Principal":"*","Resource":"*"}}"#,
+        ];
+        let case = |id: &str, number: usize| -> String {
+            let case = CASE.replace("ID", id).replace("DOC", documents[number]);
+            if number == 3 {
+                let case = case.replace(documents[3], documents[0]);
+                return case.replace("\"resource\":null,", &format!("\"resource\":{},", documents[3]));
+            }
+            case
+        };
+        let mut lines: Vec<String> = (0..12).map(|at| case("1", at % 4)).collect();
+        let mut value: serde_json::Value = serde_json::from_str(&case("2", outer)).unwrap();
+        value["policies"]["resourceKind"] = kind.into();
+        for (place, number, beside) in changes {
+            let mut all = Vec::new();
+            places(&value, "", &mut all);
+            let at: &String = place.get(&all);
+            let found = value.pointer_mut(at).unwrap();
+            let document: serde_json::Value = serde_json::from_str(documents[number]).unwrap();
+            if beside && let Some(members) = found.as_object_mut() {
+                members.insert("StringLike".to_owned(), document);
+            } else if beside && let Some(items) = found.as_array_mut() {
+                items.push(document);
+            } else {
+                *found = document;
+            }
+        }
+        let line = value.to_string();
+        lines.push(line.clone());
+        prop_assert_eq!(last_answer(&lines), judge(&line), "{}", line);
     }
 }

@@ -83,7 +83,7 @@ mod variable;
 pub use compile::{Policy, PolicySet};
 pub use context::Context;
 pub use decision::{Decision, Verdict};
-pub use document::{Document, Effect, Kind, Version, parse};
+pub use document::{Document, Effect, Form, Kind, Version, parse};
 pub use evaluate::evaluate;
 pub use explain::{Explanation, explain};
 pub use layers::{LayerKind, Layers, Request, ResourceKind};

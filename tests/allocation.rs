@@ -159,12 +159,12 @@ mod http2 {
             block.extend(value.as_bytes());
         };
         kept(&mut block, 1, "orders.example.com:8443");
-        kept(&mut block, 4, &format!("/orders/{number}?page=2"));
+        kept(&mut block, 4, &format!("/orders/{number:04}?page=2"));
         kept(&mut block, 58, &format!("client/{}", "x".repeat(100)));
         kept(
             &mut block,
             23,
-            &format!("Bearer {number}{}", "y".repeat(90)),
+            &format!("Bearer {number:04}{}", "y".repeat(90)),
         );
         // Never in a table.
         block.extend([0x10, 4]);

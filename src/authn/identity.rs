@@ -191,8 +191,8 @@ impl Identity {
         }
     }
 
-    /// Roughly how many bytes it takes beside what it shares with the directory.
-    pub(super) fn weight(&self) -> usize {
+    /// Roughly how many bytes it takes beside what it shares with the directory, and with its token.
+    pub fn weight(&self) -> usize {
         let texts = [
             Some(self.principal.name()),
             self.session_name.as_deref(),

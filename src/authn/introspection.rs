@@ -6,6 +6,7 @@
 //! endpoint in trouble is [`Unsure::Unavailable`] and never a refusal; after [`FAILURES`] in a row it is asked once a
 //! second, until it answers. Which token is whose is for the caller to know ([`of`]): a token goes to nobody else.
 
+mod client;
 mod question;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -206,7 +207,8 @@ impl Introspector {
             Err(_) => self.slot().await?,
         };
         self.may_ask()?;
-        let result = self.endpoint.ask(&self.provider, token).await;
+        let result = self.endpoint.ask(&self.provider, token, self.clock.now());
+        let result = result.await;
         self.take_note(result.as_ref().err());
         result
     }

@@ -5,9 +5,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
+use http::uri::PathAndQuery;
 use serde_json::json;
 
 use crate::cli::output::{self, Failed, Format, Outcome};
+use crate::outcome::Reason;
 use crate::route::{Asked, Match, MatchKind, is_grpc};
 
 /// Arguments of `routes`.
@@ -40,6 +42,11 @@ pub fn run(arguments: &Arguments) -> Outcome {
     }
     let snapshot = output::load(&arguments.bundle)?;
     let (host, path, query) = split(&arguments.url)?;
+    if !is_readable(path, query) {
+        let message =
+            "a character of the path or the query may not stand there as it is: write it as %XX";
+        return refuse(arguments.format, Reason::MalformedRequest, message);
+    }
     let headers = arguments
         .headers
         .iter()
@@ -70,19 +77,30 @@ pub fn run(arguments: &Arguments) -> Outcome {
             })?;
             Ok(ExitCode::SUCCESS)
         }
-        Err(refused) => {
-            let reason = refused.reason();
-            output::print(&match arguments.format {
-                Format::Table => format!("{} {}: {refused}\n", reason.status(), reason.code()),
-                Format::Json => {
-                    let (status, code) = (reason.status(), reason.code());
-                    let answer = json!({"status": status, "code": code, "reason": reason.label(), "message": refused.to_string()});
-                    format!("{answer}\n")
-                }
-            })?;
-            Ok(ExitCode::from(1))
-        }
+        Err(refused) => refuse(arguments.format, refused.reason(), &refused.to_string()),
     }
+}
+
+/// Prints what such a request is told.
+fn refuse(format: Format, reason: Reason, message: &str) -> Outcome {
+    let (status, code) = (reason.status(), reason.code());
+    output::print(&match format {
+        Format::Table => format!("{status} {code}: {message}\n"),
+        Format::Json => {
+            let answer = json!({"status": status, "code": code, "reason": reason.label(), "message": message});
+            format!("{answer}\n")
+        }
+    })?;
+    Ok(ExitCode::from(1))
+}
+
+/// Whether the parser of requests takes the target at all.
+fn is_readable(path: &str, query: Option<&str>) -> bool {
+    let target = match query {
+        Some(query) => format!("{path}?{query}"),
+        None => path.to_owned(),
+    };
+    PathAndQuery::try_from(target).is_ok()
 }
 
 /// Host, path and query, byte for byte: a URL library would rewrite them.
@@ -172,6 +190,21 @@ fn data(matched: &Match<'_>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_no_parser_takes_is_not_routed() {
+        for (path, query, taken) in [
+            ("/a", None, true),
+            ("/a/%2e%3C", Some("x=%3E&y='{}'"), true),
+            ("/a<b", None, false),
+            ("/a`b", None, false),
+            ("/a", Some("x=\""), false),
+            ("/a", Some("x=<y>"), false),
+            ("/a b", None, false),
+        ] {
+            assert_eq!(is_readable(path, query), taken, "{path} {query:?}");
+        }
+    }
 
     #[test]
     fn urls_are_split_and_not_rewritten() {

@@ -20,7 +20,7 @@ use crate::arn::AccountId;
 use crate::source::{Report, Span, json};
 
 pub use claim_map::{ClaimMap, Mfa, Target};
-pub use introspection::Introspection;
+pub use introspection::{ClientProof, Introspection};
 pub use spiffe::SpiffeId;
 pub use template::{ClaimPath, Template};
 pub use url::Url;

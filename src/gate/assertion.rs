@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use http::header::{HeaderName, HeaderValue};
-use quick_cache::{Equivalent, sync::Cache};
+use quick_cache::{Equivalent, Weighter, sync::Cache};
 
 use crate::authn::Identity;
 use crate::clock::{Clock, Timestamp};
@@ -31,6 +31,8 @@ const HALF: Duration = Duration::from_secs(150);
 const RETIRED: Duration = Duration::from_secs(10 * 60);
 /// Sessions whose headers are kept.
 const KEPT: usize = 10_000;
+/// And what they may take, with the identities and tokens that they keep alive: in each of the two caches.
+const BYTES: u64 = 16 * 1024 * 1024;
 
 const IDENTITY: HeaderName = HeaderName::from_static("x-sidegate-identity");
 
@@ -84,9 +86,9 @@ pub struct Assertions {
     clock: Clock,
     keys: LazyLock<ArcSwap<Keys>, Box<dyn FnOnce() -> ArcSwap<Keys> + Send>>,
     /// By the very identity, which lives in the authenticator's cache: what most requests find.
-    seen: Cache<Seen, Kept>,
+    seen: Cache<Seen, Kept, Weight>,
     /// By what is said, so that neither a reload nor an identity made anew for each request costs a signature.
-    said: Cache<Box<[u8]>, Made>,
+    said: Cache<Box<[u8]>, Made, Weight>,
 }
 
 #[derive(Debug)]
@@ -118,13 +120,50 @@ impl Equivalent<Seen> for Asked<'_> {
 struct Kept {
     made: Made,
     /// Keeps its address taken.
-    _identity: Arc<Identity>,
+    identity: Arc<Identity>,
+}
+
+#[derive(Debug, Clone)]
+struct Weight;
+
+impl Weight {
+    /// No entry weighs less, so that the bytes bound the entries too.
+    fn of(bytes: usize) -> u64 {
+        let least = BYTES.checked_div(KEPT as u64).unwrap_or(1);
+        u64::try_from(bytes).unwrap_or(u64::MAX).max(least)
+    }
+}
+
+impl Weighter<Seen, Kept> for Weight {
+    fn weight(&self, _: &Seen, kept: &Kept) -> u64 {
+        let identity = &kept.identity;
+        let token = identity.token.as_ref().map_or(0, |token| token.weight());
+        let bytes = identity.weight().saturating_add(token);
+        Self::of(bytes.saturating_add(kept.made.weight()))
+    }
+}
+
+impl Weighter<Box<[u8]>, Made> for Weight {
+    fn weight(&self, content: &Box<[u8]>, made: &Made) -> u64 {
+        Self::of(content.len().saturating_add(made.weight()))
+    }
 }
 
 #[derive(Debug, Clone)]
 struct Made {
     headers: Headers,
     renew_at: Timestamp,
+}
+
+impl Made {
+    /// The lines, the fields that say the same, and what holds them.
+    fn weight(&self) -> usize {
+        self.headers
+            .lines
+            .len()
+            .saturating_mul(2)
+            .saturating_add(512)
+    }
 }
 
 impl Assertions {
@@ -145,8 +184,8 @@ impl Assertions {
         Self {
             clock,
             keys: LazyLock::new(Box::new(keys)),
-            seen: Cache::new(KEPT),
-            said: Cache::new(KEPT),
+            seen: Cache::with_weighter(KEPT, BYTES, Weight),
+            said: Cache::with_weighter(KEPT, BYTES, Weight),
         }
     }
 
@@ -207,7 +246,7 @@ impl Assertions {
             };
             let kept = Kept {
                 made: made.clone(),
-                _identity: Arc::clone(identity),
+                identity: Arc::clone(identity),
             };
             self.seen.insert(seen, kept);
         }

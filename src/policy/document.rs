@@ -53,6 +53,18 @@ impl Kind {
     }
 }
 
+/// How a document is kept, on which depends how long it may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Form<'t> {
+    /// By itself; its text is not known.
+    #[default]
+    Alone,
+    /// By itself, as this text.
+    Written(&'t str),
+    /// In a user, group or role: what counts there is all of its inline policies together.
+    Inline,
+}
+
 /// The Version element. Without one a document is of 2008.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Version {
@@ -98,8 +110,13 @@ pub(crate) struct Statement {
 impl Document {
     /// Reads a document, and reports all that is wrong with it; `None` if anything is an error.
     pub fn read(node: &Node, kind: Kind, report: &mut Report) -> Option<Self> {
+        Self::read_as(node, kind, Form::Alone, report)
+    }
+
+    /// The same for a document that is kept in some form.
+    pub fn read_as(node: &Node, kind: Kind, form: Form<'_>, report: &mut Report) -> Option<Self> {
         let mut own = Report::on(report.file());
-        let document = read::document(node, kind, &mut own);
+        let document = read::document(node, kind, form, &mut own);
         let broken = own.has_errors();
         report.append(own);
         document.filter(|_| !broken)
@@ -147,8 +164,8 @@ impl Document {
 /// Everything that is wrong with it.
 pub fn parse(text: &str, kind: Kind, file: &str) -> Result<Document, Report> {
     let mut report = Report::on(file);
-    let document =
-        json::read(text, &mut report).and_then(|node| Document::read(&node, kind, &mut report));
+    let document = json::read(text, &mut report)
+        .and_then(|node| Document::read_as(&node, kind, Form::Written(text), &mut report));
     match document {
         Some(document) if !report.has_errors() => Ok(document),
         _ => Err(report),

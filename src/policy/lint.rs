@@ -13,9 +13,11 @@
 mod conditions;
 mod cover;
 mod keys;
+mod limits;
 mod names;
 mod security;
 mod subset;
+mod trust;
 mod worlds;
 
 use super::document::{Document, Effect, Statement, Version};
@@ -47,7 +49,10 @@ pub fn lint(document: &Document, surroundings: &Surroundings<'_>, report: &mut R
     version(document, report);
     let effort = Effort::default();
     for statement in &*document.statements {
-        security::statement(document.kind, statement, surroundings, report);
+        if !applies_to_nothing(statement, report) {
+            security::statement(document.kind, statement, surroundings, report);
+        }
+        trust::fit(document.kind, statement, report);
         names::statement(statement, document.version, report);
         conditions::statement(statement, report);
         cover::lists(statement, &effort, report);
@@ -110,6 +115,30 @@ fn version(document: &Document, report: &mut Report) {
             "add \"Version\": \"2012-10-17\", the current one",
         );
     }
+}
+
+/// Whether a statement spares every action or every resource, which is reported.
+fn applies_to_nothing(statement: &Statement, report: &mut Report) -> bool {
+    let every_action =
+        (statement.actions.patterns.iter()).any(super::action::ActionPattern::is_everything);
+    let resources = statement.resources.iter().filter(|list| list.negated);
+    let every_resource =
+        (resources.flat_map(|list| &list.patterns)).any(super::variable::Template::is_everything);
+    let (element, span) = if statement.actions.negated && every_action {
+        ("NotAction", statement.actions_span)
+    } else if every_resource {
+        ("NotResource", statement.resources_span)
+    } else {
+        return false;
+    };
+    report.add(
+        Severity::Warning,
+        "statement-never-applies",
+        span,
+        format!("{element} with \"*\" leaves nothing: the statement never applies"),
+        "name what it is not about, or drop the statement",
+    );
+    true
 }
 
 /// Actions of a service that routes offer, though none offers these.

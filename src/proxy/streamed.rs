@@ -44,9 +44,9 @@ impl Streamed {
         }
     }
 
-    /// Whether END_STREAM came, or all that was announced.
+    /// Whether its end came: all that was announced is not enough.
     fn is_whole(&self) -> bool {
-        !self.http2 || self.incoming.is_end_stream() || self.incoming.size_hint().exact() == Some(0)
+        !self.http2 || self.incoming.is_end_stream()
     }
 }
 

@@ -14,7 +14,7 @@ use sidegate::cli::demo::signer::{self, Signed};
 use sidegate::clock::{Clock, Timestamp};
 use sidegate::sts::enrolment::Seed;
 
-use crate::support::{Sidegate, Site, Upstream, command, eventually, request, run};
+use crate::support::{Sidegate, Site, Upstream, answered, command, eventually, request, run};
 
 const ALICE: &str = "arn:aws:iam::555566667777:user/alice";
 const DEVICE: &str = "arn:aws:iam::555566667777:mfa/alice";
@@ -42,22 +42,9 @@ fn ended(site: &Site, arguments: &[&str]) -> (i32, String, String) {
 
 /// Runs it with something on stdin.
 fn told(site: &Site, arguments: &[&str], input: &str) -> (i32, String) {
-    let mut child = command()
-        .arg("credentials")
-        .args(arguments)
-        .current_dir(site.path("."))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut stdin = child.stdin.take().unwrap();
-    stdin.write_all(input.as_bytes()).unwrap();
-    drop(stdin);
-    let output = child.wait_with_output().unwrap();
-    let said = [output.stdout, output.stderr].concat();
-    let code = output.status.code().unwrap();
-    (code, String::from_utf8(said).unwrap())
+    let arguments = [&["credentials"], arguments].concat();
+    let (code, out, err) = answered(&arguments, &site.path("."), input);
+    (code, out + &err)
 }
 
 /// The value behind a word of a table.

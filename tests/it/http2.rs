@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::frames::{
     BAD_REQUEST, CONTINUATION, Client, DATA, END_HEADERS, END_STREAM, GET, HEADERS, OK, POST,
-    WHOLE, block, changed, field, with,
+    RST_STREAM, WHOLE, block, changed, field, with,
 };
 use crate::support::{Sidegate, Site, Upstream, eventually};
 
@@ -335,5 +335,29 @@ fn a_body_of_the_announced_length_is_not_complete_before_its_end() {
         std::thread::sleep(Duration::from_millis(50));
         let all = String::from_utf8_lossy(&kept.lock().unwrap()).into_owned();
         assert!(!all.contains(&end), "{all}");
+    }
+}
+
+/// Nor does the end of its stream by a reset, not even by one that finds no fault.
+#[test]
+fn a_body_of_the_announced_length_whose_stream_is_reset_is_not_complete() {
+    const NO_ERROR: [u8; 4] = [0; 4];
+    const CANCEL: [u8; 4] = [0, 0, 0, 8];
+    for code in [NO_ERROR, CANCEL] {
+        let (upstream, kept) = silent();
+        let site = Site::with_bundle(&upstream, "a");
+        let sidegate = Sidegate::start(&site);
+        let mut client = Client::connect(&sidegate);
+        for (stream, length) in [(1, "5"), (3, "6")] {
+            let head = block(&[&POST[..], &[("content-length", length)]].concat());
+            client.send(HEADERS, END_HEADERS, stream, &head);
+            client.send(DATA, 0, stream, b"hello");
+        }
+        received(&kept, "\r\n\r\nhello");
+        client.send(RST_STREAM, 0, 1, &code);
+        std::thread::sleep(Duration::from_millis(200));
+        client.send(DATA, END_STREAM, 3, b"!");
+        let all = received(&kept, "\r\n\r\nhello!");
+        assert_eq!(all.matches("hello").count(), 1, "{all}");
     }
 }

@@ -1,8 +1,9 @@
-//! The README's commands, run as a reader would run them, with the output that it shows.
+//! The README's commands, run as a reader would run them, with the output that it shows. Its `aws` commands are run by
+//! `tests/interop/sts`.
 
 use std::path::Path;
 
-use crate::support;
+use crate::support::{self, Site, answered};
 
 /// The commands of the README that begin with `$ `, each with the lines that it shows behind it.
 fn commands(text: &str) -> Vec<(String, Vec<String>)> {
@@ -54,4 +55,59 @@ fn every_command_does_what_the_readme_shows() {
         "{tried} of {} commands were tried",
         commands.len()
     );
+}
+
+/// The lines of its shell blocks, without their comments.
+fn lines(text: &str) -> Vec<&str> {
+    let mut inside = false;
+    let mut found = Vec::new();
+    for line in text.lines() {
+        if line.starts_with("```") {
+            inside = line == "```sh";
+        } else if inside {
+            found.push(line.split(" #").next().unwrap_or_default().trim());
+        }
+    }
+    found
+}
+
+#[test]
+fn its_shell_commands_are_as_it_says() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(root.join("README.md")).unwrap();
+    let site = Site::new();
+    std::os::unix::fs::symlink(root.join("policies"), site.path("policies")).unwrap();
+    let mut key: Option<String> = None;
+    let mut tried = 0;
+    for line in lines(&text) {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let Some(arguments) = words.strip_prefix(&["sidegate"]) else {
+            let known = line.is_empty() || line.starts_with("aws ") || line.starts_with("AWS_");
+            assert!(known, "no test for `{line}`");
+            continue;
+        };
+        let arguments: Vec<&str> = arguments
+            .iter()
+            .map(|&word| match (word, &key) {
+                ("AKIA…", Some(key)) => key,
+                _ => word,
+            })
+            .collect();
+        let (code, out, err) = answered(&arguments, &site.path("."), "correct Horse 1 battery!\n");
+        // A second factor asks for codes that only its app knows.
+        if arguments.contains(&"enable-mfa") {
+            assert!(
+                out.contains("otpauth://") && out.contains('█'),
+                "{line}\n{out}{err}"
+            );
+        } else {
+            assert_eq!(code, 0, "{line}\n{out}{err}");
+        }
+        let made = out
+            .lines()
+            .find_map(|line| line.strip_prefix("AccessKeyId"));
+        key = key.or(made.map(|made| made.trim().to_owned()));
+        tried += 1;
+    }
+    assert!(tried >= 5, "{tried}");
 }

@@ -266,6 +266,28 @@ pub(crate) fn run(arguments: &[&str], folder: &Path) -> (i32, String, String) {
     )
 }
 
+/// The same with something on stdin.
+pub(crate) fn answered(arguments: &[&str], folder: &Path, input: &str) -> (i32, String, String) {
+    let mut child = command()
+        .args(arguments)
+        .current_dir(folder)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    // Not every command reads it.
+    let _ = stdin.write_all(input.as_bytes());
+    drop(stdin);
+    let output = child.wait_with_output().unwrap();
+    (
+        output.status.code().unwrap_or(-1),
+        String::from_utf8_lossy(&output.stdout).into_owned(),
+        String::from_utf8_lossy(&output.stderr).into_owned(),
+    )
+}
+
 /// An HTTP answer.
 #[derive(Debug)]
 pub(crate) struct Answer {

@@ -7,10 +7,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use http::HeaderValue;
 use tokio::sync::Mutex;
 
 use crate::authn::claims::Claims;
@@ -20,11 +17,11 @@ use crate::authn::json::Json;
 use crate::authn::jwt::{TokenError, VerifiedToken};
 use crate::clock::{Timestamp, monotonic};
 use crate::directory::provider::{Introspection, Provider, Url};
-use crate::secret::Secret;
+
+use super::client;
 
 /// The largest answer.
 const MAX_ANSWER: usize = 64 * 1024;
-const MAX_SECRET: u64 = 4 * 1024;
 
 /// Where tokens are asked about.
 #[derive(Debug)]
@@ -56,8 +53,13 @@ impl Endpoint {
     }
 
     /// Asks about a token.
-    pub(super) async fn ask(&self, provider: &Provider, token: &str) -> Result<Answer, String> {
-        let asking = tokio::time::timeout(self.timeout, self.send(provider, token)).await;
+    pub(super) async fn ask(
+        &self,
+        provider: &Provider,
+        token: &str,
+        now: Timestamp,
+    ) -> Result<Answer, String> {
+        let asking = tokio::time::timeout(self.timeout, self.send(provider, token, now)).await;
         let timeout = FetchError::Timeout(self.timeout);
         let (status, body) = asking
             .unwrap_or(Err(timeout))
@@ -65,13 +67,18 @@ impl Endpoint {
         match status {
             200 => Answer::parse(&body, &self.introspection).map_err(str::to_owned),
             400 | 401 | 403 => Err(format!(
-                "the endpoint refuses to answer ({status}): is `client_id` known there, and its secret right?"
+                "the endpoint refuses to answer ({status}): is `client_id` known there, and its secret or key right?"
             )),
             other => Err(format!("the answer's status is {other}")),
         }
     }
 
-    async fn send(&self, provider: &Provider, token: &str) -> Result<(u16, Bytes), FetchError> {
+    async fn send(
+        &self,
+        provider: &Provider,
+        token: &str,
+        now: Timestamp,
+    ) -> Result<(u16, Bytes), FetchError> {
         let url = self.url(provider).await?;
         let access = Access {
             ca_file: self.introspection.ca_file.as_deref(),
@@ -80,9 +87,11 @@ impl Endpoint {
             timeout: self.timeout,
         };
         let token = escaped(token);
+        let proof = client::proof(&self.introspection, &provider.issuer, now).await?;
+        let form = format!("token={token}&token_type_hint=access_token{}", proof.form);
         let post = Post {
-            body: Bytes::from(format!("token={token}&token_type_hint=access_token")),
-            authorization: Some(self.authorization().await?),
+            body: Bytes::from(form),
+            authorization: proof.authorization,
             accept: "application/json",
             limit: MAX_ANSWER,
         };
@@ -109,30 +118,6 @@ impl Endpoint {
         };
         *named = Some((url.clone(), monotonic()));
         Ok(url)
-    }
-
-    /// RFC 6749, section 2.3.1: both halves in the encoding of forms, then as Basic has it.
-    async fn authorization(&self) -> Result<Secret<HeaderValue>, FetchError> {
-        let path = &self.introspection.secret_file;
-        let fail = |why: &str| FetchError::File {
-            path: path.to_string(),
-            why: why.to_owned(),
-        };
-        let secret = fetch::read_file(path, MAX_SECRET).await?;
-        let secret = String::from_utf8(secret).map_err(|_| fail("it is no text"))?;
-        let secret = secret.trim();
-        if secret.is_empty() {
-            return Err(fail("it holds no secret"));
-        }
-        let both = format!(
-            "{}:{}",
-            escaped(&self.introspection.client_id),
-            escaped(secret)
-        );
-        let mut value = HeaderValue::from_str(&format!("Basic {}", STANDARD.encode(both)))
-            .map_err(|_| fail("it holds no secret"))?;
-        value.set_sensitive(true);
-        Ok(Secret::new(value))
     }
 }
 
@@ -203,7 +188,7 @@ impl Answer {
 }
 
 /// As a form has it; a space, which tokens and names do not hold, is escaped like everything else.
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._".contains(&byte) {

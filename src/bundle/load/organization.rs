@@ -197,7 +197,7 @@ impl Work<'_> {
         let key = (Arc::from("built-in"), used.name.into());
         let read = self.memos.documents.get(key, &id::hash(text), |report| {
             let node = json::read(text, report)?;
-            document::document(&node, used, report).map(Arc::new)
+            document::document(&node, None, used, report).map(Arc::new)
         });
         read.0.value.as_ref().map(Arc::clone)
     }

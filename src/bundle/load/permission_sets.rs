@@ -184,7 +184,7 @@ impl Work<'_> {
         };
         let read = self.memos.documents.get(key, &id::hash(&text), |report| {
             let node = json::read(&text, report)?;
-            document::document(&node, used, report).map(Arc::new)
+            document::document(&node, None, used, report).map(Arc::new)
         });
         let read = self.taken(read);
         read.value.as_ref().map(|doc| Arc::clone(&doc.policy))

@@ -155,7 +155,7 @@ impl Work<'_> {
         );
         let read = self.memos.documents.get(key, &file.hash, |report| {
             let node = read::node(path, &file.text, report)?;
-            let doc = document::document(&node, used, report)?;
+            let doc = document::document(&node, Some(&file.text), used, report)?;
             Some(Arc::new(doc))
         });
         let read = self.taken(read);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::field::Reference;
-use crate::policy::{Document, Kind, Policy};
+use crate::policy::{Document, Form, Kind, Policy};
 use crate::source::mapping::Mapping;
 use crate::source::{Entry, Node, Report, Value, json};
 
@@ -41,6 +41,17 @@ pub(in crate::bundle) struct Use<'u> {
     pub(in crate::bundle) name: &'u str,
 }
 
+impl Use<'_> {
+    /// How such a document is kept, if this is its text.
+    fn form<'t>(&self, text: Option<&'t str>) -> Form<'t> {
+        if self.kind == Kind::Identity && self.name.starts_with("inline:") {
+            Form::Inline
+        } else {
+            text.map_or(Form::Alone, Form::Written)
+        }
+    }
+}
+
 /// Reads a document that a YAML file gives.
 pub(super) fn source(node: &Node, used: Use<'_>, report: &mut Report) -> Option<Source> {
     if let Some([Entry { key, .. }]) = node.as_map()
@@ -61,12 +72,17 @@ pub(super) fn source(node: &Node, used: Use<'_>, report: &mut Report) -> Option<
         report.error("unknown-key", entry.key_span, message, help);
         return None;
     }
-    document(node, used, report).map(|doc| Source::Here(Arc::new(doc)))
+    document(node, None, used, report).map(|doc| Source::Here(Arc::new(doc)))
 }
 
-/// Reads a document.
-pub(in crate::bundle) fn document(node: &Node, used: Use<'_>, report: &mut Report) -> Option<Doc> {
-    let document = Document::read(node, used.kind, report)?;
+/// Reads a document, and of one that is a file of its own all of its text.
+pub(in crate::bundle) fn document(
+    node: &Node,
+    text: Option<&str>,
+    used: Use<'_>,
+    report: &mut Report,
+) -> Option<Doc> {
+    let document = Document::read_as(node, used.kind, used.form(text), report)?;
     let mut principals = Vec::new();
     let statements = node.get("Statement").map_or(&[][..], one_or_many);
     for statement in statements {

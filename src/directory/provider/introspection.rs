@@ -12,6 +12,20 @@ use super::{KeySource, Keys, Url};
 const MAX_AGE: u64 = 30;
 const MAX_PREFIX: usize = 64;
 
+/// How Sidegate proves to the endpoint who asks; the files are of the machine, and read anew each time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ClientProof {
+    /// `client_secret_basic`: a file with the client's secret.
+    Secret(Box<str>),
+    /// `private_key_jwt` (RFC 7523): a PEM file with the client's private key, and the name that the issuer has for it.
+    Key {
+        /// The file.
+        file: Box<str>,
+        /// `kid`.
+        id: Option<Box<str>>,
+    },
+}
+
 /// How opaque tokens are asked about.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Introspection {
@@ -19,8 +33,8 @@ pub struct Introspection {
     pub endpoint: Option<Url>,
     /// As whom Sidegate asks.
     pub client_id: Box<str>,
-    /// A file of the machine with the client's secret; read anew each time.
-    pub secret_file: Box<str>,
+    /// How that is proven.
+    pub proof: ClientProof,
     /// A PEM file of the only certificate authorities to trust; `None`: the public ones.
     pub ca_file: Option<Box<str>>,
     /// What the provider's opaque tokens begin with; empty: anything.
@@ -43,7 +57,9 @@ impl Introspection {
         let mut map = Mapping::of(node, "`introspection`", report)?;
         let address = map.string("url", report);
         let client_id = map.required_string("client_id", report);
-        let secret_file = map.required_string("client_secret_file", report);
+        let secret_file = map.string("client_secret_file", report);
+        let key_file = map.string("client_key_file", report);
+        let key_id = map.string("client_key_id", report);
         let ca_file = map.string("ca_file", report);
         let prefix = map.string("token_prefix", report);
         let max_age = map.integer("max_age", 1..=3600, report);
@@ -63,7 +79,12 @@ impl Introspection {
             Some((text, span)) => Some(url(text, span, "url", allow_http, report)?),
             None => None,
         };
-        for (key, value) in [("client_secret_file", secret_file), ("ca_file", ca_file)] {
+        let proof = client_proof(secret_file, key_file, key_id, span, report);
+        for (key, value) in [
+            ("client_secret_file", secret_file),
+            ("client_key_file", key_file),
+            ("ca_file", ca_file),
+        ] {
             if let Some((path, span)) = value
                 && !path.starts_with('/')
             {
@@ -93,7 +114,7 @@ impl Introspection {
         Some(Self {
             endpoint,
             client_id: client_id?.0.into(),
-            secret_file: secret_file?.0.into(),
+            proof: proof?,
             ca_file: ca_file.map(|(path, _)| path).or(own).map(Into::into),
             token_prefix: token_prefix.into(),
             max_age: Duration::from_secs(max_age.unwrap_or(MAX_AGE)),
@@ -105,6 +126,41 @@ impl Introspection {
     pub fn overlaps(&self, other: &Self) -> bool {
         let (one, other) = (&*self.token_prefix, &*other.token_prefix);
         one.starts_with(other) || other.starts_with(one)
+    }
+}
+
+/// One of the two, and a name of a key only beside a key.
+fn client_proof(
+    secret: Option<(&str, Span)>,
+    key: Option<(&str, Span)>,
+    id: Option<(&str, Span)>,
+    span: Span,
+    report: &mut Report,
+) -> Option<ClientProof> {
+    match (secret, key, id) {
+        (Some((file, _)), None, None) => Some(ClientProof::Secret(file.into())),
+        (None, Some((file, _)), id) => Some(ClientProof::Key {
+            file: file.into(),
+            id: id.map(|(id, _)| id.into()),
+        }),
+        (None, None, _) => {
+            report.error(
+                "missing-key",
+                span,
+                "`introspection` needs the key `client_secret_file` or `client_key_file`",
+                "name the file with the client's secret, or with its private key",
+            );
+            None
+        }
+        (Some(_), _, _) => {
+            report.error(
+                "malformed-value",
+                span,
+                "`client_secret_file` stands beside `client_key_file` or `client_key_id`",
+                "leave out the secret, or the key",
+            );
+            None
+        }
     }
 }
 

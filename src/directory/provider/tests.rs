@@ -270,6 +270,15 @@ fn how_opaque_tokens_are_asked_about() {
     assert_eq!(introspection.endpoint, None);
     assert_eq!(introspection.max_age, Duration::from_secs(30));
     assert_eq!(introspection.ca_file.as_deref(), Some("/etc/ca.pem"));
+    let secret = ClientProof::Secret("/run/secret".into());
+    assert_eq!(introspection.proof, secret);
+    let by_key = r#"{ "client_id": "c", "client_key_file": "/run/key", "client_key_id": "k" }"#;
+    let key = ClientProof::Key {
+        file: "/run/key".into(),
+        id: Some("k".into()),
+    };
+    let (provider, _) = with(discovery, by_key);
+    assert_eq!(provider.unwrap().introspection.unwrap().proof, key);
     for (keys, more, fault) in [
         (
             discovery,
@@ -282,6 +291,21 @@ fn how_opaque_tokens_are_asked_about() {
             "needs the key `client_secret_file`",
         ),
         (discovery, "\"client_secret_file\": \"s\"", "absolute path"),
+        (
+            discovery,
+            r#""client_id": "c", "client_key_file": "k""#,
+            "absolute path",
+        ),
+        (
+            discovery,
+            r#""client_id": "c", "client_secret_file": "/s", "client_key_file": "/k""#,
+            "leave out the secret",
+        ),
+        (
+            discovery,
+            r#""client_id": "c", "client_secret_file": "/s", "client_key_id": "k""#,
+            "leave out the secret",
+        ),
         (discovery, "\"ca_file\": \"s\"", "absolute path"),
         (discovery, "\"url\": \"http://10.0.0.1/\"", "plain-http"),
         (discovery, "\"max_age\": 0", "from 1 to 3600"),

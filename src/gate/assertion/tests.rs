@@ -124,3 +124,17 @@ fn a_replaced_key_stays_published_for_a_while() {
     assert!(!assertions.jwks().contains(before.id()));
     assert!(!assertions.jwks().contains("\"d\""));
 }
+
+#[test]
+fn what_is_kept_is_bounded_in_bytes() {
+    let (clock, assertions) = assertions();
+    for number in 0..400 {
+        let mut large = Identity::anonymous();
+        large.user_id = format!("{number:0>60000}").into();
+        assertions.of(&Arc::new(large), "app", clock.now());
+    }
+    for weight in [assertions.seen.weight(), assertions.said.weight()] {
+        assert!((BYTES / 4..=BYTES).contains(&weight), "{weight}");
+    }
+    assert!(assertions.seen.len() < 400);
+}

@@ -374,6 +374,13 @@ impl Inbound {
             return Becomes::End(STREAM_CLOSED);
         }
         let begins = self.sending.is_new(stream);
+        if !begins && open.was_reset(stream) {
+            // Sent before the client could know. The parser would end the connection for it.
+            self.anew = true;
+            self.sending.remove(stream);
+            self.fields.clear();
+            return Becomes::Other;
+        }
         let verdict = match (block.circular, begins) {
             (true, _) => Err(Fault::Http2),
             (false, true) => rules::head(&self.fields, ends),

@@ -152,9 +152,9 @@ impl Outbound {
             let part = piece.get(..count.min(piece.len())).unwrap_or_default();
             count = count.saturating_sub(part.len());
             self.place.go_on(part, |frame, _| {
-                let ends = frame.kind == RST_STREAM || frame.flags & END_STREAM != 0;
                 match frame.kind {
-                    DATA | HEADERS | RST_STREAM if ends => open.remove(frame.stream),
+                    RST_STREAM => open.reset(frame.stream),
+                    DATA | HEADERS if frame.flags & END_STREAM != 0 => open.remove(frame.stream),
                     // The parser sends no informational answers: whatever it sends first is the answer.
                     HEADERS => open.begin(frame.stream),
                     _ => {}

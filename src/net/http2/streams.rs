@@ -1,33 +1,54 @@
 //! Which streams of a connection are open, each way: what a client has not ended yet, and what was not answered to its
 //! end.
 
+use std::collections::VecDeque;
+
 /// The most streams that are followed. The parser lets a client open fewer at a time.
 const FOLLOWED: usize = 1024;
 
-/// Streams that a client has opened and whose answers are not complete, the lowest first; and whether they have begun.
+/// Streams that a client has opened.
 #[derive(Debug, Default)]
-pub(super) struct Open(Vec<(u32, bool)>);
+pub(super) struct Open {
+    /// Those whose answers are not complete, the lowest first; and whether they have begun.
+    answers: Vec<(u32, bool)>,
+    /// Those that were reset from here, which the client need not have heard of yet.
+    reset: VecDeque<u32>,
+}
 
 impl Open {
     /// The client has opened it. Its number is higher than any before.
     pub(super) fn add(&mut self, stream: u32) {
-        if self.0.len() >= FOLLOWED {
-            self.0.remove(0);
+        if self.answers.len() >= FOLLOWED {
+            self.answers.remove(0);
         }
-        self.0.push((stream, false));
+        self.answers.push((stream, false));
     }
 
     /// It was answered to its end, or reset.
     pub(super) fn remove(&mut self, stream: u32) {
         if let Some(at) = self.find(stream) {
-            self.0.remove(at);
+            self.answers.remove(at);
         }
+    }
+
+    /// It was reset from here.
+    pub(super) fn reset(&mut self, stream: u32) {
+        self.remove(stream);
+        if self.reset.len() >= FOLLOWED {
+            self.reset.pop_front();
+        }
+        self.reset.push_back(stream);
+    }
+
+    /// Whether it was reset from here.
+    pub(super) fn was_reset(&self, stream: u32) -> bool {
+        self.reset.contains(&stream)
     }
 
     /// Its answer has begun.
     pub(super) fn begin(&mut self, stream: u32) {
         if let Some(at) = self.find(stream)
-            && let Some((_, begun)) = self.0.get_mut(at)
+            && let Some((_, begun)) = self.answers.get_mut(at)
         {
             *begun = true;
         }
@@ -35,17 +56,17 @@ impl Open {
 
     /// Whether the client waits for the beginning of its answer.
     pub(super) fn waits(&self, stream: u32) -> bool {
-        let found = self.find(stream).and_then(|at| self.0.get(at));
+        let found = self.find(stream).and_then(|at| self.answers.get(at));
         matches!(found, Some((_, false)))
     }
 
     /// Whether there is none.
     pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.answers.is_empty()
     }
 
     fn find(&self, stream: u32) -> Option<usize> {
-        self.0
+        self.answers
             .binary_search_by_key(&stream, |&(number, _)| number)
             .ok()
     }
@@ -112,8 +133,13 @@ mod tests {
         for stream in 0..5000 {
             open.add(stream * 2 + 1);
         }
-        assert_eq!(open.0.len(), FOLLOWED);
+        assert_eq!(open.answers.len(), FOLLOWED);
         assert!(open.waits(9999) && !open.waits(1));
+        for stream in 0..5000 {
+            open.reset(stream * 2 + 1);
+        }
+        assert!(open.is_empty() && open.was_reset(9999) && !open.was_reset(1));
+        assert_eq!(open.reset.len(), FOLLOWED);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! part as it is, and does not parse if it is no ARN.
 
 use super::super::context::Context;
+use super::super::pattern::Piece;
 use super::super::variable::{Syntax, Template, split_outside};
 use super::Unreadable;
 use super::values::Problem;
@@ -87,6 +88,15 @@ impl ArnPattern {
     /// Whether it is one variable, which may stand for what is no ARN.
     pub(crate) fn is_variable(&self) -> bool {
         matches!(self.0, Shape::Variable(_))
+    }
+
+    /// The pieces of its six parts; `None` if it is one variable.
+    pub(crate) fn pieces(&self) -> Option<Vec<Vec<Piece<'_>>>> {
+        match &self.0 {
+            Shape::Every => Some(vec![vec![Piece::Run]; 6]),
+            Shape::Parts(parts) => Some(parts.iter().map(Template::pieces).collect()),
+            Shape::Variable(_) => None,
+        }
     }
 
     /// The keys of its variables.

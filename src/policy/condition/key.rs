@@ -109,12 +109,41 @@ const MULTIVALUED: [&str; 12] = [
     "dynamodb:leadingkeys",
 ];
 
+/// Keys outside of `aws:` that the documentation calls single-valued, in lower case.
+const SINGLE: [&str; 10] = [
+    "saml:aud",
+    "saml:doc",
+    "saml:iss",
+    "saml:namequalifier",
+    "saml:sub",
+    "saml:sub_type",
+    "sts:durationseconds",
+    "sts:externalid",
+    "sts:rolesessionname",
+    "sts:sourceidentity",
+];
+
 /// Whether a key (in lower case) holds many values; `None` for keys that only their service knows.
 pub(crate) fn is_multivalued(key: &str) -> Option<bool> {
     if MULTIVALUED.contains(&key) {
         return Some(true);
     }
-    key.starts_with("aws:").then_some(false)
+    let (namespace, name) = key.rsplit_once(':')?;
+    if key.starts_with("aws:") {
+        return Some(false);
+    }
+    // Claims of a token follow their issuer's host.
+    let is_issuer = key
+        .split([':', '/'])
+        .next()
+        .is_some_and(|host| host.contains('.'));
+    match name {
+        "amr" if is_issuer => Some(true),
+        "sub" | "email" if is_issuer => Some(false),
+        _ if namespace == "saml" && name.starts_with("eduperson") => Some(true),
+        _ if SINGLE.contains(&key) => Some(false),
+        _ => None,
+    }
 }
 
 /// What a key holds (any case); `None` for keys that are not known here.
@@ -211,6 +240,18 @@ mod tests {
         ] {
             assert_eq!(unknown(key), Some(Unknown::NoNamespace), "{key}");
             assert_eq!(near(key).as_deref(), known, "{key}");
+        }
+        for (key, many) in [
+            ("idp.example/a:amr", Some(true)),
+            ("idp.example:8443/a:amr", Some(true)),
+            ("saml:edupersonaffiliation", Some(true)),
+            ("sts:externalid", Some(false)),
+            ("idp.example:sub", Some(false)),
+            ("aws:principaltag/a.b:amr", Some(false)),
+            ("s3:existingobjecttag/a.b:amr", None),
+            ("orders:amr", None),
+        ] {
+            assert_eq!(is_multivalued(key), many, "{key}");
         }
         for key in MULTIVALUED {
             assert!(

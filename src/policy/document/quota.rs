@@ -1,11 +1,11 @@
 //! IAM's limits on a document's size and characters. What exceeds a size works here, so it is a warning; a character
 //! that IAM stores in no policy is an error.
 
-use super::{Kind, warn};
+use super::{Form, Kind, warn};
 use crate::source::{Node, Report, Value};
 
 /// Reports a document that IAM would not store for its size or its characters.
-pub(super) fn check(node: &Node, kind: Kind, report: &mut Report) {
+pub(super) fn check(node: &Node, kind: Kind, form: Form<'_>, report: &mut Report) {
     let (limit, what) = match kind {
         Kind::Identity | Kind::Boundary => (6_144, "a managed policy"),
         Kind::Session => (2_048, "a session policy"),
@@ -16,15 +16,20 @@ pub(super) fn check(node: &Node, kind: Kind, report: &mut Report) {
         Kind::Resource => (20_480, "a resource-based policy"),
     };
     let mut odd = None;
-    let size = size(node, &mut odd);
-    if size > limit {
+    let least = size(node, &mut odd);
+    let (size, counted) = match (form, kind) {
+        // IAM keeps those of organizations as they are written.
+        (Form::Written(text), Kind::Scp | Kind::Rcp) => {
+            (text.trim().chars().count(), "with white space")
+        }
+        _ => (least, "without white space"),
+    };
+    if size > limit && form != Form::Inline {
         warn(
             report,
             "quota-policy-size",
             node.span,
-            format!(
-                "{what} has at most {limit} characters without white space, and this one has {size}"
-            ),
+            format!("{what} has at most {limit} characters {counted}, and this one has {size}"),
             "split it, or shorten it with wildcards",
         );
     }

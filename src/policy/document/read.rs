@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::conditions;
 use super::elements;
 use super::quota;
-use super::{Document, Effect, Kind, Statement, Version, warn};
+use super::{Document, Effect, Form, Kind, Statement, Version, warn};
 use crate::source::{Entry, Node, Report, Severity, Span, Value, nearest};
 
 /// The members of an object, each taken at most once.
@@ -119,7 +119,12 @@ pub(super) fn one_or_many(node: &Node) -> &[Node] {
 }
 
 /// Reads a whole document.
-pub(super) fn document(node: &Node, kind: Kind, report: &mut Report) -> Option<Document> {
+pub(super) fn document(
+    node: &Node,
+    kind: Kind,
+    form: Form<'_>,
+    report: &mut Report,
+) -> Option<Document> {
     let known: &[&'static str] = match kind {
         Kind::Identity | Kind::Boundary | Kind::Session => &["Version", "Statement"],
         Kind::Resource | Kind::Trust | Kind::Scp | Kind::Rcp => &["Version", "Id", "Statement"],
@@ -150,7 +155,7 @@ pub(super) fn document(node: &Node, kind: Kind, report: &mut Report) -> Option<D
         statements.extend(statement(node, kind, version, report));
     }
     unique_sids(&statements, kind, report);
-    quota::check(node, kind, report);
+    quota::check(node, kind, form, report);
     Some(Document {
         kind,
         version,

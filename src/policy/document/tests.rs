@@ -402,4 +402,23 @@ fn warnings_do_not_refuse() {
     ));
     assert_eq!(warnings(&long, Kind::Identity), ["quota-policy-size"]);
     assert_eq!(warnings(&long, Kind::Scp), ["quota-policy-size"]);
+    let text = with(r#""Action":"s3:Get","Resource":"arn:aws:s3:::a""#);
+    let wide = text.replacen(',', &format!(",{}", " ".repeat(6_200)), 1);
+    let sizes = |text: &str, kind: Kind, form: Form<'_>| {
+        let mut report = Report::on("t");
+        let node = json::read(text, &mut report).unwrap();
+        Document::read_as(&node, kind, form, &mut report).unwrap();
+        report
+            .faults()
+            .iter()
+            .filter(|fault| fault.id == "quota-policy-size")
+            .count()
+    };
+    // White space counts in policies of organizations alone, and nothing does before and behind the text.
+    assert_eq!(sizes(&wide, Kind::Identity, Form::Written(&wide)), 0);
+    assert_eq!(sizes(&wide, Kind::Scp, Form::Written(&wide)), 1);
+    let around = format!("{}{text}{}", " ".repeat(6_200), "\n".repeat(6_200));
+    assert_eq!(sizes(&around, Kind::Scp, Form::Written(&around)), 0);
+    // Of inline policies all together count.
+    assert_eq!(sizes(&long, Kind::Identity, Form::Inline), 0);
 }

@@ -234,7 +234,7 @@ fn contradictions(statement: &Statement, report: &mut Report) {
             })
         }) || (allows(statement) && empty_interval(&same))
             || worlds::exclude_each_other(&same, statement.effect)
-            || worlds::patterns_exclude_each_other(&same);
+            || worlds::patterns_exclude_each_other(&same, statement.effect);
         if excluded {
             reported.push(&condition.key);
             let last = same.last().copied().unwrap_or(condition);

@@ -74,6 +74,20 @@ pub(super) fn condition(condition: &Condition, report: &mut Report) {
             "write the twelve digits of the account",
         );
     }
+    let operator = &condition.operator;
+    let asks = !operator.negated && !operator.if_exists && operator.quantifier.is_none();
+    if key == "sts:externalid"
+        && operator.test == Test::StringEquals
+        && asks
+        && !condition.texts.is_empty()
+        && texts().all(str::is_empty)
+    {
+        warn(
+            "condition-never",
+            format!("no request has an empty `{name}`: the condition never holds"),
+            "write the id that both sides agreed on",
+        );
+    }
     if is_text && texts().any(|text| is_own_variable(condition, text)) {
         let (id, what) = if condition.operator.negated {
             ("condition-never", "holds at most where it is absent")

@@ -1,4 +1,6 @@
 mod covers;
+mod never;
+mod who;
 
 use super::*;
 use crate::policy::{Kind, parse};

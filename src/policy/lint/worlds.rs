@@ -5,10 +5,12 @@
 use std::net::IpAddr;
 
 use super::subset::{self, Effort};
-use crate::policy::condition::Condition;
-use crate::policy::condition::operator::Test;
+use crate::policy::condition::arn::ArnPattern;
+use crate::policy::condition::operator::{Quantifier, Relation, Test};
+use crate::policy::condition::{Condition, Values};
 use crate::policy::context::Map;
 use crate::policy::document::Effect;
+use crate::policy::pattern::Piece;
 
 /// Values that are tried.
 const MOST: usize = 200;
@@ -24,7 +26,7 @@ pub(super) fn exclude_each_other(same: &[&Condition], effect: Effect) -> bool {
             && condition.values.keys().next().is_none()
             // Escapes stand for letters, and mapped addresses for those of the other family.
             && !(condition.texts.iter()).any(|text| text.contains("${") || text.contains("::ffff:"))
-            && (condition.operator.test == test || condition.operator.test == Test::Null)
+            && (is_alike(condition.operator.test, test) || condition.operator.test == Test::Null)
     };
     let texts: Vec<&str> = same
         .iter()
@@ -39,12 +41,16 @@ pub(super) fn exclude_each_other(same: &[&Condition], effect: Effect) -> bool {
         Test::StringEquals => texts.iter().map(|text| (*text).to_owned()).collect(),
         Test::StringEqualsIgnoreCase => texts.iter().map(|text| text.to_lowercase()).collect(),
         Test::Ip => texts.iter().flat_map(|text| edges(text)).collect(),
-        Test::StringLike
-        | Test::Numeric(_)
-        | Test::Date(_)
-        | Test::Binary
-        | Test::Arn
-        | Test::Null => return false,
+        Test::Numeric(_) => match between(&texts) {
+            Some(numbers) => numbers,
+            None => return false,
+        },
+        // More instants than can be refused.
+        Test::Date(Relation::Equal) => (0..=texts.len())
+            .map(|second| second.to_string())
+            .chain(texts.iter().map(|text| (*text).to_owned()))
+            .collect(),
+        Test::StringLike | Test::Date(_) | Test::Binary | Test::Arn | Test::Null => return false,
     };
     // What nobody wrote, and what is no value of the type.
     tried.extend(["", "0.0.0.0", "::", "\u{1}other"].map(str::to_owned));
@@ -55,6 +61,34 @@ pub(super) fn exclude_each_other(same: &[&Condition], effect: Effect) -> bool {
             map.set(same.first().map_or("", |condition| &condition.key), &**text);
             meets(&map)
         })
+}
+
+/// Whether two operators compare one type; of dates equality alone is tried.
+fn is_alike(one: Test, other: Test) -> bool {
+    one == other || matches!((one, other), (Test::Numeric(_), Test::Numeric(_)))
+}
+
+/// Fractions longer than that are not tried.
+const LONGEST: usize = 100;
+
+/// Every number, and one of every gap between them, below and above all: a digit more moves a number away from zero by
+/// less than any gap, and the gaps beside zero have two numbers of their own.
+fn between(texts: &[&str]) -> Option<Vec<String>> {
+    let fraction = |text: &str| text.split_once('.').map_or(0, |(_, digits)| digits.len());
+    let digits = texts.iter().map(|text| fraction(text)).max().unwrap_or(0);
+    if digits > LONGEST {
+        return None;
+    }
+    let longer = |text: &str| {
+        let point = if text.contains('.') { "" } else { "." };
+        let zeros = "0".repeat(digits.saturating_sub(fraction(text)));
+        format!("{text}{point}{zeros}1")
+    };
+    let mut tried = vec![longer("-0"), longer("0")];
+    for text in texts {
+        tried.extend([(*text).to_owned(), longer(text)]);
+    }
+    Some(tried)
 }
 
 /// The first address of a range, and the first behind it: wherever ranges are put together or taken from each other,
@@ -86,36 +120,68 @@ fn edges(text: &str) -> Vec<String> {
     }
 }
 
-/// Whether one condition asks for texts of which another refuses all, or for others than another asks for.
-pub(super) fn patterns_exclude_each_other(same: &[&Condition]) -> bool {
+/// Whether one condition asks for texts or ARNs of which another refuses all, or for others than another asks for.
+pub(super) fn patterns_exclude_each_other(same: &[&Condition], effect: Effect) -> bool {
     let effort = Effort::default();
     same.iter().enumerate().any(|(at, asks)| {
-        let is_asked = !asks.operator.negated && !asks.operator.if_exists;
-        let Some(asked) = texts(asks).filter(|_| is_asked) else {
+        let is_asked = !asks.operator.negated
+            && !asks.operator.if_exists
+            && asks.operator.quantifier != Some(Quantifier::ForAll);
+        let Some(asked) = parts(asks, effect).filter(|_| is_asked) else {
             return false;
         };
         same.iter().enumerate().any(|(other, refuses)| {
-            let Some(found) = texts(refuses).filter(|_| other != at) else {
+            let is_of_all = match (asks.operator.quantifier, refuses.operator.quantifier) {
+                (_, None) | (Some(_), Some(Quantifier::ForAll)) => true,
+                // To ForAllValues an empty text is no value at all.
+                (None, Some(Quantifier::ForAll)) => {
+                    !asked.iter().flatten().any(|asked| may_be_empty(asked))
+                }
+                (_, Some(Quantifier::ForAny)) => false,
+            };
+            let Some(found) = parts(refuses, effect).filter(|_| other != at && is_of_all) else {
                 return false;
             };
             if refuses.operator.negated {
-                asked.iter().all(|inner| {
-                    found
-                        .iter()
-                        .any(|outer| subset::pattern(outer, inner, &effort))
-                })
+                asked
+                    .iter()
+                    .all(|inner| found.iter().any(|outer| covers(outer, inner, &effort)))
             } else {
                 // With IfExists the key is there all the same: the first asks for it.
                 asked
                     .iter()
-                    .all(|a| found.iter().all(|b| subset::disjoint(a, b, &effort)))
+                    .all(|a| found.iter().all(|b| are_disjoint(a, b, &effort)))
             }
         })
     })
 }
 
-/// A condition's values as patterns, if they are texts with case and it is about one value.
-fn texts(condition: &Condition) -> Option<subset::Pieces<'_>> {
-    let is_plain = condition.operator.quantifier.is_none() && !condition.texts.is_empty();
-    condition.values.pieces().filter(|_| is_plain)
+fn may_be_empty(pattern: &[Piece<'_>]) -> bool {
+    !(pattern.iter()).any(|piece| matches!(piece, Piece::Char(_) | Piece::Any))
+}
+
+/// Each part of one value covers that of the other.
+fn covers(outer: &subset::Pieces<'_>, inner: &subset::Pieces<'_>, effort: &Effort) -> bool {
+    outer.len() == inner.len()
+        && (outer.iter().zip(inner)).all(|(outer, inner)| subset::pattern(outer, inner, effort))
+}
+
+fn are_disjoint(a: &subset::Pieces<'_>, b: &subset::Pieces<'_>, effort: &Effort) -> bool {
+    a.len() == b.len() && (a.iter().zip(b)).any(|(a, b)| subset::disjoint(a, b, effort))
+}
+
+/// A condition's values as patterns, each of one part or, of ARNs, of six; `None` if they are neither, or one is a
+/// variable. In a Deny ARN operators hold for what is no ARN, whatever they ask for.
+fn parts(condition: &Condition, effect: Effect) -> Option<Vec<subset::Pieces<'_>>> {
+    if condition.texts.is_empty() {
+        return None;
+    }
+    if let Values::Arn(patterns) = &condition.values {
+        let all = patterns.iter().map(ArnPattern::pieces);
+        return all
+            .collect::<Option<_>>()
+            .filter(|_| effect == Effect::Allow);
+    }
+    let texts = condition.values.pieces()?;
+    Some(texts.into_iter().map(|text| vec![text]).collect())
 }

@@ -39,6 +39,7 @@ def run(world, suite):
         huffman(world, suite, chance, number)
     ends(world, suite)
     burst(world, suite)
+    one_too_many(world, suite)
 
 
 def pieces_of(chance, payload):
@@ -312,3 +313,27 @@ def burst(world, suite):
         repr(wire),
     )
     wire.close()
+
+
+def one_too_many(world, suite):
+    """More streams than are allowed at once: those over it are refused alone, whatever of them is still on its way."""
+    for case, last in (
+        ("data", lambda stream: frame(DATA, END_STREAM, stream, b"x")),
+        ("trailers", lambda stream: frame(HEADERS, END_HEADERS | END_STREAM, stream, block([(b"x-sum", b"a")]))),
+        ("a reset", lambda stream: frame(RST_STREAM, 0, stream, b"\0\0\0\x08")),
+    ):
+        wire, streams = Wire(world.port), range(1, 601, 2)
+        for stream in streams:
+            wire.ask(stream, fields(b"POST"), end=False)
+        wire.read(5.0, lambda it: len(it.resets) >= 44)
+        refused = sorted(wire.resets)
+        for stream in streams:
+            wire.send(last(stream) if stream in refused else frame(DATA, END_STREAM, stream, b"y"))
+        wire.read(10.0, lambda it: len(it.ended) >= len(streams) or it.goaway is not None)
+        served = [stream for stream in streams if wire.status(stream) == 200]
+        suite.check(
+            f"h2 one too many, with {case} on its way: the others are served",
+            len(refused) == 44 and len(served) == 256 and wire.goaway is None,
+            f"{len(served)} served, {len(refused)} refused, GOAWAY {wire.goaway}",
+        )
+        wire.close()

@@ -2,12 +2,18 @@
 
 import { createServer } from 'node:http';
 import Provider from 'oidc-provider';
-import { exportJWK, generateKeyPair } from 'jose';
+import { exportJWK, exportPKCS8, generateKeyPair } from 'jose';
 
 // A private key as a JWK.
 export async function key(alg, kid) {
   const { privateKey } = await generateKeyPair(alg, { extractable: true });
   return { ...(await exportJWK(privateKey)), alg, kid, use: 'sig' };
+}
+
+// A private key in PEM, and its public half as a JWK.
+export async function clientKey(alg, kid) {
+  const { privateKey, publicKey } = await generateKeyPair(alg, { extractable: true });
+  return { pem: await exportPKCS8(privateKey), jwk: { ...(await exportJWK(publicKey)), alg, kid, use: 'sig' } };
 }
 
 export class Issuer {
@@ -29,9 +35,14 @@ export class Issuer {
       id_token_signed_response_alg: keys[0].alg,
     };
     const gate = { ...client, client_id: 'gate', client_secret: 'a secret/of+the:gate' };
+    // Clients that prove themselves by a key of their own.
+    const keyed = (this.clients ?? []).map(({ id, jwk }) => {
+      const { client_secret: _, ...rest } = client;
+      return { ...rest, client_id: id, token_endpoint_auth_method: 'private_key_jwt', jwks: { keys: [jwk] } };
+    });
     const provider = new Provider(this.url, {
       jwks: { keys },
-      clients: [client, gate],
+      clients: [client, gate, ...keyed],
       scopes: ['read', 'write'],
       features: {
         clientCredentials: { enabled: true },

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createRemoteJWKSet, decodeJwt, decodeProtectedHeader, jwtVerify, SignJWT, importJWK } from 'jose';
-import { Issuer, key } from './issuer.mjs';
+import { Issuer, clientKey, key } from './issuer.mjs';
 import { World, ask, eventually, freePort } from './world.mjs';
 
 const ALGORITHMS = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'EdDSA'];
@@ -41,6 +41,12 @@ const trust = {
   Principal: { Federated: `arn:aws:iam::${ACCOUNT}:oidc-provider/${host}` },
   Condition: { StringEquals: { [`${host}:oaud`]: 'app', [`${host}:sub`]: 'worker' } },
 };
+// Clients that sign what they ask with: one of each kind of key.
+const clients = await Promise.all(
+  ['ES256', 'EdDSA', 'RS256'].map(async (alg) => ({ id: `gate-${alg}`, ...(await clientKey(alg, `client-${alg}`)) })),
+);
+issuer.clients = clients;
+for (const { id, pem } of clients) writeFileSync(join(secrets, id), pem, { mode: 0o600 });
 const first = await Promise.all(ALGORITHMS.map((alg) => key(alg, `first-${alg}`)));
 await issuer.start(first);
 const world = new World(process.argv[2], { issuer: provider }, { worker: trust });
@@ -50,6 +56,7 @@ try {
   await algorithms();
   await identityToken();
   await opaque();
+  await clientKeys();
   await rotation();
   await outage();
 } catch (error) {
@@ -150,6 +157,31 @@ async function opaque() {
   const later = await issuer.token('opaque');
   await eventually('the issuer is back', async () => (await world.use(later)).status === 200);
   check('no token in the log', ![token, known, later, 'made-up'].some((text) => world.log.includes(text)), world.log);
+}
+
+// The issuer is asked by a client that proves itself by its own key (private_key_jwt).
+async function clientKeys() {
+  const change = async (introspection) => {
+    const count = () => world.log.split('a new bundle is served').length;
+    const before = count();
+    world.write('policies/identity-providers/issuer.yaml', { type: 'oidc', account: ACCOUNT, ...provider, introspection });
+    await eventually('the change is served', () => count() > before);
+  };
+  for (const { id } of clients) {
+    const token = await issuer.token('opaque');
+    await change({ client_id: id, client_key_file: join(secrets, id), client_key_id: id.replace('gate', 'client'), max_age: 3 });
+    const answer = await world.use(token);
+    check(`${id}: allowed`, answer.status === 200, answer);
+  }
+  const { id } = clients[0];
+  await change({ client_id: id, client_key_file: join(secrets, clients[1].id), max_age: 3 });
+  const wrong = await world.use(await issuer.token('opaque'));
+  check("another client's key: nobody can be asked", wrong.status === 503, wrong);
+  await change(provider.introspection);
+  const token = await issuer.token('opaque');
+  await eventually('and the secret again', async () => (await world.use(token)).status === 200);
+  const log = world.log;
+  check('no key in the log', !log.includes('PRIVATE KEY') && !log.includes('client_assertion'), log.slice(-2000));
 }
 
 // A new key beside the old ones, then alone.

@@ -21,6 +21,7 @@ from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
 import container
+import readme
 from world import ADMIN, ALICE, DEPLOY, DEVICE, EXTERNAL_ID, NEXT, PIPELINE, ROOT, SEED, World
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -360,6 +361,7 @@ def main():
         finally:
             sidecar.stop()
         rotation(world, deploy)
+        readme.run(check, sys.argv[1], os.path.join(HERE, ".venv", "bin"))
         written = "".join(world.read(f"audit/{name}") for name in os.listdir(os.path.join(world.folder, "audit")) if name.endswith(".jsonl"))
         secrets = [deploy["SecretAccessKey"], deploy["SessionToken"]]
         check("no secret is logged or recorded", not any(secret in written or secret in "".join(world.log) for secret in secrets))

@@ -159,3 +159,39 @@ fn many_faults_end_the_connection_once_all_are_answered() {
         assert_eq!(told(&mut http2), ENHANCE_YOUR_CALM);
     }
 }
+
+/// What comes on a stream that was reset from here came before the client could know: its fields count, and nothing else
+/// of it.
+#[test]
+fn trailers_behind_a_reset_of_ours_are_dropped() {
+    let mut http2 = Http2::new(64 * 1024);
+    let mut context = Context::from_waker(Waker::noop());
+    let mut all = Vec::new();
+    let mut next = |http2: &mut Http2, bytes: &[u8]| {
+        let mut rest = Pieces(bytes, usize::MAX);
+        loop {
+            let mut space = [0; 1000];
+            let mut buffer = ReadBuf::new(&mut space);
+            let _ = http2.poll_read(&mut rest, &mut context, &mut buffer);
+            if buffer.filled().is_empty() {
+                return;
+            }
+            all.extend_from_slice(buffer.filled());
+        }
+    };
+    let post = frame(HEADERS, END_HEADERS, 1, &get(&[]));
+    next(&mut http2, &[PRI, &post].concat());
+    let mut said = Vec::new();
+    Frame::write(&mut said, RST_STREAM, 0, 1, &[0, 0, 0, 7]);
+    let pieces = [std::io::IoSlice::new(&said)];
+    let mut other = Context::from_waker(Waker::noop());
+    let _ = http2.poll_write(Vec::new(), &mut other, &pieces);
+    let trailers = frame(HEADERS, WHOLE, 1, &kept("a", "b"));
+    let behind = frame(HEADERS, WHOLE, 3, &get(&[0xbe]));
+    next(&mut http2, &[trailers, behind].concat());
+    let expected = [
+        "1 :method=GET :scheme=http :path=/",
+        "3 :method=GET :scheme=http :path=/ a=b",
+    ];
+    assert_eq!(heads(&all), expected);
+}

@@ -204,6 +204,11 @@ impl Identity {
             .tags
             .iter()
             .map(|(key, value)| key.len().saturating_add(value.len()).saturating_add(32));
+        // A policy takes several times the room of its text, which is no longer at hand.
+        let policies = match &self.session_policies {
+            Some(_) => 32 * 1024,
+            None => 0,
+        };
         texts
             .into_iter()
             .flatten()
@@ -211,6 +216,7 @@ impl Identity {
             .chain(tags)
             .sum::<usize>()
             .saturating_add(size_of::<Self>())
+            .saturating_add(policies)
     }
 }
 

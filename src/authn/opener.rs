@@ -45,10 +45,14 @@ struct Kept(Arc<Session>, Arc<[Box<str>]>, usize);
 struct Weight;
 
 impl Weighter<Remembered, Kept> for Weight {
-    fn weight(&self, _: &Remembered, Kept(_, _, length): &Kept) -> u64 {
+    fn weight(&self, _: &Remembered, Kept(session, _, length): &Kept) -> u64 {
         let least = BYTES.checked_div(ENTRIES as u64).unwrap_or(1);
-        // Policies and patterns take several times the room of their text.
-        let bytes = length.saturating_mul(8);
+        // Policies take several times the room of their text, and a token may hold little of that: it is packed.
+        let policies = match &session.policies {
+            Some(_) => 32 * 1024,
+            None => 0,
+        };
+        let bytes = length.saturating_mul(8).saturating_add(policies);
         u64::try_from(bytes).unwrap_or(u64::MAX).max(least)
     }
 }

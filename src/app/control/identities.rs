@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 
+use quick_cache::Weighter;
 use quick_cache::unsync::Cache;
 
 use crate::audit::record::UserIdentity;
@@ -11,13 +12,15 @@ use crate::authn::Identity;
 use crate::gate::{Facts, Method};
 use crate::policy::Principal;
 
-/// Sessions that a worker keeps the words for, as many as tokens are kept: some 7 MiB when so many are at work.
+/// Sessions that a worker keeps the words for, as many as tokens are kept.
 const KEPT: usize = 10_000;
+/// And what they may take, with the identities and tokens that they keep alive.
+const BYTES: u64 = 16 * 1024 * 1024;
 
 /// What one worker has written before, by the address of the identity.
 #[derive(Debug)]
 pub(super) struct Identities {
-    written: RefCell<Cache<usize, Written>>,
+    written: RefCell<Cache<usize, Written, Weight>>,
     /// Address of the snapshot that they were made under: they keep parts of it in memory.
     snapshot: Cell<usize>,
 }
@@ -26,13 +29,32 @@ pub(super) struct Identities {
 struct Written {
     json: Rc<[u8]>,
     /// INVARIANT: held, so that no other identity can come to stand at its address.
-    _identity: Arc<Identity>,
+    identity: Arc<Identity>,
+}
+
+#[derive(Debug, Clone)]
+struct Weight;
+
+impl Weighter<usize, Written> for Weight {
+    fn weight(&self, _: &usize, written: &Written) -> u64 {
+        let identity = &written.identity;
+        let token = identity.token.as_ref().map_or(0, |token| token.weight());
+        let bytes = identity.weight().saturating_add(token);
+        let bytes = bytes.saturating_add(written.json.len());
+        // No entry weighs less, so that the bytes bound the entries too.
+        let least = BYTES.checked_div(KEPT as u64).unwrap_or(1);
+        u64::try_from(bytes).unwrap_or(u64::MAX).max(least)
+    }
+}
+
+fn none_yet() -> Cache<usize, Written, Weight> {
+    Cache::with_weighter(KEPT, BYTES, Weight)
 }
 
 impl Default for Identities {
     fn default() -> Self {
         Self {
-            written: RefCell::new(Cache::new(KEPT)),
+            written: RefCell::new(none_yet()),
             snapshot: Cell::new(0),
         }
     }
@@ -46,7 +68,7 @@ impl Identities {
             .as_ref()
             .map_or(0, |it| Arc::as_ptr(it).addr());
         if self.snapshot.replace(snapshot) != snapshot {
-            *self.written.borrow_mut() = Cache::new(KEPT);
+            *self.written.borrow_mut() = none_yet();
         }
         let Some(identity) = &facts.identity else {
             return nobody(facts.method).json().into();
@@ -59,7 +81,7 @@ impl Identities {
         if identity.is_lasting() {
             let written = Written {
                 json: Rc::clone(&json),
-                _identity: Arc::clone(identity),
+                identity: Arc::clone(identity),
             };
             self.written.borrow_mut().insert(address, written);
         }
@@ -93,4 +115,25 @@ pub(in crate::app) fn of_identity(identity: &Identity) -> UserIdentity<'_> {
         session.source_identity = identity.source_identity.as_deref();
     }
     who
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_is_bounded_in_bytes() {
+        let mut written = none_yet();
+        for number in 0..2000_usize {
+            let mut identity = Identity::anonymous();
+            identity.user_id = format!("{number:0>60000}").into();
+            let kept = Written {
+                json: Rc::from([]),
+                identity: Arc::new(identity),
+            };
+            written.insert(number, kept);
+        }
+        assert!((1..2000).contains(&written.len()));
+        assert!(written.weight() <= BYTES, "{}", written.weight());
+    }
 }

@@ -101,13 +101,13 @@ pub(in crate::cli::demo) const CHAPTERS: &[Chapter] = &[
             story(
                 "auditor-reads-no-secret",
                 "A security auditor reads a secret's value",
-                "SecurityAudit itself denies what is secret.",
+                "The secret's own policy denies it to all but those that need it, as SecurityAudit denies every secret.",
                 ask(
                     "AMIR",
                     "GET",
                     SECRETS,
                     "/secrets/payment-gateway",
-                    denied("with an explicit deny in"),
+                    denied("with an explicit deny in a resource-based policy"),
                 ),
             ),
             story(

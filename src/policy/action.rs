@@ -2,6 +2,7 @@
 //!
 //! Wildcards stand in the name; the service has none, except in a bare `*` and in `*:*`, which say the same.
 
+use super::context::folded;
 use super::pattern::{Builder, Pattern, Piece};
 
 /// Action or NotAction.
@@ -106,9 +107,7 @@ impl Folded {
             folded.make_ascii_lowercase();
             Self(folded)
         } else {
-            Self(smallvec::SmallVec::from_slice(
-                action.to_lowercase().as_bytes(),
-            ))
+            Self(smallvec::SmallVec::from_slice(folded(action).as_bytes()))
         }
     }
 

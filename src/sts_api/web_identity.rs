@@ -14,13 +14,14 @@ use super::asked::Asked;
 use super::assume_role::{assumed, duration, of};
 use super::call::{self, Call};
 use super::error::Error;
-use super::fields::{self, ROLE_ARN, SESSION_NAME, WEB_TOKEN};
+use super::fields::{self, PROVIDER_ID, ROLE_ARN, SESSION_NAME, WEB_TOKEN};
 use super::xml::Members;
 
-const PARAMETERS: [&str; 6] = [
+const PARAMETERS: [&str; 7] = [
     "RoleArn",
     "RoleSessionName",
     "WebIdentityToken",
+    "ProviderId",
     "PolicyArns.*.arn",
     "Policy",
     "DurationSeconds",
@@ -38,6 +39,13 @@ pub(super) async fn run(call: &mut Call<'_>) -> Result<Members, Error> {
         ..Asked::default()
     };
     asked.read_policy(form)?;
+    if let Some(id) = PROVIDER_ID.optional(form)? {
+        return Err(invalid_token(&format!(
+            "ProviderId is for providers of OAuth 2.0 access tokens, and {} is none that is known here; leave it out for \
+             OpenID Connect",
+            id.escape_debug()
+        )));
+    }
     call.seen.resource = Some(arn.into());
     let mut headers = HeaderMap::new();
     let value = HeaderValue::try_from(format!("Bearer {text}"));

@@ -71,22 +71,22 @@ fn target<'a>(call: &Call<'a>, subject: Subject) -> Result<Target<'a>, Error> {
         Subject::Device => device(call),
         Subject::Account => {
             let file = call.file("account", "")?;
-            plain("*".to_owned(), edit(&file))
+            Ok(plain("*".to_owned(), edit(&file)))
         }
         Subject::Nothing => {
             let message = "Sidegate has nothing of this kind".to_owned();
-            plain("*".to_owned(), message)
+            Ok(plain("*".to_owned(), message))
         }
     }
 }
 
 /// About what has no tags and needs not be there.
-fn plain<'a>(resource: String, edit: String) -> Result<Target<'a>, Error> {
-    Ok(Target {
+fn plain<'a>(resource: String, edit: String) -> Target<'a> {
+    Target {
         resource,
         tags: None,
         edit: Ok(edit),
-    })
+    }
 }
 
 fn edit(file: &str) -> String {
@@ -205,7 +205,10 @@ fn policy<'a>(call: &Call<'a>, ending: &str) -> Result<Target<'a>, Error> {
     if call.makes("Policy") {
         let (name, path) = (POLICY_NAME.required(form)?, path(form)?);
         let file = call.file("policies", &format!("{}.json", stem(name)))?;
-        return plain(call.arn(&format!("policy{path}{name}"))?, edit(&file));
+        return Ok(plain(
+            call.arn(&format!("policy{path}{name}"))?,
+            edit(&file),
+        ));
     }
     let text = POLICY_ARN.required(form)?;
     let invalid = || Error::invalid_input(format!("ARN {} is not valid.", text.escape_debug()));
@@ -245,13 +248,19 @@ fn provider<'a>(call: &Call<'a>, of: Of) -> Result<Target<'a>, Error> {
         let place = url.split_once("://").map_or(url, |(_, place)| place);
         let resource = call.arn(&format!("oidc-provider/{}", place.trim_end_matches('/')))?;
         let file = "a new identity-providers/NAME.yaml whose `issuer` is the URL";
-        return plain(resource, format!("{}; {}", edit(file), trusted(account)));
+        return Ok(plain(
+            resource,
+            format!("{}; {}", edit(file), trusted(account)),
+        ));
     }
     if call.makes("SAMLProvider") {
         let name = SAML_PROVIDER_NAME.required(form)?;
         let resource = call.arn(&format!("saml-provider/{name}"))?;
         let file = format!("identity-providers/{}.yaml", stem(name));
-        return plain(resource, format!("{}; {}", edit(&file), trusted(account)));
+        return Ok(plain(
+            resource,
+            format!("{}; {}", edit(&file), trusted(account)),
+        ));
     }
     let arn = match of {
         Of::Saml => SAML_PROVIDER_ARN.required(form)?,
@@ -279,7 +288,7 @@ fn provider<'a>(call: &Call<'a>, of: Of) -> Result<Target<'a>, Error> {
 fn credential<'a>(call: &Call<'a>) -> Result<Target<'a>, Error> {
     let Some(name) = USER_NAME.optional(call.form)? else {
         let own = call.caller.identity.principal.name();
-        return plain(own.to_owned(), CREDENTIALS.to_owned());
+        return Ok(plain(own.to_owned(), CREDENTIALS.to_owned()));
     };
     let found = call.find(Kind::User, name)?;
     let missing = || Error::no_such_entity(format!("The user with name {name} cannot be found."));
@@ -300,5 +309,5 @@ fn device<'a>(call: &Call<'a>) -> Result<Target<'a>, Error> {
     } else {
         SERIAL_NUMBER.required(call.form)?.to_owned()
     };
-    plain(resource, CREDENTIALS.to_owned())
+    Ok(plain(resource, CREDENTIALS.to_owned()))
 }

@@ -3,10 +3,11 @@
 use std::net::SocketAddr;
 
 use serde_json::Value;
-use sidegate::cli::demo::signer::{self, Signed};
+use sidegate::cli::demo::signer;
 use sidegate::clock::Clock;
 
-use crate::support::{Answer, Client, Sidegate, Site, Upstream, command, eventually, run};
+use crate::signed;
+use crate::support::{Answer, Sidegate, Site, Upstream, command, eventually, run};
 
 const ACCOUNT: &str = include_str!("../interop/iam_api/account.json");
 const AUDITOR: &str = "arn:aws:iam::123456789012:user/security.auditor@example.com";
@@ -80,32 +81,13 @@ fn world() -> World {
 impl World {
     fn call(&self, scope: Scope, parameters: &str) -> Answer {
         let body = format!("Version=2010-05-08&{parameters}");
-        let host = self.sts.to_string();
-        let request = Signed {
-            method: "POST",
-            path: "/",
-            host: &host,
-            service: scope.service,
-            region: scope.region,
-            body: &body,
-        };
         let credentials = signer::Credentials {
             access_key: scope.key,
             secret: SECRET,
             token: None,
         };
-        let headers = signer::sign(&request, &credentials, Clock::machine().now());
-        let mut text = "POST / HTTP/1.1\r\n".to_owned();
-        for (name, value) in headers {
-            text.push_str(&format!("{name}: {value}\r\n"));
-        }
-        text.push_str(&format!(
-            "content-type: application/x-www-form-urlencoded\r\ncontent-length: {}\r\n\r\n{body}",
-            body.len()
-        ));
-        let mut client = Client::connect(self.sts);
-        client.send(text.as_bytes());
-        client.answer(false).unwrap()
+        let place = (scope.service, scope.region);
+        signed::call(self.sts, &credentials, place, &body, Clock::machine().now())
     }
 
     fn ask(&self, parameters: &str) -> String {

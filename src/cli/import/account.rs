@@ -297,10 +297,9 @@ impl Writer {
             {
                 stem.push('_');
             }
-            for (path, content) in stub.files(account, &stem) {
-                if path.ends_with(".yaml") {
-                    to_complete.push(path.clone());
-                }
+            let files = stub.files(account, &stem);
+            to_complete.extend(files.first().map(|(path, _)| path.clone()));
+            for (path, content) in files {
                 self.put(all, path, content)?;
             }
         }

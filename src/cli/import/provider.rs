@@ -4,6 +4,7 @@
 //! expired long ago. Whoever completes it decides whose word counts.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 
 use aws_lc_rs::digest::{SHA256, digest};
 
@@ -91,13 +92,16 @@ impl Stub {
         }
         // Two names must not become one.
         let hash = digest(&SHA256, self.name.as_bytes());
-        let hash = hash.as_ref().iter().take(4);
-        let hash: String = hash.map(|byte| format!("{byte:02x}")).collect();
-        let head: String = stem.chars().take(MAX_NAME.saturating_sub(9)).collect();
-        format!("{head}-{hash}")
+        let mut name: String = stem.chars().take(MAX_NAME.saturating_sub(9)).collect();
+        name.push('-');
+        for byte in hash.as_ref().iter().take(4) {
+            // Writing to a String cannot fail.
+            let _ = write!(name, "{byte:02x}");
+        }
+        name
     }
 
-    /// The files, by path. `name`: as none other is called.
+    /// The files, by path, what is to be completed first. `name`: as none other is called.
     pub(super) fn files(&self, account: AccountId, name: &str) -> Vec<(String, String)> {
         let stem = super::account::stem(name);
         let path = format!("identity-providers/{stem}.yaml");

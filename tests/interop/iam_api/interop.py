@@ -272,7 +272,7 @@ def reads(world):
     check("ListVirtualMFADevices", iam.list_virtual_mfa_devices()["VirtualMFADevices"] == [])
     check("IsAttachable", iam.get_policy(PolicyArn="arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole")["Policy"]["IsAttachable"] is False)
     granting = iam.list_policies_granting_service_access(Arn=BOB[2], ServiceNamespaces=["iam", "s3"])["PoliciesGrantingServiceAccess"]
-    check("ListPoliciesGrantingServiceAccess", [[p["PolicyName"] for p in of["Policies"]] for of in granting][0] == ["AdministratorAccess"], granting)
+    check("ListPoliciesGrantingServiceAccess", [[p["PolicyName"] for p in of["Policies"]] for of in granting] == [["AdministratorAccess", "PowerUserAccess"], ["AdministratorAccess", "PowerUserAccess", "S3-read-only-specific-bucket"]], granting)
     check("ListInstanceProfiles", iam.list_instance_profiles()["InstanceProfiles"] == [])
     check("a waiter", iam.get_waiter("policy_exists").wait(PolicyArn=bound) is None)
 

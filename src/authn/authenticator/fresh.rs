@@ -42,7 +42,13 @@ impl Authenticator {
             (entry.number, Arc::clone(entry.follower.keys()))
         };
         let set = self.keys_for(&unverified, provider, &keys, now).await?;
-        let verified = unverified.verify(provider, &set, self.clock.now(), digest);
+        let verified = match unverified.verify(provider, &set, self.clock.now(), digest) {
+            Err(TokenError::Signature) => {
+                self.verify_anew(&unverified, provider, &keys, &set, digest)
+                    .await
+            }
+            answer => answer,
+        };
         let verified = verified.map_err(|error| Failure::of(&error, Some(provider)))?;
         let verified = Arc::new(verified);
         let key = Key {
@@ -78,5 +84,26 @@ impl Authenticator {
             return Err(Failure::unavailable(provider));
         }
         Ok(set)
+    }
+
+    /// The key of the token's name did not sign it. Another may have taken that name at the issuer: one look, within the
+    /// fetches that are allowed, and once more if the keys are others than `before`.
+    async fn verify_anew(
+        &self,
+        unverified: &Unverified<'_>,
+        provider: &Arc<Provider>,
+        keys: &ProviderKeys,
+        before: &KeySet,
+        digest: [u8; 32],
+    ) -> Result<VerifiedToken, TokenError> {
+        // What would be refused all the same is worth no fetch.
+        if unverified.is_else_fine(provider, self.clock.now()) {
+            keys.recheck().await;
+        }
+        let now = self.clock.now();
+        match keys.current(now) {
+            Some(set) if !set.same_as(before) => unverified.verify(provider, &set, now, digest),
+            _ => Err(TokenError::Signature),
+        }
     }
 }

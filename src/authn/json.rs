@@ -177,7 +177,11 @@ impl<'de> Visitor<'de> for Reader {
                 "the member `{}` stands twice",
                 name.chars().take(64).collect::<String>().escape_debug()
             ))),
-            None => Ok(Json::Object(members)),
+            None => {
+                // Kept for long, where tokens are; a list has given back its spare room too.
+                members.shrink_to_fit();
+                Ok(Json::Object(members))
+            }
         }
     }
 }

@@ -119,9 +119,10 @@ impl Serving {
         let head = String::from_utf8(head).ok()?;
         self.heads.lock().unwrap().push(head.clone());
         if head.starts_with("GET /.well-known/openid-configuration ") {
-            let keys = match &*self.mode.lock().unwrap() {
-                Mode::KeysAt(url) => url.clone(),
-                _ => format!("{}/jwks", self.url),
+            let keys = if let Mode::KeysAt(url) = &*self.mode.lock().unwrap() {
+                url.clone()
+            } else {
+                format!("{}/jwks", self.url)
             };
             let body = format!(r#"{{"issuer":"{}","jwks_uri":"{keys}"}}"#, self.url);
             return answer(&mut socket, 200, "", &body).await;

@@ -20,7 +20,7 @@ use std::time::Instant;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, UPGRADE};
 use http::uri::Authority;
 
-use crate::authn::{Authenticator, Certificate, Distrust, Identity, sigv4};
+use crate::authn::{Authenticator, Certificate, Credentials, Distrust, Identity, sigv4};
 use crate::bundle::{Snapshot, Store};
 use crate::clock::{Clock, Timestamp};
 use crate::outcome::Reason;
@@ -54,6 +54,8 @@ pub enum RefusalDetail {
 pub struct Head<'a> {
     /// Method, target and headers.
     pub parts: &'a http::request::Parts,
+    /// What its lines say.
+    pub said: Said<'a>,
     /// aws:SourceIp: the peer, or what a trusted hop says.
     pub peer: IpAddr,
     /// Whether the connection used TLS.
@@ -131,16 +133,13 @@ impl Gate {
         facts.judged_at = Some(now);
         let snapshot = self.store.load_full();
         facts.snapshot = Some(Arc::clone(&snapshot));
-        let said = Said::of(&head.parts.headers);
-        let matched = route(head, &said, &snapshot, facts)?;
+        let matched = route(head, &snapshot, facts)?;
         if matched.kind == MatchKind::Preflight {
-            let verdict = self.permit(head, &matched, Shown::default(), (&said, now), facts);
+            let verdict = self.permit(head, &matched, Shown::default(), now, facts);
             facts.resources = matched.resources;
             return verdict;
         }
-        let verdict = self
-            .matched(head, (&said, now), &snapshot, &matched, facts)
-            .await;
+        let verdict = self.matched(head, now, &snapshot, &matched, facts).await;
         facts.resources = matched.resources;
         verdict
     }
@@ -149,7 +148,7 @@ impl Gate {
     async fn matched(
         &self,
         head: &Head<'_>,
-        (said, now): (&Said<'_>, Timestamp),
+        now: Timestamp,
         snapshot: &Snapshot,
         matched: &Match<'_>,
         facts: &mut Facts,
@@ -158,14 +157,11 @@ impl Gate {
             now,
             source: head.peer,
             secure: head.secure,
-            user_agent: said.user_agent.text(),
-            referer: said.referer.text(),
+            user_agent: head.said.user_agent.text(),
+            referer: head.said.referer.text(),
             region: matched.service.region(),
         };
-        let role = said.role;
-        let shown = self
-            .who(head, role, snapshot, matched, &request, facts)
-            .await?;
+        let shown = self.who(head, snapshot, matched, &request, facts).await?;
         self.may(
             snapshot,
             matched,
@@ -173,7 +169,7 @@ impl Gate {
             (shown.identity.as_deref(), head.request_id),
             facts,
         )?;
-        self.permit(head, matched, shown, (said, now), facts)
+        self.permit(head, matched, shown, now, facts)
     }
 
     /// May they: every resource must be allowed; the first that is not decides.
@@ -250,10 +246,10 @@ impl Gate {
         head: &Head<'_>,
         matched: &Match<'_>,
         shown: Shown,
-        (said, now): (&Said<'_>, Timestamp),
+        now: Timestamp,
         facts: &mut Facts,
     ) -> Verdict {
-        let upgrade = if said.upgrade {
+        let upgrade = if head.said.upgrade {
             upgrade(head, matched)
         } else {
             Upgrade::Ignored
@@ -327,7 +323,6 @@ impl Gate {
 /// Which route: action, resources and context keys.
 fn route<'s>(
     head: &Head<'_>,
-    said: &Said<'_>,
     snapshot: &'s Snapshot,
     facts: &mut Facts,
 ) -> Result<Match<'s>, Refusal> {
@@ -335,7 +330,7 @@ fn route<'s>(
     let authority = head.parts.uri.authority().map(Authority::as_str);
     let asked = Asked {
         method: head.parts.method.as_str(),
-        host: authority.or_else(|| said.host.text()),
+        host: authority.or_else(|| head.said.host.text()),
         path: head.parts.uri.path(),
         query: head.parts.uri.query(),
         headers: &Headers(&head.parts.headers),
@@ -441,32 +436,52 @@ impl<'h> Once<'h> {
     }
 }
 
-/// What the header lines say to more than their reader, found in one look at them: a look-up for each name would cost
-/// more than all of them together.
-#[derive(Debug, Default)]
-struct Said<'h> {
+/// What the header lines say to more than their reader, found in one look at them: a look-up for each name, or a look of
+/// each reader, would cost more than all of them together.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Said<'h> {
     host: Once<'h>,
     user_agent: Once<'h>,
     referer: Once<'h>,
     role: Once<'h>,
     /// Some protocol is asked for.
     upgrade: bool,
+    credential: Credentials<'h>,
+    first_user_agent: Option<&'h http::HeaderValue>,
+    client_request_id: Option<&'h http::HeaderValue>,
 }
 
 impl<'h> Said<'h> {
-    fn of(headers: &'h HeaderMap) -> Self {
+    /// Of a head's lines.
+    pub fn of(headers: &'h HeaderMap) -> Self {
         let mut said = Self::default();
         for (name, value) in headers {
             match name.as_str() {
                 "host" => said.host.see(value),
-                "user-agent" => said.user_agent.see(value),
+                "user-agent" => {
+                    said.user_agent.see(value);
+                    said.first_user_agent.get_or_insert(value);
+                }
                 "referer" => said.referer.see(value),
                 who::ROLE => said.role.see(value),
                 "upgrade" => said.upgrade = true,
-                _ => {}
+                "x-request-id" => {
+                    said.client_request_id.get_or_insert(value);
+                }
+                name => said.credential.read(name, value),
             }
         }
         said
+    }
+
+    /// With which program the request was sent, as it says first.
+    pub fn user_agent(&self) -> Option<&'h [u8]> {
+        self.first_user_agent.map(http::HeaderValue::as_bytes)
+    }
+
+    /// The client's own id of it, the first if there are several.
+    pub fn client_request_id(&self) -> Option<&'h [u8]> {
+        self.client_request_id.map(http::HeaderValue::as_bytes)
     }
 }
 

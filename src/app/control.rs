@@ -88,17 +88,6 @@ impl Worker {
             Ok(_) => Reason::Allowed,
             Err(refusal) => refusal.reason,
         };
-        let (mut user_agent, mut client_request_id) = (None, None);
-        for (name, value) in &head.parts.headers {
-            // The first of each, as a look-up would find.
-            match name.as_str() {
-                "user-agent" if user_agent.is_none() => user_agent = Some(value.as_bytes()),
-                "x-request-id" if client_request_id.is_none() => {
-                    client_request_id = Some(value.as_bytes());
-                }
-                _ => {}
-            }
-        }
         let account = facts.account();
         let resources: smallvec::SmallVec<[record::Resource<'_>; 2]> = facts
             .resources
@@ -115,14 +104,14 @@ impl Worker {
             event_id: event_id.to_str().unwrap_or_default(),
             identity: &identity,
             source_ip: head.peer,
-            user_agent,
+            user_agent: head.said.user_agent(),
             action: present(facts.action()),
             region: present(facts.region()),
             resources: &resources,
             recipient_account: account,
             method: head.parts.method.as_str(),
             path: present(&facts.path),
-            client_request_id,
+            client_request_id: head.said.client_request_id(),
             snapshot: facts.snapshot.as_ref().map(|snapshot| &*snapshot.digest),
             service: present(facts.service()),
             route,

@@ -48,7 +48,6 @@ impl Gate {
     pub(super) async fn who(
         &self,
         head: &Head<'_>,
-        role: Once<'_>,
         snapshot: &Snapshot,
         matched: &Match<'_>,
         request: &RequestFacts<'_>,
@@ -57,7 +56,7 @@ impl Gate {
         let accepted = accepted(snapshot, matched);
         let presented = presented(head, matched, &accepted, request.now);
         let found = self.authenticate(head, presented, facts).await?;
-        let role = chosen_role(role).map_err(|reason| {
+        let role = chosen_role(head.said.role).map_err(|reason| {
             facts.detail = "X-Sidegate-Role stands twice or is no text".into();
             Refusal::from(reason)
         })?;
@@ -165,6 +164,7 @@ fn presented<'a>(
         path: head.parts.uri.path(),
         query: head.parts.uri.query(),
         headers: &head.parts.headers,
+        credentials: Some(head.said.credential),
         authority: head.parts.uri.authority().map(Authority::as_str),
         secure: head.secure,
         certificate: head.certificate,

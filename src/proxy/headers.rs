@@ -136,9 +136,6 @@ pub struct Hop {
 /// field that goes no further must not be what allowed the request.
 pub fn take_hop(fields: &mut HeaderMap, version: Version) -> Result<Hop, Reason> {
     let mut hop = Hop::default();
-    if !fields.keys().any(is_for_one_hop) {
-        return Ok(hop);
-    }
     let found: Names = fields
         .keys()
         .filter(|name| is_for_one_hop(name))
@@ -170,7 +167,7 @@ pub fn take_hop(fields: &mut HeaderMap, version: Version) -> Result<Hop, Reason>
     Ok(hop)
 }
 
-fn is_for_one_hop(name: &HeaderName) -> bool {
+pub(super) fn is_for_one_hop(name: &HeaderName) -> bool {
     matches!(
         name.as_str(),
         "connection"

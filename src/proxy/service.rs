@@ -15,7 +15,7 @@ use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 
 use crate::clock::monotonic;
-use crate::gate::{Facts, Head, Lasts, Permit, only_http2};
+use crate::gate::{Facts, Head, Lasts, Permit, Said, only_http2};
 use crate::net::cidr::Cidr;
 use crate::net::in_place::boxed;
 use crate::net::tls::ClientCertificate;
@@ -167,8 +167,10 @@ impl<C: Control> Proxy<C> {
     ) -> Result<Judged<'p>, Refused> {
         let stream = parts.extensions.remove::<OnUpgrade>();
         let read = read(&mut parts, reading, self.fields);
-        let hop = match read.and_then(|hop| without_body(hop, &body)) {
-            Ok(hop) => hop,
+        let (hop, announced) = match read.and_then(|(hop, announced)| {
+            Ok((without_body(hop, &body)?, announced))
+        }) {
+            Ok(read) => read,
             Err(reason) => {
                 self.control.refused(&unjudged(&parts, reason, record));
                 return Err(reason.into());
@@ -183,10 +185,11 @@ impl<C: Control> Proxy<C> {
         record.peer = origin.client;
         let inbound = self.inbound(body, parts.version);
 
-        let lasting = hop.upgrade.is_some() || streams::announced(&parts.headers);
+        let lasting = hop.upgrade.is_some() || announced;
         let kept = lasting.then(|| keep(&parts, &origin, connection, &record.id));
         let head = Head {
             parts: &parts,
+            said: Said::of(&parts.headers),
             peer: origin.client,
             secure: origin.secure,
             certificate: connection.certificate.as_ref().map(ClientCertificate::get),
@@ -395,16 +398,24 @@ fn keep(
     })
 }
 
-/// Reads a head strictly, and takes out of it what is for this hop.
-fn read(parts: &mut Parts, reading: Result<(), Fault>, fields: usize) -> Result<Hop, Reason> {
+/// Reads a head strictly, and takes out of it what is for this hop. Also says whether what is left announces that the
+/// request will last.
+fn read(
+    parts: &mut Parts,
+    reading: Result<(), Fault>,
+    fields: usize,
+) -> Result<(Hop, bool), Reason> {
     let extended = strict::extended_connect(parts)?;
-    strict::check(parts, reading, fields)?;
+    let seen = strict::check(parts, reading, fields)?;
+    if !seen.hop && extended.is_none() {
+        return Ok((Hop::default(), seen.lasting));
+    }
     let mut hop = headers::take_hop(&mut parts.headers, parts.version)?;
     if let Some(protocol) = extended {
         parts.headers.insert(UPGRADE, protocol.clone());
         hop.upgrade = Some(protocol);
     }
-    Ok(hop)
+    Ok((hop, streams::announced(&parts.headers)))
 }
 
 /// What is on record of a request that is refused before anybody judges it.

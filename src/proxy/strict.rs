@@ -9,6 +9,8 @@ use hyper::ext::Protocol;
 
 use crate::net::Fault;
 use crate::outcome::Reason;
+use crate::proxy::headers::is_for_one_hop;
+use crate::proxy::streams;
 
 /// A WebSocket over HTTP/2 (RFC 8441) asks by CONNECT for what HTTP/1.1 asks by GET with Upgrade: it is made the GET that
 /// routes and policies know. The protocol, if it is one.
@@ -23,8 +25,21 @@ pub fn extended_connect(parts: &mut Parts) -> Result<Option<HeaderValue>, Reason
     Ok(Some(HeaderValue::from_static("websocket")))
 }
 
+/// What was seen of a head's lines while they were checked, so that nobody need look at each of them again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Seen {
+    /// Some are meant for this hop.
+    pub hop: bool,
+    /// One announces that the request will last.
+    pub lasting: bool,
+}
+
 /// Checks a head, and writes its host into the Host field whichever way the client said it.
-pub fn check(parts: &mut Parts, reading: Result<(), Fault>, fields: usize) -> Result<(), Reason> {
+pub fn check(
+    parts: &mut Parts,
+    reading: Result<(), Fault>,
+    fields: usize,
+) -> Result<Seen, Reason> {
     match reading {
         Ok(()) => {}
         Err(Fault::Fragment) => return Err(Reason::MalformedPath),
@@ -48,10 +63,11 @@ pub fn check(parts: &mut Parts, reading: Result<(), Fault>, fields: usize) -> Re
     }
     // One look at each line: a look-up for each name would cost more than all of them together.
     let (mut codings, mut lengths, mut hosts) = (0_u32, 0_u32, 0_u32);
-    let mut said = None;
+    let (mut said, mut seen) = (None, Seen::default());
     for (name, value) in &parts.headers {
         match name.as_str() {
             "transfer-encoding" => {
+                seen.hop = true;
                 codings = codings.saturating_add(1);
                 if codings > 1 || !value.as_bytes().eq_ignore_ascii_case(b"chunked") {
                     return Err(Reason::MalformedRequest);
@@ -68,7 +84,9 @@ pub fn check(parts: &mut Parts, reading: Result<(), Fault>, fields: usize) -> Re
                 hosts = hosts.saturating_add(1);
                 said = Some(one_host(value, parts.uri.authority()));
             }
-            _ => {}
+            "accept" | "content-type" => seen.lasting |= streams::announces(name, value),
+            "authorization" | "user-agent" => {}
+            _ => seen.hop |= is_for_one_hop(name),
         }
     }
     // A target that is only an authority belongs to CONNECT.
@@ -89,7 +107,8 @@ pub fn check(parts: &mut Parts, reading: Result<(), Fault>, fields: usize) -> Re
     if hosts > 1 {
         return Err(Reason::InvalidHost);
     }
-    said.unwrap_or_else(|| unsaid_host(parts))
+    said.unwrap_or_else(|| unsaid_host(parts))?;
+    Ok(seen)
 }
 
 /// Checks that `:path` began with `/`, or is `*` with OPTIONS. The parser takes `?x` and `#x` too, and cuts fragments off:

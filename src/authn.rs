@@ -174,6 +174,7 @@ pub struct ProviderStatus {
 }
 
 impl Failure {
+    #[cold]
     fn of(error: &TokenError, provider: Option<&Arc<Provider>>) -> Self {
         Self {
             reason: error.reason(),
@@ -184,6 +185,7 @@ impl Failure {
     }
 
     /// The provider's trouble, not the client's: 503, never 401.
+    #[cold]
     fn unavailable(provider: &Provider) -> Self {
         Self {
             reason: Reason::ProviderUnavailable,
@@ -198,6 +200,7 @@ impl Failure {
 }
 
 impl From<CredentialError> for Failure {
+    #[cold]
     fn from(error: CredentialError) -> Self {
         Self {
             reason: error.reason(),
@@ -210,6 +213,7 @@ impl From<CredentialError> for Failure {
 }
 
 impl From<Distrust> for Failure {
+    #[cold]
     fn from(distrust: Distrust) -> Self {
         Self {
             reason: distrust.reason(),

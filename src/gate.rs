@@ -9,6 +9,7 @@ pub mod context;
 mod encoded;
 pub mod facts;
 pub mod permit;
+mod said;
 pub mod simulation;
 mod who;
 
@@ -20,12 +21,12 @@ use std::time::Instant;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, UPGRADE};
 use http::uri::Authority;
 
-use crate::authn::{Authenticator, Certificate, Credentials, Distrust, Identity, sigv4};
+use crate::authn::{Authenticator, Certificate, Distrust, Identity, sigv4};
 use crate::bundle::{Snapshot, Store};
 use crate::clock::{Clock, Timestamp};
 use crate::outcome::Reason;
 use crate::policy::{self, Decision, LayerKind, Layers, Principal};
-use crate::route::{Asked, CanonicalPath, Match, MatchKind, is_grpc};
+use crate::route::{Asked, CanonicalPath, Match, MatchKind, Refused as Unrouted, is_grpc};
 use crate::sts::Keys;
 
 pub use crate::authn::Method;
@@ -36,6 +37,7 @@ use encoded::Refused;
 use facts::DecidedBy;
 pub use facts::Facts;
 pub use permit::{Lasts, Permit, Refusal};
+pub use said::Said;
 use who::Shown;
 pub use who::{Body, Hashing};
 
@@ -129,7 +131,7 @@ impl Gate {
     pub async fn judge(&self, head: &Head<'_>, facts: &mut Facts) -> Verdict {
         // Before anything is asked: what is revoked from here on makes it an old judgement.
         facts.revocations = self.authenticator.revocations();
-        let now = self.clock.now();
+        let now = self.clock.at(head.began);
         facts.judged_at = Some(now);
         let snapshot = self.store.load_full();
         facts.snapshot = Some(Arc::clone(&snapshot));
@@ -287,6 +289,7 @@ impl Gate {
     }
 
     /// Nobody identified: 401; somebody: 403, worded as IAM words it.
+    #[cold]
     fn denied(
         &self,
         identity: Option<&Identity>,
@@ -337,19 +340,26 @@ fn route<'s>(
         grpc: head.parts.method == http::Method::POST
             && is_grpc("POST", text(&head.parts.headers, &CONTENT_TYPE)),
     };
-    let matched = snapshot.routes.resolve(&asked).map_err(|refused| {
-        facts.detail = refused.to_string();
-        if let Ok(path) = CanonicalPath::new(asked.path) {
-            facts.path = path.as_str().into();
-        }
-        Refusal::from(refused.reason())
-    })?;
+    let matched = match snapshot.routes.resolve(&asked) {
+        Ok(matched) => matched,
+        Err(refused) => return Err(unrouted(&refused, asked.path, facts)),
+    };
     facts.path = Arc::clone(matched.path.shared());
     facts.route = Some(matched.route_id);
     if let Cow::Owned(action) = &matched.action {
         facts.generic_action = Some(action.as_str().into());
     }
     Ok(matched)
+}
+
+/// No route, and why.
+#[cold]
+fn unrouted(refused: &Unrouted<'_>, path: &str, facts: &mut Facts) -> Refusal {
+    facts.detail = refused.to_string();
+    if let Ok(path) = CanonicalPath::new(path) {
+        facts.path = path.as_str().into();
+    }
+    refused.reason().into()
 }
 
 /// How long what is decided now counts for what is still open then.
@@ -388,6 +398,7 @@ enum Upgrade {
     Refused,
 }
 
+#[cold]
 fn upgrade(head: &Head<'_>, matched: &Match<'_>) -> Upgrade {
     let fields = &head.parts.headers;
     if fields.get_all(UPGRADE).iter().all(only_http2) {
@@ -409,80 +420,6 @@ pub fn only_http2(wanted: &http::HeaderValue) -> bool {
         .as_bytes()
         .split(|&byte| byte == b',')
         .all(|name| name.trim_ascii().eq_ignore_ascii_case(b"h2c"))
-}
-
-/// A header that counts when it stands there once.
-#[derive(Debug, Clone, Copy, Default)]
-enum Once<'h> {
-    #[default]
-    Absent,
-    Present(&'h http::HeaderValue),
-    Repeated,
-}
-
-impl<'h> Once<'h> {
-    fn see(&mut self, value: &'h http::HeaderValue) {
-        *self = match self {
-            Self::Absent => Self::Present(value),
-            Self::Present(_) | Self::Repeated => Self::Repeated,
-        };
-    }
-
-    fn text(self) -> Option<&'h str> {
-        match self {
-            Self::Present(value) => value.to_str().ok(),
-            Self::Absent | Self::Repeated => None,
-        }
-    }
-}
-
-/// What the header lines say to more than their reader, found in one look at them: a look-up for each name, or a look of
-/// each reader, would cost more than all of them together.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Said<'h> {
-    host: Once<'h>,
-    user_agent: Once<'h>,
-    referer: Once<'h>,
-    role: Once<'h>,
-    /// Some protocol is asked for.
-    upgrade: bool,
-    credential: Credentials<'h>,
-    first_user_agent: Option<&'h http::HeaderValue>,
-    client_request_id: Option<&'h http::HeaderValue>,
-}
-
-impl<'h> Said<'h> {
-    /// Of a head's lines.
-    pub fn of(headers: &'h HeaderMap) -> Self {
-        let mut said = Self::default();
-        for (name, value) in headers {
-            match name.as_str() {
-                "host" => said.host.see(value),
-                "user-agent" => {
-                    said.user_agent.see(value);
-                    said.first_user_agent.get_or_insert(value);
-                }
-                "referer" => said.referer.see(value),
-                who::ROLE => said.role.see(value),
-                "upgrade" => said.upgrade = true,
-                "x-request-id" => {
-                    said.client_request_id.get_or_insert(value);
-                }
-                name => said.credential.read(name, value),
-            }
-        }
-        said
-    }
-
-    /// With which program the request was sent, as it says first.
-    pub fn user_agent(&self) -> Option<&'h [u8]> {
-        self.first_user_agent.map(http::HeaderValue::as_bytes)
-    }
-
-    /// The client's own id of it, the first if there are several.
-    pub fn client_request_id(&self) -> Option<&'h [u8]> {
-        self.client_request_id.map(http::HeaderValue::as_bytes)
-    }
 }
 
 /// A header's text, when it stands there once.

@@ -14,7 +14,7 @@ use crate::audit::record::{self, Record, UserIdentity};
 use crate::audit::sink::Sink;
 use crate::bundle::{Snapshot, Store};
 use crate::clock::{Clock, Timestamp};
-use crate::gate::{Facts, Gate, Head, Lasts, Method, Verdict};
+use crate::gate::{Facts, Gate, Head, Lasts, Method, Refusal, Verdict};
 use crate::metrics::{self, Metrics, RouteMetrics, Series};
 use crate::outcome::Reason;
 use crate::policy::LayerKind;
@@ -144,7 +144,9 @@ impl Control for Worker {
         };
         throttles.judged(facts, &mut verdict);
         self.shared.metrics.decided(head.began.elapsed());
-        log(facts, &verdict, head.request_id);
+        if let Err(refusal) = &verdict {
+            log(facts, refusal, head.request_id);
+        }
         match self.put_on_record(head, facts, &verdict).await {
             Ok(()) => verdict,
             Err(reason) => Err(reason.into()),
@@ -158,7 +160,7 @@ impl Control for Worker {
             Ok(permit) => Ok(permit.lasts()),
             Err(refusal) => {
                 let reason = refusal.reason;
-                log(&facts, &verdict, head.request_id);
+                log(&facts, refusal, head.request_id);
                 // It is refused whether that can be recorded or not; what is lost is counted.
                 let _ = self.put_on_record(head, &facts, &verdict).await;
                 Err(reason)
@@ -247,6 +249,7 @@ impl Control for Worker {
 }
 
 /// All that is known of a request that was not looked at.
+#[cold]
 fn unjudged_facts(head: &Head<'_>) -> Facts {
     let path = CanonicalPath::new(head.parts.uri.path());
     Facts {
@@ -266,10 +269,8 @@ fn route_series<'c>(facts: Option<&Facts>, counted: &'c Counted) -> &'c RouteMet
 }
 
 /// A refused request's cause, for whoever runs the process: never shown to the client.
-fn log(facts: &Facts, verdict: &Verdict, request_id: &str) {
-    let Err(refusal) = verdict else {
-        return;
-    };
+#[cold]
+fn log(facts: &Facts, refusal: &Refusal, request_id: &str) {
     let (reason, detail) = (refusal.reason.label(), &facts.detail);
     let provider = facts.provider.as_deref().unwrap_or("-");
     // Whoever writes the bundle has to know: the credential is good, and the bundle makes nobody of it.

@@ -18,7 +18,8 @@ use crate::outcome::Reason;
 use crate::route::{Match, UnsignedPayload};
 
 use super::context::RequestFacts;
-use super::{Facts, Gate, Head, Once, Refusal};
+use super::said::Once;
+use super::{Facts, Gate, Head, Refusal};
 
 /// How a client chooses among roles.
 pub(super) const ROLE: &str = "x-sidegate-role";
@@ -197,6 +198,7 @@ fn accepted<'s>(snapshot: &'s Snapshot, matched: &Match<'_>) -> Cow<'s, [Arc<Pro
     }
 }
 
+#[cold]
 fn failed(failure: Failure, facts: &mut Facts) -> Refusal {
     facts.method = failure.method;
     facts.provider = failure.provider.or_else(|| facts.provider.take());

@@ -134,6 +134,7 @@ pub struct Hop {
 
 /// Removes the fields that are meant for this hop only, and those that Connection names. Done before the judgement: a
 /// field that goes no further must not be what allowed the request.
+#[inline(never)]
 pub fn take_hop(fields: &mut HeaderMap, version: Version) -> Result<Hop, Reason> {
     let mut hop = Hop::default();
     let found: Names = fields

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use http::header::{RETRY_AFTER, UPGRADE};
+use http::header::UPGRADE;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Response, Version};
 use hyper::body::Incoming;
@@ -22,7 +22,7 @@ use crate::net::tls::ClientCertificate;
 use crate::net::{Connection, Fault, Handler, Unread};
 use crate::outcome::Reason;
 use crate::proxy::body::Relay;
-use crate::proxy::forward::{self, ForwardError};
+use crate::proxy::forward;
 use crate::proxy::forwarded::{self, Origin};
 use crate::proxy::headers::{self, Cleaning, Hop, Strip};
 use crate::proxy::identifier::Identifiers;
@@ -37,9 +37,11 @@ use crate::proxy::written::{Sources, Written};
 use crate::proxy::{Control, Settings, Unjudged, strict, unread};
 
 use record::Record;
+use refused::{Refused, panicked};
 use whole::{Whole, unless_ended};
 
 mod record;
+mod refused;
 mod whole;
 
 /// What every worker's proxy is made from.
@@ -167,15 +169,14 @@ impl<C: Control> Proxy<C> {
     ) -> Result<Judged<'p>, Refused> {
         let stream = parts.extensions.remove::<OnUpgrade>();
         let read = read(&mut parts, reading, self.fields);
-        let (hop, announced) = match read.and_then(|(hop, announced)| {
-            Ok((without_body(hop, &body)?, announced))
-        }) {
-            Ok(read) => read,
-            Err(reason) => {
-                self.control.refused(&unjudged(&parts, reason, record));
-                return Err(reason.into());
-            }
-        };
+        let (hop, announced) =
+            match read.and_then(|(hop, announced)| Ok((without_body(hop, &body)?, announced))) {
+                Ok(read) => read,
+                Err(reason) => {
+                    self.control.refused(&unjudged(&parts, reason, record));
+                    return Err(reason.into());
+                }
+            };
         let origin = forwarded::origin(
             connection.peer,
             connection.secure,
@@ -343,10 +344,7 @@ impl<C: Control> Handler for Proxy<C> {
             let mut answering = pin!(self.answer(&connection, request, reading, form, &mut record));
             poll_fn(|context| {
                 let polled = catch_unwind(AssertUnwindSafe(|| answering.as_mut().poll(context)));
-                polled.unwrap_or_else(|_| {
-                    tracing::error!("a request's task panicked");
-                    Poll::Ready(Err(Refused::from(Reason::Internal)))
-                })
+                polled.unwrap_or_else(|_| Poll::Ready(Err(panicked())))
             })
             .await
         };
@@ -358,14 +356,7 @@ impl<C: Control> Handler for Proxy<C> {
             }
             Err(refused) => {
                 record.reason = refused.reason;
-                let close = reading.is_err();
-                let mut response =
-                    reply::refuse(refused.reason, refused.told(), &record.id, form, close);
-                if let Some(seconds) = refused.retry_after {
-                    let fields = response.headers_mut();
-                    fields.insert(RETRY_AFTER, HeaderValue::from(seconds));
-                }
-                response
+                refused.answer(&record.id, form, reading.is_err())
             }
         };
         record.status = Some(response.status().as_u16());
@@ -379,6 +370,7 @@ impl<C: Control> Handler for Proxy<C> {
 }
 
 /// The head of a request that will last, to decide it by again.
+#[inline(never)]
 fn keep(
     parts: &Parts,
     origin: &Origin,
@@ -419,6 +411,7 @@ fn read(
 }
 
 /// What is on record of a request that is refused before anybody judges it.
+#[cold]
 fn unjudged<'a, C: Control>(
     parts: &'a Parts,
     reason: Reason,
@@ -452,57 +445,5 @@ fn wanted_upgrade(hop: &Hop, allowed: bool) -> Result<Option<HeaderValue>, Reaso
         Some(wanted) if only_http2(wanted) => Ok(None),
         Some(wanted) if allowed => Ok(Some(wanted.clone())),
         Some(_) => Err(Reason::MethodNotSupported),
-    }
-}
-
-/// Why a request is not answered by its upstream.
-struct Refused {
-    reason: Reason,
-    /// What the gate said, for its own refusals.
-    message: Option<String>,
-    encoded: Option<String>,
-    /// In how many seconds it may be tried again.
-    retry_after: Option<u32>,
-}
-
-impl Refused {
-    fn told(&self) -> reply::Told<'_> {
-        reply::Told {
-            message: match &self.message {
-                Some(message) => message,
-                None => reply::message(self.reason),
-            },
-            encoded: self.encoded.as_deref(),
-        }
-    }
-}
-
-impl From<Reason> for Refused {
-    fn from(reason: Reason) -> Self {
-        Self {
-            reason,
-            message: None,
-            encoded: None,
-            retry_after: (reason == Reason::Overloaded).then_some(1),
-        }
-    }
-}
-
-impl From<crate::gate::Refusal> for Refused {
-    fn from(refusal: crate::gate::Refusal) -> Self {
-        Self {
-            reason: refusal.reason,
-            message: refusal.message,
-            encoded: refusal.encoded,
-            retry_after: refusal.retry_after,
-        }
-    }
-}
-
-impl From<ForwardError> for Refused {
-    fn from(error: ForwardError) -> Self {
-        let reason = error.reason();
-        tracing::debug!(?error, reason = reason.label(), "not forwarded");
-        Self::from(reason)
     }
 }

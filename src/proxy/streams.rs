@@ -273,9 +273,7 @@ fn over_record(kept: &Kept, reason: Reason) -> Unjudged<'_> {
 
 /// Whether a request announces that it will last: a gRPC call, or events that are asked for.
 pub fn announced(fields: &HeaderMap) -> bool {
-    fields
-        .iter()
-        .any(|(name, value)| announces(name, value))
+    fields.iter().any(|(name, value)| announces(name, value))
 }
 
 /// Whether one of its lines does.

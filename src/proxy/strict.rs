@@ -35,11 +35,7 @@ pub struct Seen {
 }
 
 /// Checks a head, and writes its host into the Host field whichever way the client said it.
-pub fn check(
-    parts: &mut Parts,
-    reading: Result<(), Fault>,
-    fields: usize,
-) -> Result<Seen, Reason> {
+pub fn check(parts: &mut Parts, reading: Result<(), Fault>, fields: usize) -> Result<Seen, Reason> {
     match reading {
         Ok(()) => {}
         Err(Fault::Fragment) => return Err(Reason::MalformedPath),
@@ -114,6 +110,7 @@ pub fn check(
 /// Checks that `:path` began with `/`, or is `*` with OPTIONS. The parser takes `?x` and `#x` too, and cuts fragments off:
 /// only where nothing is left of the path can that still be seen. A fragment after a path is gone unseen; what is
 /// judged and sent is the path without it.
+#[inline(never)]
 fn path(parts: &Parts) -> Result<(), Reason> {
     let Some(target) = parts.uri.path_and_query() else {
         return Err(Reason::MalformedPath);
@@ -133,6 +130,7 @@ fn path(parts: &Parts) -> Result<(), Reason> {
 }
 
 /// Refuses values with blanks around them (RFC 9113, 8.2.1): an HTTP/1 upstream would read others than were judged.
+#[inline(never)]
 fn without_outer_blanks(fields: &HeaderMap) -> Result<(), Reason> {
     let blank = |byte: Option<&u8>| matches!(byte, Some(b' ' | b'\t'));
     let around = |value: &[u8]| blank(value.first()) || blank(value.last());
@@ -144,6 +142,7 @@ fn without_outer_blanks(fields: &HeaderMap) -> Result<(), Reason> {
 
 /// Makes one field of the crumbs in which HTTP/2 may send cookies (RFC 9113, 8.2.3), before anybody reads them: what is
 /// judged is what an HTTP/1 upstream gets.
+#[inline(never)]
 fn join_cookies(fields: &mut HeaderMap) -> Result<(), Reason> {
     let mut crumbs = fields.get_all(COOKIE).iter();
     let (Some(first), Some(second)) = (crumbs.next(), crumbs.next()) else {
@@ -173,6 +172,7 @@ fn one_host(field: &HeaderValue, target: Option<&Authority>) -> Result<(), Reaso
 }
 
 /// The host of a head that has no `Host`.
+#[inline(never)]
 fn unsaid_host(parts: &mut Parts) -> Result<(), Reason> {
     match parts.uri.authority() {
         Some(target) if parts.version == Version::HTTP_2 => {

@@ -31,7 +31,7 @@ use crate::net::in_place::boxed;
 use crate::net::limits::Limits;
 use crate::net::proxy_header;
 use crate::net::pulse::{Line, Order};
-use crate::net::stream::{Plain, Stream};
+use crate::net::stream::{Plain, Still, Stream};
 use crate::net::tls;
 use crate::net::unread::Unread;
 use crate::net::wire::Wire;
@@ -247,7 +247,7 @@ impl Accepted {
 /// Writes an answer after which nothing comes, and closes.
 async fn say_last<S>(line: &Line, wire: Wire<S>, answer: Vec<u8>)
 where
-    S: AsyncRead + AsyncWrite + Unpin + 'static,
+    S: AsyncRead + AsyncWrite + Still + Unpin + 'static,
 {
     let ending = async move {
         // Whether the client takes it is its own affair.

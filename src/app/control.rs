@@ -95,13 +95,13 @@ impl Worker {
             .map(|arn| record::Resource { arn, account })
             .collect();
         let decided = facts.decision.as_ref();
-        let event_id = self.events.next();
+        let event_id = self.events.text();
         let identity = self.identities.written(facts);
         let route = facts.route();
         let record = Record {
             time: facts.judged_at.unwrap_or_else(|| self.shared.clock.now()),
             request_id: head.request_id,
-            event_id: event_id.to_str().unwrap_or_default(),
+            event_id: event_id.as_str(),
             identity: &identity,
             source_ip: head.peer,
             user_agent: head.said.user_agent(),
@@ -186,12 +186,12 @@ impl Control for Worker {
 
     fn refused(&self, unjudged: &Unjudged<'_>) {
         let path = CanonicalPath::new(unjudged.path).ok();
-        let event_id = self.events.next();
+        let event_id = self.events.text();
         let identity = UserIdentity::unknown().json();
         let record = Record {
             time: self.shared.clock.now(),
             request_id: unjudged.request_id,
-            event_id: event_id.to_str().unwrap_or_default(),
+            event_id: event_id.as_str(),
             identity: &identity,
             source_ip: unjudged.peer,
             user_agent: unjudged.user_agent,

@@ -90,6 +90,7 @@ pub struct Connection {
     line: Rc<Line>,
     tunnel: RefCell<Option<Tunnel>>,
     peer_text: OnceCell<HeaderValue>,
+    lines: OnceCell<Box<[u8]>>,
 }
 
 impl std::fmt::Debug for Connection {
@@ -110,6 +111,11 @@ impl Connection {
             HeaderValue::from_str(&self.peer.to_string())
                 .unwrap_or(HeaderValue::from_static("unknown"))
         })
+    }
+
+    /// What is written for each request in the same way, made for the first.
+    pub fn lines(&self, write: impl FnOnce() -> Vec<u8>) -> &[u8] {
+        self.lines.get_or_init(|| write().into())
     }
 
     /// Has the connection count as busy until what is returned is dropped.
@@ -175,6 +181,7 @@ impl Accepted {
                 line: Rc::clone(&line),
                 tunnel: RefCell::new(None),
                 peer_text: OnceCell::new(),
+                lines: OnceCell::new(),
             })
         };
         if let Err(error) = told {

@@ -127,34 +127,34 @@ impl<C: Control> Proxy<C> {
     ) -> Result<Response<Relay>, Refused> {
         // What is needed to judge a request is large, and gone when its upstream is waited for: with hundreds of
         // requests under way, that is what fits into the processor's caches or does not.
-        let judging = boxed(|| self.judged(connection, head, body, reading, record));
-        let Judged {
-            way,
-            upstream,
-            watch,
-            lasts,
-            places,
-        } = judging.await?;
+        // What comes of it is put where it stays: it is large, too.
+        let mut judged = None;
+        boxed(|| self.judged(connection, head, body, reading, record, &mut judged)).await?;
+        let Some(judged) = &mut judged else {
+            return Err(Reason::Internal.into());
+        };
+        let (upstream, places) = (judged.upstream, &mut judged.places);
+        let nothing = Progress::default();
         let asked = monotonic();
-        let forwarded = match (way, &watch) {
+        let forwarded = match (&mut judged.way, &judged.watch) {
             (Way::Plain(request), None) => {
-                let nothing = Progress::default();
                 forward::send_written(upstream, request, &nothing, places).await
             }
             (Way::Plain(request), watch) => {
-                let nothing = Progress::default();
                 let sending = forward::send_written(upstream, request, &nothing, places);
                 // Rare: kept out of every request's own memory, as what follows.
                 unless_ended(watch.as_ref(), Box::pin(sending)).await
             }
             (Way::Whole(whole), watch) => {
+                let whole = whole.take().ok_or(Reason::Internal)?;
                 let with = (watch, places);
                 Box::pin(self.forward(connection, upstream, whole, with, &record.id)).await
             }
         };
         record.answered(asked);
         let mut response = forwarded?;
-        self.keep_watch(&mut response, watch, lasts, form, record);
+        let watch = judged.watch.take();
+        self.keep_watch(&mut response, watch, judged.lasts, form, record);
         Ok(response)
     }
 
@@ -166,7 +166,8 @@ impl<C: Control> Proxy<C> {
         body: Incoming,
         reading: Result<(), Fault>,
         record: &mut Record<'_, C>,
-    ) -> Result<Judged<'p>, Refused> {
+        judged: &mut Option<Judged<'p>>,
+    ) -> Result<(), Refused> {
         let stream = parts.extensions.remove::<OnUpgrade>();
         let read = read(&mut parts, reading, self.fields);
         let (hop, announced) =
@@ -236,7 +237,7 @@ impl<C: Control> Proxy<C> {
             };
             Way::Plain(Written::of(&sources, RequestBody::empty())?)
         } else {
-            Way::Whole(Box::new(Whole {
+            Way::Whole(Some(Box::new(Whole {
                 parts,
                 permit,
                 hop,
@@ -245,15 +246,16 @@ impl<C: Control> Proxy<C> {
                 origin,
                 wanted,
                 stream,
-            }))
+            })))
         };
-        Ok(Judged {
+        *judged = Some(Judged {
             way,
             upstream,
             watch,
             lasts,
             places,
-        })
+        });
+        Ok(())
     }
 
     fn inbound(&self, body: Incoming, version: Version) -> Inbound<'_> {
@@ -323,7 +325,7 @@ struct Judged<'p> {
 enum Way<'p> {
     /// As bytes, without a body.
     Plain(Written),
-    Whole(Box<Whole<'p>>),
+    Whole(Option<Box<Whole<'p>>>),
 }
 
 impl<C: Control> Handler for Proxy<C> {

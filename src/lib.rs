@@ -48,9 +48,12 @@
 //!
 //! ```text
 //! L5  main -> cli -> app -> config      process: arguments, signals, wiring, settings
-//! L4  proxy  sts_api -> iam_api -> query_api  admin -> net   hyper and sockets
+//! L4  proxy, sts_api -> net  admin      hyper and sockets
+//!     sts_api -> iam_api -> query_api
 //! L3  gate  analyze                     one request -> Permit or Refusal; questions over a whole bundle
-//! L2  authn -> sts, state -> secret_file  bundle -> saml  audit  metrics  services around the core; time and keys are injected
+//! L2  authn -> sts, state               services around the core; time and keys are injected
+//!     authn, state -> secret_file
+//!     bundle -> saml  audit  metrics
 //! L1  directory -> policy  route        pure, sync, deterministic
 //! L0  arn  outcome  clock  secret  source  throttle
 //! ```

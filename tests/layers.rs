@@ -37,7 +37,6 @@ const ASIDE: &[(&str, &str)] = &[
     ("sts_api", "iam_api"),
     ("sts_api", "query_api"),
     ("iam_api", "query_api"),
-    ("admin", "net"),
     ("authn", "sts"),
     ("authn", "state"),
     ("authn", "secret_file"),

@@ -36,6 +36,23 @@ use sidegate::route::Asked;
 const NOW: i64 = 1_800_000_000;
 const DEPLOYMENT_MANAGER: &str = "AWSReservedSSO_DeploymentManager_";
 
+const FINDINGS: [(&str, &str); 5] = [
+    (
+        "open-federation",
+        "accounts/222222222222-security/roles/investigator.trust.json",
+    ),
+    (
+        "pass-role-wildcard",
+        "accounts/555566667777-production/policies/break-glass.json",
+    ),
+    (
+        "public-principal",
+        "accounts/555566667777-production/resources/public-images.yaml",
+    ),
+    ("unused-policy", "managed/AdministratorAccess.json"),
+    ("pass-role-wildcard", "managed/AdministratorAccess.json"),
+];
+
 struct World {
     snapshot: Snapshot,
     rsa: RsaKeyPair,
@@ -67,7 +84,6 @@ impl World {
         ];
         let options = Options {
             known_upstreams: Some(services.map(str::to_owned).to_vec()),
-            // Its few security warnings are meant; `check` shows them.
             strict: false,
         };
         let snapshot = bundle::load(&files, &options).unwrap_or_else(|faults| {
@@ -79,6 +95,9 @@ impl World {
                     .collect::<String>()
             )
         });
+        // Meant as they are, and `check` shows them; whatever else it found would be a fault of the bundle.
+        let found = snapshot.faults.iter().map(|fault| (fault.id, &*fault.file));
+        assert_eq!(found.collect::<Vec<_>>(), FINDINGS);
         let rsa = RsaKeyPair::generate(KeySize::Rsa2048).unwrap();
         let ec = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
         let parts: RsaPublicKeyComponents<Vec<u8>> = rsa.public_key().into();

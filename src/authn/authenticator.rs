@@ -215,7 +215,10 @@ impl Authenticator {
     /// # Errors
     /// See [`Failure`].
     pub async fn authenticate(&self, presented: &Presented<'_>) -> Result<Authentication, Failure> {
-        let found = credential::find(presented.headers, presented.query, &self.settings.places)
+        let headers = presented.headers;
+        let lines = presented.credentials;
+        let lines = lines.unwrap_or_else(|| credential::Lines::of(headers));
+        let found = credential::find(headers, &lines, presented.query, &self.settings.places)
             .map_err(Failure::from)?;
         let now = presented.now.unwrap_or_else(|| self.clock.now());
         let certificate = trusted(presented, now)?;

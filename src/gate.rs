@@ -26,7 +26,7 @@ use crate::bundle::{Snapshot, Store};
 use crate::clock::{Clock, Timestamp};
 use crate::outcome::Reason;
 use crate::policy::{self, Decision, LayerKind, Layers, Principal};
-use crate::route::{Asked, CanonicalPath, Match, MatchKind, Refused as Unrouted, is_grpc};
+use crate::route::{Asked, CanonicalPath, Match, MatchKind, Refused as Unrouted, Route, is_grpc};
 use crate::sts::Keys;
 
 pub use crate::authn::Method;
@@ -187,6 +187,7 @@ impl Gate {
         let account = matched.service.account();
         let attached = Attached::of(identity, directory);
         let rcps: Sets<'_> = directory.rcps(account).iter().collect();
+        let action = matched.route.map_or(&*matched.action, Route::folded_action);
         for arn in &matched.resources {
             let mut resource = directory.resources(arn);
             // A file's tag wins over a route's, so it stands first.
@@ -215,7 +216,7 @@ impl Gate {
             };
             let asked = policy::Request {
                 principal: identity.map_or(&Principal::Anonymous, |identity| &identity.principal),
-                action: &matched.action,
+                action,
                 resource: arn,
                 resource_account: Some(matched.service.account_text()),
                 context: &context,
@@ -225,6 +226,10 @@ impl Gate {
             if !decision.is_allowed() {
                 let mut refusal = self.denied(identity, &matched.action, arn, &decision, facts);
                 if let (Some(keys), Some(identity)) = (&self.keys, identity) {
+                    let asked = policy::Request {
+                        action: &matched.action,
+                        ..asked
+                    };
                     let refused = Refused {
                         explanation: &policy::explain(&asked, &layers),
                         resource_account: account.as_str(),

@@ -165,7 +165,7 @@ fn presented<'a>(
         path: head.parts.uri.path(),
         query: head.parts.uri.query(),
         headers: &head.parts.headers,
-        credentials: Some(head.said.credential),
+        credentials: Some(&head.said.credential),
         authority: head.parts.uri.authority().map(Authority::as_str),
         secure: head.secure,
         certificate: head.certificate,

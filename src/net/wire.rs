@@ -207,11 +207,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Wire<S> {
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        // TLS keeps the tail of what was written to itself; parsers flush when they have written everything.
         let outcome = Pin::new(&mut this.socket).poll_flush(context);
-        if outcome.is_pending() {
-            this.line.stalled();
-        }
-        outcome
+        this.wrote(outcome)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -240,5 +238,61 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Wire<S> {
             goodbye.left = goodbye.left.saturating_sub(buffer.filled().len());
         }
         Poll::Ready(Ok(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use super::*;
+    use crate::net::limits::Limits;
+    use crate::net::pulse::Registry;
+
+    /// Takes everything, and like TLS needs two flushes until the last of it is out.
+    struct Behind(u32);
+
+    impl AsyncWrite for Behind {
+        fn poll_write(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            bytes: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            Poll::Ready(Ok(bytes.len()))
+        }
+
+        fn poll_flush(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            self.0 = self.0.saturating_sub(1);
+            if self.0 > 0 {
+                return Poll::Pending;
+            }
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    impl AsyncRead for Behind {
+        fn poll_read(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            _: &mut ReadBuf<'_>,
+        ) -> Poll<io::Result<()>> {
+            Poll::Pending
+        }
+    }
+
+    #[test]
+    fn who_took_everything_is_not_stalled() {
+        let line = Registry::default().open_line(&Limits::default());
+        let mut wire = Wire::new(Behind(2), Bytes::new(), Rc::clone(&line));
+        let mut context = Context::from_waker(Waker::noop());
+        let mut flush = || Pin::new(&mut wire).poll_flush(&mut context);
+        assert!(flush().is_pending());
+        assert!(line.is_stalled());
+        assert!(flush().is_ready());
+        assert!(!line.is_stalled());
     }
 }

@@ -190,6 +190,7 @@ pub async fn send_written(
                 return Ok(Response::from_parts(parts, Relay::direct(body, lease)));
             }
             Ok(Err(ExchangeError::Unsent)) if fresh => {
+                lease.failed();
                 return Err(ForwardError::Connect(io::ErrorKind::ConnectionReset.into()));
             }
             Ok(Err(ExchangeError::Unsent)) => {

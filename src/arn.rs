@@ -153,6 +153,13 @@ impl Arn {
         Self::made(format!("arn:{partition}:iam::{account}:root"))
     }
 
+    /// `arn:PARTITION:iam::ACCOUNT:mfa/root-account-mfa-device`: the root user's second factor, called as in AWS.
+    pub fn root_device(partition: &str, account: AccountId) -> Self {
+        Self::made(format!(
+            "arn:{partition}:iam::{account}:mfa/root-account-mfa-device"
+        ))
+    }
+
     /// For texts put together from parts that were checked before.
     fn made(text: String) -> Self {
         let mut colons = [0u32; 5];

@@ -48,6 +48,7 @@ use crate::state::Ledger;
 pub use authenticator::Authenticator;
 pub use cache::Counts;
 pub use certificate::{Certificate, Distrust};
+pub use credential::Lines as Credentials;
 pub use identity::Identity;
 pub use jwt::VerifiedToken;
 pub use keys::State;
@@ -93,6 +94,8 @@ pub struct Presented<'a> {
     pub query: Option<&'a str>,
     /// Its headers.
     pub headers: &'a HeaderMap,
+    /// What they hold of credentials, where somebody has looked already.
+    pub credentials: Option<Credentials<'a>>,
     /// HTTP/2's `:authority`, which stands for a missing `Host`.
     pub authority: Option<&'a str>,
     /// Whether the client's own connection has TLS.
@@ -133,6 +136,7 @@ impl<'a> Presented<'a> {
             path: "/",
             query: None,
             headers,
+            credentials: None,
             authority: None,
             secure: false,
             certificate: None,
@@ -170,6 +174,7 @@ pub struct ProviderStatus {
 }
 
 impl Failure {
+    #[cold]
     fn of(error: &TokenError, provider: Option<&Arc<Provider>>) -> Self {
         Self {
             reason: error.reason(),
@@ -180,6 +185,7 @@ impl Failure {
     }
 
     /// The provider's trouble, not the client's: 503, never 401.
+    #[cold]
     fn unavailable(provider: &Provider) -> Self {
         Self {
             reason: Reason::ProviderUnavailable,
@@ -194,6 +200,7 @@ impl Failure {
 }
 
 impl From<CredentialError> for Failure {
+    #[cold]
     fn from(error: CredentialError) -> Self {
         Self {
             reason: error.reason(),
@@ -206,6 +213,7 @@ impl From<CredentialError> for Failure {
 }
 
 impl From<Distrust> for Failure {
+    #[cold]
     fn from(distrust: Distrust) -> Self {
         Self {
             reason: distrust.reason(),

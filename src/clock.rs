@@ -93,6 +93,11 @@ impl Clock {
     /// The later of system time and start plus elapsed monotonic time. A system clock that was set forward is noticed
     /// within `LOOK_EVERY`: it is asked for several times a request, and one clock is quicker read than two.
     pub fn now(&self) -> Timestamp {
+        self.at(monotonic())
+    }
+
+    /// What time it was at `instant`, just now: for whoever has looked at a clock already.
+    pub fn at(&self, instant: Instant) -> Timestamp {
         match &*self.0 {
             Source::Machine {
                 origin,
@@ -100,10 +105,9 @@ impl Clock {
                 ahead,
                 looked,
             } => {
-                let elapsed = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-                let steady = origin.saturating_add_unsigned(elapsed);
-                let before = looked.load(Ordering::Relaxed);
-                if elapsed.saturating_sub(before) >= LOOK_EVERY {
+                let (elapsed, steady) = since(*started, instant, *origin);
+                if elapsed.saturating_sub(looked.load(Ordering::Relaxed)) >= LOOK_EVERY {
+                    let (elapsed, steady) = since(*started, monotonic(), *origin);
                     looked.store(elapsed, Ordering::Relaxed);
                     let found = system_milliseconds().saturating_sub(steady).max(0);
                     ahead.store(found, Ordering::Relaxed);
@@ -120,6 +124,13 @@ impl Clock {
             value.store(now.0, Ordering::Relaxed);
         }
     }
+}
+
+/// Milliseconds from `started` to `instant`, and the time then, if it was `origin` at first.
+fn since(started: Instant, instant: Instant, origin: i64) -> (u64, i64) {
+    let elapsed = instant.saturating_duration_since(started).as_millis();
+    let elapsed = u64::try_from(elapsed).unwrap_or(u64::MAX);
+    (elapsed, origin.saturating_add_unsigned(elapsed))
 }
 
 /// For measuring durations and deadlines, never for wall time.
@@ -152,6 +163,21 @@ mod tests {
         assert_eq!(clock.now().seconds(), 1_000);
         clock.clone().set(Timestamp::from_seconds(2_000));
         assert_eq!(clock.now().rfc3339(), "1970-01-01T00:33:20Z");
+    }
+
+    #[test]
+    fn an_instant_before_is_no_later_time() {
+        let clock = Clock::machine();
+        let instant = monotonic();
+        std::thread::sleep(Duration::from_millis(LOOK_EVERY.saturating_add(20)));
+        let then = clock.at(instant);
+        let now = clock.now();
+        assert!(now >= then.plus(Duration::from_millis(LOOK_EVERY)));
+        // That somebody asked for a time gone by set no clock forward.
+        assert!(
+            now <= Timestamp::from_milliseconds(system_milliseconds())
+                .plus(Duration::from_millis(2))
+        );
     }
 
     #[test]

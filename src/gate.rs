@@ -9,6 +9,7 @@ pub mod context;
 mod encoded;
 pub mod facts;
 pub mod permit;
+mod said;
 pub mod simulation;
 mod who;
 
@@ -25,7 +26,7 @@ use crate::bundle::{Snapshot, Store};
 use crate::clock::{Clock, Timestamp};
 use crate::outcome::Reason;
 use crate::policy::{self, Decision, LayerKind, Layers, Principal};
-use crate::route::{Asked, CanonicalPath, Match, MatchKind, is_grpc};
+use crate::route::{Asked, CanonicalPath, Match, MatchKind, Refused as Unrouted, is_grpc};
 use crate::sts::Keys;
 
 pub use crate::authn::Method;
@@ -36,6 +37,7 @@ use encoded::Refused;
 use facts::DecidedBy;
 pub use facts::Facts;
 pub use permit::{Lasts, Permit, Refusal};
+pub use said::Said;
 use who::Shown;
 pub use who::{Body, Hashing};
 
@@ -54,6 +56,8 @@ pub enum RefusalDetail {
 pub struct Head<'a> {
     /// Method, target and headers.
     pub parts: &'a http::request::Parts,
+    /// What its lines say.
+    pub said: Said<'a>,
     /// aws:SourceIp: the peer, or what a trusted hop says.
     pub peer: IpAddr,
     /// Whether the connection used TLS.
@@ -127,20 +131,17 @@ impl Gate {
     pub async fn judge(&self, head: &Head<'_>, facts: &mut Facts) -> Verdict {
         // Before anything is asked: what is revoked from here on makes it an old judgement.
         facts.revocations = self.authenticator.revocations();
-        let now = self.clock.now();
+        let now = self.clock.at(head.began);
         facts.judged_at = Some(now);
         let snapshot = self.store.load_full();
         facts.snapshot = Some(Arc::clone(&snapshot));
-        let said = Said::of(&head.parts.headers);
-        let matched = route(head, &said, &snapshot, facts)?;
+        let matched = route(head, &snapshot, facts)?;
         if matched.kind == MatchKind::Preflight {
-            let verdict = self.permit(head, &matched, Shown::default(), (&said, now), facts);
+            let verdict = self.permit(head, &matched, Shown::default(), now, facts);
             facts.resources = matched.resources;
             return verdict;
         }
-        let verdict = self
-            .matched(head, (&said, now), &snapshot, &matched, facts)
-            .await;
+        let verdict = self.matched(head, now, &snapshot, &matched, facts).await;
         facts.resources = matched.resources;
         verdict
     }
@@ -149,7 +150,7 @@ impl Gate {
     async fn matched(
         &self,
         head: &Head<'_>,
-        (said, now): (&Said<'_>, Timestamp),
+        now: Timestamp,
         snapshot: &Snapshot,
         matched: &Match<'_>,
         facts: &mut Facts,
@@ -158,14 +159,11 @@ impl Gate {
             now,
             source: head.peer,
             secure: head.secure,
-            user_agent: said.user_agent.text(),
-            referer: said.referer.text(),
+            user_agent: head.said.user_agent.text(),
+            referer: head.said.referer.text(),
             region: matched.service.region(),
         };
-        let role = said.role;
-        let shown = self
-            .who(head, role, snapshot, matched, &request, facts)
-            .await?;
+        let shown = self.who(head, snapshot, matched, &request, facts).await?;
         let now = facts.judged_at.unwrap_or(now);
         let request = RequestFacts { now, ..request };
         self.may(
@@ -175,7 +173,7 @@ impl Gate {
             (shown.identity.as_deref(), head.request_id),
             facts,
         )?;
-        self.permit(head, matched, shown, (said, now), facts)
+        self.permit(head, matched, shown, now, facts)
     }
 
     /// May they: every resource must be allowed; the first that is not decides.
@@ -252,10 +250,10 @@ impl Gate {
         head: &Head<'_>,
         matched: &Match<'_>,
         shown: Shown,
-        (said, now): (&Said<'_>, Timestamp),
+        now: Timestamp,
         facts: &mut Facts,
     ) -> Verdict {
-        let upgrade = if said.upgrade {
+        let upgrade = if head.said.upgrade {
             upgrade(head, matched)
         } else {
             Upgrade::Ignored
@@ -293,6 +291,7 @@ impl Gate {
     }
 
     /// Nobody identified: 401; somebody: 403, worded as IAM words it.
+    #[cold]
     fn denied(
         &self,
         identity: Option<&Identity>,
@@ -329,7 +328,6 @@ impl Gate {
 /// Which route: action, resources and context keys.
 fn route<'s>(
     head: &Head<'_>,
-    said: &Said<'_>,
     snapshot: &'s Snapshot,
     facts: &mut Facts,
 ) -> Result<Match<'s>, Refusal> {
@@ -337,26 +335,33 @@ fn route<'s>(
     let authority = head.parts.uri.authority().map(Authority::as_str);
     let asked = Asked {
         method: head.parts.method.as_str(),
-        host: authority.or_else(|| said.host.text()),
+        host: authority.or_else(|| head.said.host.text()),
         path: head.parts.uri.path(),
         query: head.parts.uri.query(),
         headers: &Headers(&head.parts.headers),
         grpc: head.parts.method == http::Method::POST
             && is_grpc("POST", text(&head.parts.headers, &CONTENT_TYPE)),
     };
-    let matched = snapshot.routes.resolve(&asked).map_err(|refused| {
-        facts.detail = refused.to_string();
-        if let Ok(path) = CanonicalPath::new(asked.path) {
-            facts.path = path.as_str().into();
-        }
-        Refusal::from(refused.reason())
-    })?;
+    let matched = match snapshot.routes.resolve(&asked) {
+        Ok(matched) => matched,
+        Err(refused) => return Err(unrouted(&refused, asked.path, facts)),
+    };
     facts.path = Arc::clone(matched.path.shared());
     facts.route = Some(matched.route_id);
     if let Cow::Owned(action) = &matched.action {
         facts.generic_action = Some(action.as_str().into());
     }
     Ok(matched)
+}
+
+/// No route, and why.
+#[cold]
+fn unrouted(refused: &Unrouted<'_>, path: &str, facts: &mut Facts) -> Refusal {
+    facts.detail = refused.to_string();
+    if let Ok(path) = CanonicalPath::new(path) {
+        facts.path = path.as_str().into();
+    }
+    refused.reason().into()
 }
 
 /// How long what is decided now counts for what is still open then.
@@ -395,6 +400,7 @@ enum Upgrade {
     Refused,
 }
 
+#[cold]
 fn upgrade(head: &Head<'_>, matched: &Match<'_>) -> Upgrade {
     let fields = &head.parts.headers;
     if fields.get_all(UPGRADE).iter().all(only_http2) {
@@ -416,60 +422,6 @@ pub fn only_http2(wanted: &http::HeaderValue) -> bool {
         .as_bytes()
         .split(|&byte| byte == b',')
         .all(|name| name.trim_ascii().eq_ignore_ascii_case(b"h2c"))
-}
-
-/// A header that counts when it stands there once.
-#[derive(Debug, Clone, Copy, Default)]
-enum Once<'h> {
-    #[default]
-    Absent,
-    Present(&'h http::HeaderValue),
-    Repeated,
-}
-
-impl<'h> Once<'h> {
-    fn see(&mut self, value: &'h http::HeaderValue) {
-        *self = match self {
-            Self::Absent => Self::Present(value),
-            Self::Present(_) | Self::Repeated => Self::Repeated,
-        };
-    }
-
-    fn text(self) -> Option<&'h str> {
-        match self {
-            Self::Present(value) => value.to_str().ok(),
-            Self::Absent | Self::Repeated => None,
-        }
-    }
-}
-
-/// What the header lines say to more than their reader, found in one look at them: a look-up for each name would cost
-/// more than all of them together.
-#[derive(Debug, Default)]
-struct Said<'h> {
-    host: Once<'h>,
-    user_agent: Once<'h>,
-    referer: Once<'h>,
-    role: Once<'h>,
-    /// Some protocol is asked for.
-    upgrade: bool,
-}
-
-impl<'h> Said<'h> {
-    fn of(headers: &'h HeaderMap) -> Self {
-        let mut said = Self::default();
-        for (name, value) in headers {
-            match name.as_str() {
-                "host" => said.host.see(value),
-                "user-agent" => said.user_agent.see(value),
-                "referer" => said.referer.see(value),
-                who::ROLE => said.role.see(value),
-                "upgrade" => said.upgrade = true,
-                _ => {}
-            }
-        }
-        said
-    }
 }
 
 /// A header's text, when it stands there once.

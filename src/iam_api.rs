@@ -11,6 +11,7 @@ mod account;
 mod details;
 mod document;
 mod entity;
+mod factors;
 mod groups;
 mod keys;
 mod operations;

@@ -55,6 +55,16 @@ pub trait AccessKeys: Debug + Send + Sync {
         None
     }
 
+    /// The serial numbers of second factors that can be shown: there is a seed.
+    fn factors(&self) -> Vec<Box<str>> {
+        Vec::new()
+    }
+
+    /// Whether this second factor can be shown.
+    fn has_factor(&self, serial: &str) -> bool {
+        self.factors().iter().any(|known| **known == *serial)
+    }
+
     /// Whether the user of this ARN has a password, and since when, as far as known.
     fn password(&self, user: &str) -> Option<Option<Timestamp>> {
         let _ = user;

@@ -14,7 +14,7 @@ use crate::audit::record::{self, Record, UserIdentity};
 use crate::audit::sink::Sink;
 use crate::bundle::{Snapshot, Store};
 use crate::clock::{Clock, Timestamp};
-use crate::gate::{Facts, Gate, Head, Lasts, Method, Verdict};
+use crate::gate::{Facts, Gate, Head, Lasts, Method, Refusal, Verdict};
 use crate::metrics::{self, Metrics, RouteMetrics, Series};
 use crate::outcome::Reason;
 use crate::policy::LayerKind;
@@ -88,17 +88,6 @@ impl Worker {
             Ok(_) => Reason::Allowed,
             Err(refusal) => refusal.reason,
         };
-        let (mut user_agent, mut client_request_id) = (None, None);
-        for (name, value) in &head.parts.headers {
-            // The first of each, as a look-up would find.
-            match name.as_str() {
-                "user-agent" if user_agent.is_none() => user_agent = Some(value.as_bytes()),
-                "x-request-id" if client_request_id.is_none() => {
-                    client_request_id = Some(value.as_bytes());
-                }
-                _ => {}
-            }
-        }
         let account = facts.account();
         let resources: smallvec::SmallVec<[record::Resource<'_>; 2]> = facts
             .resources
@@ -106,23 +95,23 @@ impl Worker {
             .map(|arn| record::Resource { arn, account })
             .collect();
         let decided = facts.decision.as_ref();
-        let event_id = self.events.next();
+        let event_id = self.events.text();
         let identity = self.identities.written(facts);
         let route = facts.route();
         let record = Record {
             time: facts.judged_at.unwrap_or_else(|| self.shared.clock.now()),
             request_id: head.request_id,
-            event_id: event_id.to_str().unwrap_or_default(),
+            event_id: event_id.as_str(),
             identity: &identity,
             source_ip: head.peer,
-            user_agent,
+            user_agent: head.said.user_agent(),
             action: present(facts.action()),
             region: present(facts.region()),
             resources: &resources,
             recipient_account: account,
             method: head.parts.method.as_str(),
             path: present(&facts.path),
-            client_request_id,
+            client_request_id: head.said.client_request_id(),
             snapshot: facts.snapshot.as_ref().map(|snapshot| &*snapshot.digest),
             service: present(facts.service()),
             route,
@@ -155,7 +144,9 @@ impl Control for Worker {
         };
         throttles.judged(facts, &mut verdict);
         self.shared.metrics.decided(head.began.elapsed());
-        log(facts, &verdict, head.request_id);
+        if let Err(refusal) = &verdict {
+            log(facts, refusal, head.request_id);
+        }
         match self.put_on_record(head, facts, &verdict).await {
             Ok(()) => verdict,
             Err(reason) => Err(reason.into()),
@@ -169,7 +160,7 @@ impl Control for Worker {
             Ok(permit) => Ok(permit.lasts()),
             Err(refusal) => {
                 let reason = refusal.reason;
-                log(&facts, &verdict, head.request_id);
+                log(&facts, refusal, head.request_id);
                 // It is refused whether that can be recorded or not; what is lost is counted.
                 let _ = self.put_on_record(head, &facts, &verdict).await;
                 Err(reason)
@@ -195,12 +186,12 @@ impl Control for Worker {
 
     fn refused(&self, unjudged: &Unjudged<'_>) {
         let path = CanonicalPath::new(unjudged.path).ok();
-        let event_id = self.events.next();
+        let event_id = self.events.text();
         let identity = UserIdentity::unknown().json();
         let record = Record {
             time: self.shared.clock.now(),
             request_id: unjudged.request_id,
-            event_id: event_id.to_str().unwrap_or_default(),
+            event_id: event_id.as_str(),
             identity: &identity,
             source_ip: unjudged.peer,
             user_agent: unjudged.user_agent,
@@ -258,6 +249,7 @@ impl Control for Worker {
 }
 
 /// All that is known of a request that was not looked at.
+#[cold]
 fn unjudged_facts(head: &Head<'_>) -> Facts {
     let path = CanonicalPath::new(head.parts.uri.path());
     Facts {
@@ -277,10 +269,8 @@ fn route_series<'c>(facts: Option<&Facts>, counted: &'c Counted) -> &'c RouteMet
 }
 
 /// A refused request's cause, for whoever runs the process: never shown to the client.
-fn log(facts: &Facts, verdict: &Verdict, request_id: &str) {
-    let Err(refusal) = verdict else {
-        return;
-    };
+#[cold]
+fn log(facts: &Facts, refusal: &Refusal, request_id: &str) {
     let (reason, detail) = (refusal.reason.label(), &facts.detail);
     let provider = facts.provider.as_deref().unwrap_or("-");
     // Whoever writes the bundle has to know: the credential is good, and the bundle makes nobody of it.

@@ -233,7 +233,8 @@ impl AccessKeys for Listed {
         let mut found: Vec<AboutKey> = own
             .map(|(id, key)| AboutKey {
                 id: id.into(),
-                active: key.active,
+                // What is revoked is refused like what is switched off.
+                active: key.active && !self.ledger.is_revoked_key(id),
                 created: key.created,
             })
             .collect();
@@ -252,6 +253,18 @@ impl AccessKeys for Listed {
 
     fn last_used(&self, id: &str) -> Option<LastUse> {
         self.ledger.last_use(id)
+    }
+
+    fn factors(&self) -> Vec<Box<str>> {
+        let Some(store) = &self.store else {
+            return Vec::new();
+        };
+        store.current().sts().totp.keys().cloned().collect()
+    }
+
+    fn has_factor(&self, serial: &str) -> bool {
+        let store = self.store.as_ref();
+        store.is_some_and(|store| store.current().sts().totp.contains_key(serial))
     }
 
     fn password(&self, user: &str) -> Option<Option<Timestamp>> {

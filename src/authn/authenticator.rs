@@ -1,6 +1,7 @@
 //! Verifies what requests present, and keeps what verifying needs: providers' keys, tokens seen before.
 
 mod followed;
+mod fresh;
 mod opaque;
 mod revoked;
 
@@ -23,9 +24,7 @@ use super::digest;
 use super::dpop::Replays;
 use super::identity::Identity;
 use super::introspection;
-use super::jwks::KeySet;
-use super::jwt::{self, TokenError, Unverified, VerifiedToken};
-use super::keys::{Outcome, ProviderKeys};
+use super::jwt::{self, TokenError, VerifiedToken};
 use super::mapping::identify;
 use super::possession::{self, Shown};
 use super::signatures::Keys;
@@ -159,7 +158,7 @@ impl Authenticator {
         // Of an opaque token the issuer may say something else today.
         let same = |identity: &Arc<Identity>| {
             let of = identity.token.as_ref();
-            token.believed_until().is_none() || of.is_some_and(|of| Arc::ptr_eq(of, token))
+            token.believed_until().is_none() || of.is_some_and(|of| of.is_of_one(token))
         };
         if let Some(identity) = known.filter(same) {
             return Ok(identity);
@@ -216,7 +215,10 @@ impl Authenticator {
     /// # Errors
     /// See [`Failure`].
     pub async fn authenticate(&self, presented: &Presented<'_>) -> Result<Authentication, Failure> {
-        let found = credential::find(presented.headers, presented.query, &self.settings.places)
+        let headers = presented.headers;
+        let lines = presented.credentials;
+        let lines = lines.unwrap_or_else(|| credential::Lines::of(headers));
+        let found = credential::find(headers, &lines, presented.query, &self.settings.places)
             .map_err(Failure::from)?;
         let now = presented.now.unwrap_or_else(|| self.clock.now());
         let certificate = trusted(presented, now)?;
@@ -304,13 +306,13 @@ impl Authenticator {
                 }
             },
         };
-        if verified.audience(presented.audiences).is_none() {
-            return Err(Failure::of(
-                &TokenError::Audience,
-                Some(verified.provider()),
-            ));
-        }
-        Ok((verified, now))
+        let Some(accepted) = presented.audiences else {
+            return Ok((verified, now));
+        };
+        let here = verified.on_route(accepted);
+        let here =
+            here.ok_or_else(|| Failure::of(&TokenError::Audience, Some(verified.provider())))?;
+        Ok((here, now))
     }
 
     /// A token that was verified before, if nothing that it rests on has changed.
@@ -347,72 +349,6 @@ impl Authenticator {
             };
         }
         Ok(None)
-    }
-
-    async fn verify(
-        &self,
-        token: &str,
-        digest: [u8; 32],
-        providers: &[Arc<Provider>],
-        now: Timestamp,
-    ) -> Result<Arc<VerifiedToken>, Failure> {
-        let unverified = Unverified::parse(token).map_err(|error| Failure::of(&error, None))?;
-        let provider = providers
-            .iter()
-            .find(|provider| {
-                provider.kind == Kind::Oidc && *provider.issuer == *unverified.issuer()
-            })
-            .ok_or_else(|| Failure {
-                reason: Reason::UnknownIssuer,
-                detail: "the token's issuer is none that is accepted here".to_owned(),
-                provider: None,
-                method: Some(Method::Jwt),
-            })?;
-        let (number, keys) = {
-            let followed = self.followed.load();
-            let entry = followed
-                .find(provider)
-                .ok_or_else(|| Failure::unavailable(provider))?;
-            (entry.number, Arc::clone(entry.follower.keys()))
-        };
-        let set = self.keys_for(&unverified, provider, &keys, now).await?;
-        let verified = unverified
-            .verify(provider, &set, self.clock.now(), digest)
-            .map_err(|error| Failure::of(&error, Some(provider)))?;
-        let verified = Arc::new(verified);
-        let key = Key {
-            provider: number,
-            digest,
-        };
-        self.cache.insert(key, Arc::clone(&verified));
-        Ok(verified)
-    }
-
-    /// The provider's keys, after the one fetch that is allowed if the token's is not among them.
-    async fn keys_for(
-        &self,
-        unverified: &Unverified<'_>,
-        provider: &Arc<Provider>,
-        keys: &ProviderKeys,
-        now: Timestamp,
-    ) -> Result<Arc<KeySet>, Failure> {
-        let algorithm = unverified
-            .algorithm(provider)
-            .map_err(|error| Failure::of(&error, Some(provider)))?;
-        if let Some(set) = keys.current(now)
-            && unverified.has_key(algorithm, &set)
-        {
-            return Ok(set);
-        }
-        let outcome = keys.refetch().await;
-        let set = keys
-            .current(self.clock.now())
-            .ok_or_else(|| Failure::unavailable(provider))?;
-        // A failed fetch leaves open whether the key exists; one that brought keys without it does not.
-        if outcome == Outcome::Failed && !unverified.has_key(algorithm, &set) {
-            return Err(Failure::unavailable(provider));
-        }
-        Ok(set)
     }
 }
 

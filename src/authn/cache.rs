@@ -178,22 +178,26 @@ pub struct IdentityCache {
     counters: Arc<Counters>,
 }
 
-/// A token, and the role that was chosen of it.
+/// A token, which of its audiences it was accepted for, and the role that was chosen of it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Choice {
     digest: [u8; 32],
+    audience: usize,
     role: Option<Box<str>>,
 }
 
 #[derive(Hash)]
 struct Asked<'a> {
     digest: &'a [u8; 32],
+    audience: usize,
     role: Option<&'a str>,
 }
 
 impl Equivalent<Choice> for Asked<'_> {
     fn equivalent(&self, key: &Choice) -> bool {
-        *self.digest == key.digest && self.role == key.role.as_deref()
+        *self.digest == key.digest
+            && self.audience == key.audience
+            && self.role == key.role.as_deref()
     }
 }
 
@@ -248,6 +252,7 @@ impl IdentityCache {
     ) -> Option<Arc<Identity>> {
         let asked = Asked {
             digest: token.digest(),
+            audience: token.audience_at(),
             role,
         };
         let made = self.identities.get(&asked);
@@ -266,6 +271,7 @@ impl IdentityCache {
     ) {
         let choice = Choice {
             digest: *token.digest(),
+            audience: token.audience_at(),
             role: role.map(Into::into),
         };
         let made = Made {

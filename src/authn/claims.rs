@@ -217,22 +217,29 @@ fn instant(value: &Json) -> Option<Timestamp> {
         .then(|| Timestamp::from_milliseconds((number.value * 1000.0) as i64))
 }
 
+/// With what lies behind its pointers, and what an allocator takes for that.
 fn weight(value: &Json) -> usize {
     let inside: usize = match value {
         Json::Null | Json::Bool(_) => 0,
-        Json::Number(number) => number.text.len(),
-        Json::Text(text) => text.len(),
+        Json::Number(number) => allocated(&number.text),
+        Json::Text(text) => allocated(text),
         Json::List(list) => list
             .texts
             .iter()
-            .map(|text| text.len().saturating_add(size_of::<Box<str>>()))
+            .map(|text| allocated(text).saturating_add(size_of::<Box<str>>()))
             .sum(),
         Json::Object(members) => members
             .iter()
-            .map(|(name, value)| name.len().saturating_add(weight(value)))
+            .map(|(name, value)| allocated(name).saturating_add(weight(value)))
             .sum(),
     };
     inside.saturating_add(size_of::<(Box<str>, Json)>())
+}
+
+fn allocated(text: &str) -> usize {
+    text.len()
+        .checked_next_multiple_of(16)
+        .unwrap_or(usize::MAX)
 }
 
 #[cfg(test)]

@@ -95,21 +95,21 @@ impl CredentialError {
 /// See [`CredentialError`].
 pub fn find<'a>(
     headers: &'a HeaderMap,
+    lines: &Lines<'a>,
     query: Option<&str>,
     places: &TokenPlaces,
 ) -> Result<Option<Credential<'a>>, CredentialError> {
-    // One look at each line: a look-up for each name would cost more than all of them together.
-    let mut lines = Lines::default();
-    for (name, value) in headers {
-        lines.read(name, value)?;
-    }
     let Lines {
         authorization,
+        authorizations,
         api_key,
         api_keys,
         security_token,
         dpop,
-    } = lines;
+    } = *lines;
+    if authorizations > 1 {
+        return Err(CredentialError::Several);
+    }
     let header = match &places.header {
         Some(name) => only(headers, name)?,
         None => None,
@@ -164,10 +164,11 @@ pub fn find<'a>(
     Ok(token.map(Credential::Bearer))
 }
 
-/// What the header lines hold of credentials.
-#[derive(Default)]
-struct Lines<'a> {
+/// What the header lines hold of credentials: whoever looks at each line anyway has them read here.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Lines<'a> {
     authorization: Option<&'a HeaderValue>,
+    authorizations: usize,
     /// Behind its `sgk_`.
     api_key: Option<&'a [u8]>,
     api_keys: usize,
@@ -176,12 +177,22 @@ struct Lines<'a> {
 }
 
 impl<'a> Lines<'a> {
-    fn read(&mut self, name: &HeaderName, value: &'a HeaderValue) -> Result<(), CredentialError> {
-        match name.as_str() {
-            "authorization" if self.authorization.is_some() => {
-                return Err(CredentialError::Several);
+    /// Of a head's lines.
+    pub fn of(headers: &'a HeaderMap) -> Self {
+        let mut lines = Self::default();
+        for (name, value) in headers {
+            lines.read(name.as_str(), value);
+        }
+        lines
+    }
+
+    /// Reads one line.
+    pub fn read(&mut self, name: &str, value: &'a HeaderValue) {
+        match name {
+            "authorization" => {
+                self.authorization = Some(value);
+                self.authorizations = self.authorizations.saturating_add(1);
             }
-            "authorization" => self.authorization = Some(value),
             "x-api-key" => {
                 if let Some(key) = value.as_bytes().strip_prefix(API_KEY_PREFIX) {
                     self.api_key = Some(key);
@@ -192,7 +203,6 @@ impl<'a> Lines<'a> {
             "dpop" => self.dpop = true,
             _ => {}
         }
-        Ok(())
     }
 }
 
@@ -300,7 +310,8 @@ mod tests {
             header: Some(HeaderName::from_static("x-token")),
             cookie: Some("session".into()),
         };
-        let found = find(&headers, query, &places).map_err(CredentialError::reason)?;
+        let lines = Lines::of(&headers);
+        let found = find(&headers, &lines, query, &places).map_err(CredentialError::reason)?;
         match found {
             None => Ok(None),
             Some(Credential::Bearer(token)) => match token.text() {

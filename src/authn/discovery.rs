@@ -11,6 +11,11 @@ use super::fetch::{Access, FetchError, Fetched, get, read_file};
 use super::json::Json;
 use super::jwks;
 
+/// What to do where a cluster's issuer names its API server by another name (kubeadm: a node's address).
+const NOT_SENT: FetchError = FetchError::Discovery(
+    "its `jwks_uri` is at another host than the issuer's, which refuses to answer without the `bearer_file` that is not \
+     sent there; write `keys: { url: … }` in place of `discovery`, with the address of the keys",
+);
 const WELL_KNOWN: &str = "/.well-known/openid-configuration";
 
 /// Fetches the key set of a provider; `timeout` is for each of the (at most two) requests.
@@ -30,13 +35,21 @@ pub async fn key_set(provider: &Provider, timeout: Duration) -> Result<Fetched, 
             let well_known = well_known(provider)?;
             let document = get(&well_known, access).await?;
             let keys = named(&document.body, &provider.issuer, &JWKS_URI)?;
+            // Loopback needs no TLS where it was written down; from afar nobody leads there.
+            if well_known.is_https() && !keys.is_https() && !provider.allow_http {
+                return Err(FetchError::PlainHttp);
+            }
             // The bearer token is for the issuer; no document sends it to anybody else.
             let bearer_file = access.bearer_file.filter(|_| keys.same_origin(&well_known));
+            let kept_back = bearer_file.is_none() && access.bearer_file.is_some();
             let access = Access {
                 bearer_file,
                 ..access
             };
-            get(&keys, access).await
+            match get(&keys, access).await {
+                Err(FetchError::Status(401 | 403)) if kept_back => Err(NOT_SENT),
+                fetched => fetched,
+            }
         }
         KeySource::Certificates { .. } | KeySource::Metadata { .. } => {
             Err(FetchError::Discovery("it has no keys"))

@@ -22,7 +22,7 @@ use super::json::Json;
 use super::jwks::Key;
 use super::sha256;
 
-pub use replays::Replays;
+pub use replays::{Holder, Replays};
 
 /// The longest proof.
 const MAX_BYTES: usize = 8 * 1024;
@@ -52,7 +52,7 @@ pub enum ProofError {
     #[error("the DPoP proof was used before")]
     Replayed,
     /// No more ids can be remembered now.
-    #[error("more DPoP proofs come than can be remembered")]
+    #[error("more DPoP proofs of this holder come than can be remembered")]
     TooMany,
 }
 
@@ -136,12 +136,17 @@ impl Proof {
         })
     }
 
-    /// Uses the proof: once in this process. What other replicas are to be told of it.
+    /// Uses the proof of this holder: once in this process. What other replicas are to be told of it.
     ///
     /// # Errors
     /// [`ProofError::Replayed`] or [`ProofError::TooMany`].
-    pub fn use_up(self, replays: &Replays, now: Timestamp) -> Result<u128, ProofError> {
-        replays.first(self.id, now)?;
+    pub fn use_up(
+        self,
+        replays: &Replays,
+        holder: Holder<'_>,
+        now: Timestamp,
+    ) -> Result<u128, ProofError> {
+        replays.first(self.id, self.key, holder, now)?;
         Ok(self.id)
     }
 }

@@ -244,9 +244,9 @@ pub(super) fn claim<'t>(token: &'t VerifiedToken, key: &str) -> Option<Value<'t>
         "aud" => claims
             .get("azp")
             .and_then(|azp| azp.text())
-            .or_else(|| token.audience(None))
+            .or_else(|| token.audience())
             .map(Value::Text),
-        "oaud" => token.audience(None).map(Value::Text),
+        "oaud" => token.audience().map(Value::Text),
         _ => claims.condition(name),
     }
 }

@@ -1,8 +1,9 @@
 //! Opaque tokens: their provider is asked what they are (RFC 7662), seldom, and by one request for all who wait.
 //!
 //! What is believed is kept for `max_age`, and never past the token's own end; what was refused for a moment, in a place
-//! of its own, so that made-up tokens push out no good one. One question a token is under way at a time, [`SLOTS`] in
-//! all, and [`MAX_WAITING`] wait for those: a flood of made-up tokens costs neither memory nor the endpoint's life. An
+//! of its own, so that made-up tokens push out no good one. One question a token is under way at a time, [`SLOTS`] about
+//! tokens never heard of, [`KNOWN_SLOTS`] about such as were good when last asked, and [`MAX_WAITING`] wait for either: a
+//! flood of new tokens, good or made up, costs neither memory nor the endpoint's life, nor those who were let in before. An
 //! endpoint in trouble is [`Unsure::Unavailable`] and never a refusal; after [`FAILURES`] in a row it is asked once a
 //! second, until it answers. Which token is whose is for the caller to know ([`of`]): a token goes to nobody else.
 
@@ -14,7 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use quick_cache::sync::Cache;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::clock::{Clock, Timestamp, monotonic};
 use crate::directory::provider::{Introspection, Provider};
@@ -24,9 +25,11 @@ use super::cache::{Counters, Key, Size, TokenCache};
 use super::jwt::{TokenError, VerifiedToken};
 use question::Endpoint;
 
-/// Questions under way at one endpoint.
-const SLOTS: usize = 32;
-/// Requests that wait for one of them; more are told at once that it takes too long.
+/// Questions under way at one endpoint about tokens never heard of.
+const SLOTS: usize = 24;
+/// And about those that were good before.
+const KNOWN_SLOTS: usize = 8;
+/// Requests that wait for either; more are told at once that it takes too long.
 const MAX_WAITING: usize = 1024;
 /// Refusals that are remembered.
 const REFUSALS: usize = 4096;
@@ -56,9 +59,26 @@ pub(super) struct Introspector {
     good: TokenCache,
     /// Tokens that are being asked about, and such that were refused.
     asked: Cache<[u8; 32], Refused>,
+    unheard_of: Lane,
+    known: Lane,
+    trouble: Mutex<Trouble>,
+}
+
+/// Those who wait for a question of one sort.
+#[derive(Debug)]
+struct Lane {
     slots: Semaphore,
     waiting: AtomicUsize,
-    trouble: Mutex<Trouble>,
+}
+
+/// What is known of a token.
+enum Known {
+    /// It is good.
+    Good(Arc<VerifiedToken>),
+    /// It was, when last asked, too long ago to believe it.
+    Before,
+    /// Nothing.
+    Not,
 }
 
 #[derive(Debug, Clone)]
@@ -110,8 +130,8 @@ impl Introspector {
             wait,
             good: TokenCache::counted(size, counters),
             asked: Cache::new(REFUSALS),
-            slots: Semaphore::new(SLOTS),
-            waiting: AtomicUsize::new(0),
+            unheard_of: Lane::new(SLOTS),
+            known: Lane::new(KNOWN_SLOTS),
             trouble: Mutex::default(),
         })
     }
@@ -123,8 +143,8 @@ impl Introspector {
         digest: [u8; 32],
     ) -> Result<Arc<VerifiedToken>, Unsure> {
         let known = self.known(digest)?;
-        self.good.looked(known.is_some());
-        if let Some(token) = known {
+        self.good.looked(matches!(known, Known::Good(_)));
+        if let Known::Good(token) = known {
             return Ok(token);
         }
         let learnt = tokio::time::timeout(self.wait, self.learn(token, digest)).await;
@@ -135,14 +155,10 @@ impl Introspector {
     }
 
     /// A token that is believed still.
-    fn known(&self, digest: [u8; 32]) -> Result<Option<Arc<VerifiedToken>>, Unsure> {
-        // Each provider, as it is configured, has a cache of its own.
-        let key = Key {
-            provider: 0,
-            digest,
-        };
+    fn known(&self, digest: [u8; 32]) -> Result<Known, Unsure> {
+        let key = own(digest);
         let Some(token) = self.good.get(&key) else {
-            return Ok(None);
+            return Ok(Known::Not);
         };
         let now = self.clock.now();
         if token.has_expired(now) {
@@ -150,10 +166,9 @@ impl Introspector {
             return Err(Unsure::Refused(TokenError::Expired));
         }
         if token.believed_until().is_some_and(|until| now < until) {
-            return Ok(Some(token));
+            return Ok(Known::Good(token));
         }
-        self.good.remove(&key);
-        Ok(None)
+        Ok(Known::Before)
     }
 
     /// Asks, or waits for whoever is asking already.
@@ -171,23 +186,23 @@ impl Introspector {
             }
         };
         // Whoever asked before may have learnt it.
-        if let Some(token) = self.known(digest)? {
-            return Ok(token);
-        }
-        let answer = self.question(token).await.map_err(Unsure::Unavailable)?;
+        let lane = match self.known(digest)? {
+            Known::Good(token) => return Ok(token),
+            Known::Before => &self.known,
+            Known::Not => &self.unheard_of,
+        };
+        let asked = self.question(token, lane).await;
+        let answer = asked.map_err(Unsure::Unavailable)?;
         let now = self.clock.now();
         let read = answer.read(&self.provider, digest, now);
         match read {
             Ok(token) => {
                 let token = Arc::new(token);
-                let key = Key {
-                    provider: 0,
-                    digest,
-                };
-                self.good.insert(key, Arc::clone(&token));
+                self.good.insert(own(digest), Arc::clone(&token));
                 Ok(token)
             }
             Err(error) => {
+                self.good.remove(&own(digest));
                 let until = now.plus(REFUSED_FOR.min(answer.max_age));
                 let refused = Refused {
                     error: error.clone(),
@@ -201,23 +216,13 @@ impl Introspector {
     }
 
     /// One question, when there is room for it and the endpoint is not left alone just now.
-    async fn question(&self, token: &str) -> Result<question::Answer, String> {
-        let _slot = match self.slots.try_acquire() {
-            Ok(slot) => slot,
-            Err(_) => self.slot().await?,
-        };
+    async fn question(&self, token: &str, lane: &Lane) -> Result<question::Answer, String> {
+        let _slot = lane.slot().await?;
         self.may_ask()?;
         let result = self.endpoint.ask(&self.provider, token, self.clock.now());
         let result = result.await;
         self.take_note(result.as_ref().err());
         result
-    }
-
-    async fn slot(&self) -> Result<tokio::sync::SemaphorePermit<'_>, String> {
-        let _place = Place::take(&self.waiting)
-            .ok_or("more questions about tokens wait than can be answered")?;
-        let slot = self.slots.acquire().await;
-        slot.map_err(|_| "nobody is asked any more".to_owned())
     }
 
     fn may_ask(&self) -> Result<(), String> {
@@ -258,6 +263,33 @@ impl Introspector {
 
     fn trouble(&self) -> std::sync::MutexGuard<'_, Trouble> {
         self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Each provider, as it is configured, has a cache of its own.
+fn own(digest: [u8; 32]) -> Key {
+    Key {
+        provider: 0,
+        digest,
+    }
+}
+
+impl Lane {
+    fn new(slots: usize) -> Self {
+        Self {
+            slots: Semaphore::new(slots),
+            waiting: AtomicUsize::new(0),
+        }
+    }
+
+    async fn slot(&self) -> Result<SemaphorePermit<'_>, String> {
+        if let Ok(slot) = self.slots.try_acquire() {
+            return Ok(slot);
+        }
+        let _place = Place::take(&self.waiting)
+            .ok_or("more questions about tokens wait than can be answered")?;
+        let slot = self.slots.acquire().await;
+        slot.map_err(|_| "nobody is asked any more".to_owned())
     }
 }
 

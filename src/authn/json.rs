@@ -172,13 +172,15 @@ impl<'de> Visitor<'de> for Reader {
         while let Some((name, value)) = entries.next_entry()? {
             members.push((name, value));
         }
-        match twice(&members) {
-            Some(name) => Err(de::Error::custom(format_args!(
+        if let Some(name) = twice(&members) {
+            return Err(de::Error::custom(format_args!(
                 "the member `{}` stands twice",
                 name.chars().take(64).collect::<String>().escape_debug()
-            ))),
-            None => Ok(Json::Object(members)),
+            )));
         }
+        // Kept for long, where tokens are; a list has given back its spare room too.
+        members.shrink_to_fit();
+        Ok(Json::Object(members))
     }
 }
 

@@ -87,7 +87,7 @@ pub struct Unverified<'t> {
     message: &'t str,
     signature: &'t str,
     header: Header,
-    claims: Claims,
+    claims: Arc<Claims>,
 }
 
 #[derive(Debug)]
@@ -99,13 +99,15 @@ struct Header {
 }
 
 /// A token whose signature and claims were checked: what it says is its provider's word.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct VerifiedToken {
     provider: Arc<Provider>,
-    claims: Claims,
+    claims: Arc<Claims>,
     key: KeyId,
     digest: [u8; 32],
     bound: Bound,
+    /// Which of its audiences it is accepted for; none of a certificate.
+    audience: usize,
     /// Until when its issuer's answer about it is believed; `None`: it proves itself.
     believed_until: Option<Timestamp>,
 }
@@ -139,7 +141,7 @@ impl<'t> Unverified<'t> {
             message,
             signature,
             header,
-            claims,
+            claims: Arc::new(claims),
         })
     }
 
@@ -165,12 +167,18 @@ impl<'t> Unverified<'t> {
         !keys.matching(kid, algorithm).is_empty()
     }
 
+    /// Whether it would be accepted if its signature were right.
+    pub fn is_else_fine(&self, provider: &Provider, now: Timestamp) -> bool {
+        let typed = self.header.check_type(provider);
+        typed.is_ok() && check_claims(&self.claims, provider, now).is_ok()
+    }
+
     /// Checks the signature, then every claim. `digest` is the SHA-256 of the whole token.
     ///
     /// # Errors
     /// [`TokenError::UnknownKey`] when `keys` lacks the key; else what is wrong with the token.
     pub fn verify(
-        self,
+        &self,
         provider: &Arc<Provider>,
         keys: &KeySet,
         now: Timestamp,
@@ -190,14 +198,15 @@ impl<'t> Unverified<'t> {
             .find(|key| key.verifies(algorithm, self.message, self.signature))
             .ok_or(TokenError::Signature)?;
         self.header.check_type(provider)?;
-        check_claims(&self.claims, provider, now)?;
+        let audience = check_claims(&self.claims, provider, now)?;
         let bound = Bound::read(&self.claims).map_err(TokenError::Claims)?;
         Ok(VerifiedToken {
             provider: Arc::clone(provider),
-            claims: self.claims,
+            claims: Arc::clone(&self.claims),
             key: *key.id(),
             digest,
             bound,
+            audience,
             believed_until: None,
         })
     }
@@ -269,8 +278,8 @@ impl Header {
     }
 }
 
-/// Times, life and audience; the issuer was compared before.
-fn check_claims(claims: &Claims, provider: &Provider, now: Timestamp) -> Result<(), TokenError> {
+/// Times, life and audience, of which it says which one is accepted; the issuer was compared before.
+fn check_claims(claims: &Claims, provider: &Provider, now: Timestamp) -> Result<usize, TokenError> {
     if expired(claims, provider.leeway, now) {
         return Err(TokenError::Expired);
     }
@@ -285,14 +294,19 @@ fn check_claims(claims: &Claims, provider: &Provider, now: Timestamp) -> Result<
     if claims.expires_at.since(born) > provider.max_token_lifetime {
         return Err(TokenError::Claims("its life is longer than is accepted"));
     }
-    if !claims
-        .audiences
-        .iter()
-        .any(|audience| provider.audiences.contains(audience))
-    {
-        return Err(TokenError::Audience);
-    }
-    Ok(())
+    accepted_audience(claims, provider, None).ok_or(TokenError::Audience)
+}
+
+/// Where the first of the token's audiences stands that is one of the provider's, and of those that a route accepts.
+fn accepted_audience(
+    claims: &Claims,
+    provider: &Provider,
+    by_route: Option<&[Box<str>]>,
+) -> Option<usize> {
+    claims.audiences.iter().position(|audience| {
+        provider.audiences.contains(audience)
+            && by_route.is_none_or(|accepted| accepted.contains(audience))
+    })
 }
 
 fn expired(claims: &Claims, leeway: Duration, now: Timestamp) -> bool {
@@ -308,10 +322,11 @@ impl VerifiedToken {
     ) -> Self {
         Self {
             provider,
-            claims,
+            claims: Arc::new(claims),
             key: digest,
             digest,
             bound: Bound::default(),
+            audience: 0,
             believed_until: None,
         }
     }
@@ -330,14 +345,15 @@ impl VerifiedToken {
         if claims.issuer != provider.issuer {
             return Err(TokenError::Claims("`iss` is another issuer"));
         }
-        check_claims(&claims, provider, now)?;
+        let audience = check_claims(&claims, provider, now)?;
         let bound = Bound::read(&claims).map_err(TokenError::Claims)?;
         Ok(Self {
             provider: Arc::clone(provider),
-            claims,
+            claims: Arc::new(claims),
             key: digest,
             digest,
             bound,
+            audience,
             believed_until: Some(now.plus(max_age)),
         })
     }
@@ -387,16 +403,31 @@ impl VerifiedToken {
         expired(&self.claims, self.provider.leeway, now)
     }
 
-    /// The first of the provider's audiences, narrowed to `accepted` where a route does so, that the token is for.
-    pub fn audience(&self, accepted: Option<&[Box<str>]>) -> Option<&str> {
-        self.claims
-            .audiences
-            .iter()
-            .find(|audience| {
-                self.provider.audiences.contains(audience)
-                    && accepted.is_none_or(|accepted| accepted.contains(audience))
-            })
-            .map(|audience| &**audience)
+    /// The token where a route accepts only some of its provider's audiences: for the first of them that it names.
+    pub fn on_route(self: &Arc<Self>, accepted: &[Box<str>]) -> Option<Arc<Self>> {
+        let audience = accepted_audience(&self.claims, &self.provider, Some(accepted))?;
+        if audience == self.audience {
+            return Some(Arc::clone(self));
+        }
+        Some(Arc::new(Self {
+            audience,
+            ..Self::clone(self)
+        }))
+    }
+
+    /// The audience that it is accepted for; none of a certificate.
+    pub fn audience(&self) -> Option<&str> {
+        self.claims.audiences.get(self.audience).map(|text| &**text)
+    }
+
+    /// Which of its audiences that is.
+    pub(super) fn audience_at(&self) -> usize {
+        self.audience
+    }
+
+    /// Whether it is the same answer of its issuer's, or the same token verified once, for whatever audience.
+    pub(super) fn is_of_one(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.claims, &other.claims)
     }
 }
 

@@ -2,8 +2,9 @@
 //!
 //! One task per provider owns all its fetches, so that there is at most one in flight and no provider can delay
 //! another. Requests read the current set through an atomic pointer; only one whose key is unknown waits, for at most
-//! [`Timing::wait`], for the one fetch that is allowed in each [`Timing::refetch`]. A set is replaced only by a usable
-//! one; the last good one outlives failures, on disk also a restart, up to the provider's `max_stale`. Judges no token.
+//! [`Timing::wait`], for the one fetch that is allowed in each [`Timing::refetch`]; so does one that the key of its name
+//! did not sign, as when another took that name. A set is replaced only by a usable one; the last good one outlives
+//! failures, on disk also a restart, up to the provider's `max_stale`. Judges no token.
 
 mod disk;
 mod worker;
@@ -158,6 +159,17 @@ impl ProviderKeys {
             Ok(Ok(progress)) => progress.last.unwrap_or(Outcome::Failed),
             Ok(Err(_)) | Err(_) => Outcome::Failed,
         }
+    }
+
+    /// For a token that the key of its name did not sign, as when another key took that name: as [`Self::refetch`],
+    /// but an issuer in trouble is asked without anybody waiting, because what is wrong most often is the signature.
+    pub async fn recheck(&self) {
+        if self.progress.borrow().last == Some(Outcome::Failed) {
+            // Ignored as long as no fetch is allowed.
+            self.demand.notify_one();
+            return;
+        }
+        self.refetch().await;
     }
 
     /// How the keys are, and how old.

@@ -9,7 +9,7 @@ use crate::outcome::Reason;
 
 use super::binding::Evidence;
 use super::certificate::Certificate;
-use super::dpop::{Proof, ProofError, Replays, Wanted};
+use super::dpop::{Holder, Proof, ProofError, Replays, Wanted};
 use super::jwt::VerifiedToken;
 use super::{Failure, Method, Presented};
 
@@ -64,6 +64,10 @@ pub(super) fn check(
         .bound()
         .check(provider.binding, evidence)
         .map_err(|error| refused(Reason::UnboundCredential, error.to_string()))?;
-    let used = proof.map(|proof| proof.use_up(replays, now));
+    let holder = Holder {
+        provider: &provider.name,
+        subject: token.claims().subject(),
+    };
+    let used = proof.map(|proof| proof.use_up(replays, holder, now));
     used.transpose().map_err(bad)
 }

@@ -4,6 +4,7 @@ mod drills;
 mod fetching;
 mod issuer;
 mod opaque;
+mod replaced;
 mod tokens;
 
 use std::path::Path;

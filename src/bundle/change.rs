@@ -4,9 +4,11 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::Bound;
 use std::sync::Arc;
 
 use super::files::Files;
+use crate::arn::AccountId;
 
 /// Which files a bundle has, and what is in them, as hashes.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -38,6 +40,16 @@ impl Listing {
                 .map(|(path, hash)| (Arc::clone(path), *hash))
                 .collect(),
         )
+    }
+
+    /// The folder of an account: `accounts/ID-NAME`.
+    pub fn account_folder(&self, account: AccountId) -> Option<&str> {
+        let head = format!("accounts/{account}-");
+        let from = (Bound::Included(head.as_str()), Bound::Unbounded);
+        let (path, _) = self.0.range::<str, _>(from).next()?;
+        let (folder, _) = path.strip_prefix("accounts/")?.split_once('/')?;
+        path.get(..folder.len().saturating_add("accounts/".len()))
+            .filter(|path| path.starts_with(&head))
     }
 
     /// What a newer bundle changed.

@@ -97,8 +97,12 @@ fn in_account<'p>(kind: &str, file: &'p str) -> Option<(InAccount, &'p str)> {
     Some((what, stem(file, extension)?))
 }
 
+/// The name that a file is called by. Files that begin with a dot are passed over: before such a name stands a `%`,
+/// which no name has (`users/%.ci.yaml` is the user `.ci`).
 fn stem<'p>(file: &'p str, extension: &str) -> Option<&'p str> {
-    file.strip_suffix(extension).filter(|stem| !stem.is_empty())
+    let stem = file.strip_suffix(extension)?;
+    let marked = stem.strip_prefix('%').filter(|name| name.starts_with('.'));
+    Some(marked.unwrap_or(stem)).filter(|stem| !stem.is_empty())
 }
 
 /// What stands behind the last dot.
@@ -184,6 +188,10 @@ mod tests {
         assert_eq!(
             place("accounts/1-a/users/bob@x.yaml"),
             Place::InAccount("1-a", InAccount::User, "bob@x")
+        );
+        assert_eq!(
+            place("accounts/1-a/users/%.ci.yaml"),
+            Place::InAccount("1-a", InAccount::User, ".ci")
         );
         for path in [
             "scps/a.yaml",

@@ -97,10 +97,9 @@ enum Command {
     /// The user's file in the bundle names the device under `mfa_devices`. Codes are read from the terminal or stdin, or
     /// given by --codes for a seed that is known already.
     EnableMfa {
-        /// The user's ARN.
-        #[arg(long, value_name = "ARN")]
-        user: String,
-        /// The device's ARN. Default: …:mfa/ and the user's name.
+        #[command(flatten)]
+        owner: Owner,
+        /// The device's ARN. Default: …:mfa/ and the user's name; a root user's is …:mfa/root-account-mfa-device.
         #[arg(long, value_name = "ARN")]
         device: Option<String>,
         /// A file with the seed in base32 (- for stdin), in place of a new seed. Shown nowhere.
@@ -130,7 +129,7 @@ enum Command {
     },
 }
 
-/// Whose an access key is.
+/// Whose an access key or second factor is.
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
 struct Owner {
@@ -170,15 +169,22 @@ pub fn run(arguments: &Arguments) -> Outcome {
         Command::Activate { id } => keys::switch(path, id, "Active"),
         Command::Delete { id } => keys::delete(path, id),
         Command::EnableMfa {
-            user,
+            owner,
             device,
             seed_file,
             codes,
             format,
         } => mfa::enable(&mfa::Asked {
             path,
-            user: &user_arn(arguments, user)?,
-            known: known_user(arguments, user)?.as_deref(),
+            user: &match &owner.user {
+                Some(user) => user_arn(arguments, user)?,
+                None => root_arn(arguments, owner.root.as_deref().unwrap_or_default())?,
+            },
+            known: match &owner.user {
+                Some(user) => known_user(arguments, user)?,
+                None => None,
+            }
+            .as_deref(),
             device: device.as_deref(),
             seed_file: seed_file.as_deref(),
             codes: codes.as_deref(),
@@ -235,6 +241,18 @@ fn account(arguments: &Arguments, id: &str) -> Result<String, Failed> {
         }
     }
     Ok(id.to_owned())
+}
+
+/// The ARN of an account's root user.
+fn root_arn(arguments: &Arguments, id: &str) -> Result<String, Failed> {
+    let id = account(arguments, id)?;
+    let partition = if arguments.unchecked {
+        "aws".to_owned()
+    } else {
+        let snapshot = output::load(&arguments.bundle)?;
+        snapshot.directory.partition().to_owned()
+    };
+    Ok(format!("arn:{partition}:iam::{id}:root"))
 }
 
 /// Random bytes.

@@ -5,6 +5,7 @@
 
 mod account;
 mod details;
+mod provider;
 mod yaml;
 
 use std::fs;
@@ -54,6 +55,11 @@ pub fn run(arguments: &Arguments) -> Outcome {
     }
     let folder = to.display();
     output::print(&format!("{} are in {folder}\n", written.summary))?;
+    for path in &written.to_complete {
+        output::complain(&format!(
+            "{folder}/{path}: an identity provider that roles trust; nobody is let in by it until you complete it"
+        ));
+    }
     if faults.is_empty() {
         return Ok(ExitCode::SUCCESS);
     }

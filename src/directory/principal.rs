@@ -121,6 +121,8 @@ pub struct ManagedPolicy {
     pub created: Option<Box<str>>,
     /// When it was changed last, RFC 3339.
     pub updated: Option<Box<str>>,
+    /// Whether IAM would attach it anew: what it retired stays attached where it was.
+    pub attachable: bool,
     /// Which of its versions this is.
     pub version: PolicyVersion,
     /// What it says.

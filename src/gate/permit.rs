@@ -89,6 +89,7 @@ pub struct Refusal {
 }
 
 impl From<Reason> for Refusal {
+    #[cold]
     fn from(reason: Reason) -> Self {
         Self {
             reason,

@@ -18,7 +18,8 @@ use crate::outcome::Reason;
 use crate::route::{Match, UnsignedPayload};
 
 use super::context::RequestFacts;
-use super::{Facts, Gate, Head, Once, Refusal};
+use super::said::Once;
+use super::{Facts, Gate, Head, Refusal};
 
 /// How a client chooses among roles.
 pub(super) const ROLE: &str = "x-sidegate-role";
@@ -48,7 +49,6 @@ impl Gate {
     pub(super) async fn who(
         &self,
         head: &Head<'_>,
-        role: Once<'_>,
         snapshot: &Snapshot,
         matched: &Match<'_>,
         request: &RequestFacts<'_>,
@@ -57,7 +57,7 @@ impl Gate {
         let accepted = accepted(snapshot, matched);
         let presented = presented(head, matched, &accepted, request.now);
         let found = self.authenticate(head, presented, facts).await?;
-        let role = chosen_role(role).map_err(|reason| {
+        let role = chosen_role(head.said.role).map_err(|reason| {
             facts.detail = "X-Sidegate-Role stands twice or is no text".into();
             Refusal::from(reason)
         })?;
@@ -170,6 +170,7 @@ fn presented<'a>(
         path: head.parts.uri.path(),
         query: head.parts.uri.query(),
         headers: &head.parts.headers,
+        credentials: Some(head.said.credential),
         authority: head.parts.uri.authority().map(Authority::as_str),
         secure: head.secure,
         certificate: head.certificate,
@@ -202,6 +203,7 @@ fn accepted<'s>(snapshot: &'s Snapshot, matched: &Match<'_>) -> Cow<'s, [Arc<Pro
     }
 }
 
+#[cold]
 fn failed(failure: Failure, facts: &mut Facts) -> Refusal {
     facts.method = failure.method;
     facts.provider = failure.provider.or_else(|| facts.provider.take());

@@ -1,4 +1,4 @@
-//! GenerateServiceLastAccessedDetails and GetServiceLastAccessedDetails: which services somebody is granted.
+//! Which services somebody is granted, by which policies: the operations around "service last accessed".
 //!
 //! When they were used last is not on record here, so LastAuthenticated is absent, which in AWS means "not in the
 //! tracking period". Nothing is kept between the two calls: the job's id holds the time, and a digest of what it is about, so
@@ -10,16 +10,16 @@ use aws_lc_rs::digest::{SHA256, digest};
 
 use crate::arn::AccountId;
 use crate::clock::Timestamp;
-use crate::policy::Policy;
+use crate::policy::{Policy, PolicySet};
 use crate::query_api::error::Error;
 use crate::query_api::fields;
 use crate::query_api::xml::Members;
 
 use super::document::Text;
-use super::entity::Entity;
+use super::entity::{Entity, Kind};
 use super::page::{self, Page};
-use super::parameters::{self, ARN, JOB_ID};
-use super::{Answer, Call};
+use super::parameters::{self, ARN, JOB_ID, SERVICE_NAMESPACE};
+use super::{Answer, Call, view};
 
 /// Services that every bundle has.
 const OWN: [&str; 2] = ["iam", "sts"];
@@ -61,40 +61,72 @@ pub(super) fn generate(call: &mut Call<'_>) -> Answer {
     Ok(members)
 }
 
+/// What a job was made about.
+struct Job<'a> {
+    arn: &'a str,
+    policies: Vec<&'a Policy>,
+    seconds: u32,
+}
+
+impl<'a> Call<'a> {
+    /// The job of `JobId`.
+    fn job(&mut self) -> Result<Job<'a>, Error> {
+        let form = self.form;
+        let id = JOB_ID.required(form)?;
+        self.authorize("*", None)?;
+        let account = self.account()?;
+        let seconds = id
+            .get(..8)
+            .and_then(|hex| u32::from_str_radix(hex, 16).ok());
+        let seconds = seconds.unwrap_or_default();
+        let id = id.to_ascii_lowercase();
+        let found = self.granted()?.into_iter();
+        let found = { found }.find(|(arn, _)| job(seconds, account, arn) == id);
+        let (arn, policies) =
+            found.ok_or_else(|| Error::no_such_entity(format!("Job {id} cannot be found.")))?;
+        Ok(Job {
+            arn,
+            policies,
+            seconds,
+        })
+    }
+}
+
+impl Job<'_> {
+    fn write(&self, members: &mut Members) {
+        let when = Timestamp::from_seconds(i64::from(self.seconds)).rfc3339();
+        members
+            .text("JobStatus", "COMPLETED")
+            .text("JobCreationDate", &when)
+            .text("JobCompletionDate", &when);
+    }
+}
+
+/// The services that policies grant something of.
+fn services<'p>(
+    policies: impl IntoIterator<Item = &'p Policy>,
+    known: &[&str],
+) -> BTreeSet<String> {
+    let mut services = BTreeSet::new();
+    let policies = policies.into_iter();
+    for text in policies.filter_map(|policy| Text::read(policy.text())) {
+        text.services(known, &mut services);
+    }
+    services
+}
+
 pub(super) fn get(call: &mut Call<'_>) -> Answer {
     fields::only(call.form, &[&["JobId"][..], &page::PARAMETERS].concat())?;
     let page = Page::read(call.form)?;
-    let id = JOB_ID.required(call.form)?;
-    call.authorize("*", None)?;
-    let account = call.account()?;
-    let seconds = id
-        .get(..8)
-        .and_then(|hex| u32::from_str_radix(hex, 16).ok());
-    let seconds = seconds.unwrap_or_default();
-    let id = id.to_ascii_lowercase();
-    let found = call.granted()?.into_iter();
-    let found = { found }.find(|(arn, _)| job(seconds, account, arn) == id);
-    let Some((_, policies)) = found else {
-        return Err(Error::no_such_entity(format!("Job {id} cannot be found.")));
-    };
+    let job = call.job()?;
     let routes = call.snapshot.routes.services();
     let routes = routes.iter().map(crate::route::Service::name);
     let known: Vec<&str> = routes.chain(OWN).collect();
-    let mut services = BTreeSet::new();
-    for text in policies
-        .iter()
-        .filter_map(|policy| Text::read(policy.text()))
-    {
-        text.services(&known, &mut services);
-    }
+    let services = services(job.policies.iter().copied(), &known);
     let (services, rest) = page.cut(services, String::clone);
-    let when = Timestamp::from_seconds(i64::from(seconds)).rfc3339();
     let mut members = Members::default();
-    members
-        .text("JobStatus", "COMPLETED")
-        .text("JobType", "SERVICE_LEVEL")
-        .text("JobCreationDate", &when)
-        .text("JobCompletionDate", &when);
+    job.write(&mut members);
+    members.text("JobType", "SERVICE_LEVEL");
     members.list("ServicesLastAccessed", services, |member, service| {
         member
             .text("ServiceName", &service)
@@ -102,6 +134,117 @@ pub(super) fn get(call: &mut Call<'_>) -> Answer {
             .number("TotalAuthenticatedEntities", 0);
     });
     rest.write(&mut members);
+    Ok(members)
+}
+
+/// Who is granted something of a service by what the job is about.
+pub(super) fn get_entities(call: &mut Call<'_>) -> Answer {
+    let own = ["JobId", "ServiceNamespace"];
+    fields::only(call.form, &[&own[..], &page::PARAMETERS].concat())?;
+    let page = Page::read(call.form)?;
+    let service = SERVICE_NAMESPACE.required(call.form)?.to_lowercase();
+    let job = call.job()?;
+    let granted = services(job.policies.iter().copied(), &[&service]).contains(&service);
+    let entities = call.entities()?.filter(|entity| {
+        let through = |set: &PolicySet| view::managed(set).any(|policy| policy.name() == job.arn);
+        let concerned = match entity {
+            Entity::User(user) => {
+                let mut groups = user.groups.iter();
+                groups.any(|group| *group.arn == *job.arn || through(&group.policies))
+            }
+            Entity::Role(_) => false,
+            Entity::Group(_) => return false,
+        };
+        granted && (concerned || entity.arn() == job.arn || through(entity.policies()))
+    });
+    let (found, rest) = page.cut_numbered(entities);
+    let mut members = Members::default();
+    job.write(&mut members);
+    members.list("EntityDetailsList", found, |member, entity| {
+        member.inner("EntityInfo", |info| {
+            let kind = if entity.kind() == Kind::User {
+                "USER"
+            } else {
+                "ROLE"
+            };
+            info.text("Arn", entity.arn())
+                .text("Name", entity.name())
+                .text("Type", kind)
+                .text("Id", entity.id())
+                .text("Path", entity.path());
+        });
+    });
+    rest.write(&mut members);
+    Ok(members)
+}
+
+/// The most namespaces that are asked about at once.
+const MAX_NAMESPACES: usize = 200;
+
+/// ListPoliciesGrantingServiceAccess: which policies of somebody grant something of each service.
+pub(super) fn policies(call: &mut Call<'_>) -> Answer {
+    fields::only(call.form, &["Arn", "ServiceNamespaces.*", "Marker"])?;
+    let arn = ARN.required(call.form)?;
+    let namespaces = call.form.list("ServiceNamespaces");
+    if namespaces.is_empty() || namespaces.len() > MAX_NAMESPACES {
+        let constraint = "Member must have 1 to 200 namespaces";
+        return Err(Error::constraint("serviceNamespaces", constraint));
+    }
+    for namespace in &namespaces {
+        SERVICE_NAMESPACE.check(namespace)?;
+    }
+    // All of it is told at once: there is no page after it.
+    Page::read(call.form)?;
+    let entity = call.entity_by_arn(arn)?;
+    call.authorize(arn, entity.and_then(Entity::tags))?;
+    let Some(entity) = entity else {
+        let message = format!("ARN {} not found", arn.escape_debug());
+        return Err(Error::no_such_entity(message));
+    };
+    let groups = match entity {
+        Entity::User(user) => &user.groups[..],
+        Entity::Group(_) | Entity::Role(_) => &[],
+    };
+    let groups = groups.iter().map(Entity::Group);
+    let all: Vec<(Entity<'_>, &Policy)> = groups
+        .chain([entity])
+        .flat_map(|entity| {
+            let policies = entity.policies().policies().iter();
+            policies.map(move |policy| (entity, &**policy))
+        })
+        .collect();
+    let mut members = Members::default();
+    members.list(
+        "PoliciesGrantingServiceAccess",
+        namespaces,
+        |member, namespace| {
+            let service = namespace.to_lowercase();
+            let granting = all
+                .iter()
+                .filter(|(_, policy)| services([*policy], &[&service]).contains(&service));
+            member.text("ServiceNamespace", namespace);
+            member.list(
+                "Policies",
+                granting,
+                |member, (entity, policy)| match policy.name().strip_prefix(view::INLINE) {
+                    Some(name) => {
+                        member
+                            .text("PolicyName", name)
+                            .text("PolicyType", "INLINE")
+                            .text("EntityType", &entity.kind().word().to_uppercase())
+                            .text("EntityName", entity.name());
+                    }
+                    None => {
+                        member
+                            .text("PolicyName", view::name_of(policy.name()))
+                            .text("PolicyType", "MANAGED")
+                            .text("PolicyArn", policy.name());
+                    }
+                },
+            );
+        },
+    );
+    members.boolean("IsTruncated", false);
     Ok(members)
 }
 

@@ -83,13 +83,13 @@ pub(super) fn summary(call: &mut Call<'_>) -> Answer {
     fields::only(call.form, &[])?;
     call.authorize("*", None)?;
     let (directory, account) = (call.directory(), call.account()?);
-    let devices = directory
-        .users_of(account)
-        .map(|user| user.mfa_devices.len());
+    let devices = directory.users_of(account);
+    let devices = devices.map(|user| call.devices_of(user).count());
     let users_with = directory.users_of(account);
     let users_with = users_with
-        .filter(|user| !user.mfa_devices.is_empty())
+        .filter(|user| call.devices_of(user).next().is_some())
         .count();
+    let root_device = call.root_device()?;
     let own = call.policies()?;
     let own = own.iter().filter(|policy| policy.account.is_some()).count();
     let providers = directory.providers().iter();
@@ -106,7 +106,7 @@ pub(super) fn summary(call: &mut Call<'_>) -> Answer {
         ("Providers", providers),
         ("MFADevices", devices.sum()),
         ("MFADevicesInUse", users_with),
-        ("AccountMFAEnabled", 0),
+        ("AccountMFAEnabled", usize::from(root_device.is_some())),
         ("AccountPasswordPresent", 0),
         (
             "AccountAccessKeysPresent",

@@ -128,17 +128,22 @@ impl<'a> Call<'a> {
         Ok(self.entities()?.find(|entity| entity.arn() == arn))
     }
 
+    /// One of the caller's account, by name.
+    pub(super) fn find(&self, kind: Kind, name: &str) -> Result<Option<Entity<'a>>, Error> {
+        let (directory, account) = (self.directory(), self.account()?);
+        Ok(match kind {
+            Kind::User => directory.user_named(account, name).map(Entity::User),
+            Kind::Group => directory.group_named(account, name).map(Entity::Group),
+            Kind::Role => directory.role_named(account, name).map(Entity::Role),
+        })
+    }
+
     /// One by its name, if the caller may have the operation done to it.
     ///
     /// # Errors
     /// AccessDenied first: who may not ask learns nothing of who exists. Then NoSuchEntity.
     pub(super) fn entity(&mut self, kind: Kind, name: &str) -> Result<Entity<'a>, Error> {
-        let (directory, account) = (self.directory(), self.account()?);
-        let found = match kind {
-            Kind::User => directory.user_named(account, name).map(Entity::User),
-            Kind::Group => directory.group_named(account, name).map(Entity::Group),
-            Kind::Role => directory.role_named(account, name).map(Entity::Role),
-        };
+        let found = self.find(kind, name)?;
         let word = kind.word();
         match found {
             Some(found) => self.authorize(found.arn(), found.tags())?,

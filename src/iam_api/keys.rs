@@ -1,11 +1,11 @@
-//! What may be told of credentials: access keys and MFA devices, never a secret.
+//! What may be told of access keys and passwords, never a secret.
 
 use crate::authn::KeyOwner;
 use crate::query_api::error::Error;
 use crate::query_api::fields;
 use crate::query_api::xml::Members;
 
-use super::entity::{Entity, Kind};
+use super::entity::Kind;
 use super::page::{self, Page};
 use super::parameters::ACCESS_KEY_ID;
 use super::{Answer, Call, view};
@@ -42,6 +42,19 @@ pub(super) fn list(call: &mut Call<'_>) -> Answer {
     Ok(members)
 }
 
+/// Whether a text looks like the id of an access key, and like nothing else.
+fn is_id(text: &str) -> bool {
+    let rest = text
+        .strip_prefix("AKIA")
+        .or_else(|| text.strip_prefix("ASIA"));
+    rest.is_some_and(|rest| {
+        rest.len() <= 28
+            && rest
+                .bytes()
+                .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
+    })
+}
+
 /// Whose a key is, and its last use; `N/A`, as AWS says it, where none is on record.
 pub(super) fn last_used(call: &mut Call<'_>) -> Answer {
     fields::only(call.form, &["AccessKeyId"])?;
@@ -60,7 +73,9 @@ pub(super) fn last_used(call: &mut Call<'_>) -> Answer {
         None => call.authorize(&call.arn("user/*")?, None)?,
     }
     if user.is_none() && !of_root {
-        let message = format!("The Access Key with id {id} cannot be found.");
+        // People mistake a key's secret for its id: what is none is told to nobody, and not recorded.
+        let shown = if is_id(id) { id } else { "that was given" };
+        let message = format!("The Access Key with id {shown} cannot be found.");
         return Err(Error::no_such_entity(message));
     }
     let mut members = Members::default();
@@ -79,23 +94,22 @@ pub(super) fn last_used(call: &mut Call<'_>) -> Answer {
     Ok(members)
 }
 
-pub(super) fn mfa_devices(call: &mut Call<'_>) -> Answer {
-    fields::only(call.form, &[&["UserName"][..], &page::PARAMETERS].concat())?;
-    let page = Page::read(call.form)?;
+/// Whether a user has a password, and since when.
+pub(super) fn login_profile(call: &mut Call<'_>) -> Answer {
+    fields::only(call.form, &["UserName"])?;
     let name = call.user_name()?;
     let entity = call.entity(Kind::User, &name)?;
-    let (devices, since) = match entity {
-        Entity::User(user) => (&user.mfa_devices[..], user.created.as_deref()),
-        Entity::Group(_) | Entity::Role(_) => (&[][..], None),
+    let Some(changed) = call.access_keys.password(entity.arn()) else {
+        let message = format!("Login Profile for User {name} cannot be found.");
+        return Err(Error::no_such_entity(message));
     };
-    let (found, rest) = page.cut_numbered(devices);
+    let changed = changed.map(crate::clock::Timestamp::rfc3339);
     let mut members = Members::default();
-    members.list("MFADevices", found, |member, serial| {
-        member
-            .text("UserName", &name)
-            .text("SerialNumber", serial)
-            .text("EnableDate", &view::date(since));
+    members.inner("LoginProfile", |profile| {
+        profile
+            .text("UserName", entity.name())
+            .text("CreateDate", &view::date(changed.as_deref()))
+            .boolean("PasswordResetRequired", false);
     });
-    rest.write(&mut members);
     Ok(members)
 }

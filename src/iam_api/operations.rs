@@ -1,13 +1,15 @@
 //! Every operation of the API by its name, and what does it.
 
+use crate::directory;
+use crate::query_api::error::Error;
 use crate::query_api::xml::Members;
 
 use super::entity::Kind;
 use super::simulate::Of;
 use super::writes::{self, Subject};
 use super::{
-    Answer, Call, accessed, account, details, entity, groups, keys, may_call, policies, providers,
-    report, roles, simulate, users,
+    Answer, Call, accessed, account, details, entity, factors, groups, keys, may_call, policies,
+    providers, report, roles, simulate, users,
 };
 
 /// An operation.
@@ -25,6 +27,8 @@ enum Does {
     Simulate(Of),
     /// A list of what Sidegate has none of.
     Empty(&'static str),
+    /// One of what Sidegate has none of: the parameter that names it, what ARNs call it, and what people do.
+    Absent(&'static str, &'static str, &'static str),
     Write(Subject),
 }
 
@@ -46,6 +50,15 @@ impl Operation {
             Does::Read(read) => read(call),
             Does::Simulate(of) => simulate::run(call, *of).await,
             Does::Write(subject) => writes::refuse(call, *subject),
+            Does::Absent(parameter, word, kind) => {
+                let name = call.form.get(parameter).unwrap_or("*");
+                let name: String = name.chars().take(128).collect();
+                call.authorize(&call.arn(&format!("{word}/{name}"))?, None)?;
+                let name = name.escape_debug();
+                Err(Error::no_such_entity(format!(
+                    "{kind} {name} cannot be found."
+                )))
+            }
             Does::Empty(list) => {
                 call.authorize("*", None)?;
                 let mut members = Members::default();
@@ -83,6 +96,18 @@ const fn empty(text: &'static str, list: &'static str) -> Operation {
     }
 }
 
+const fn absent(
+    text: &'static str,
+    parameter: &'static str,
+    word: &'static str,
+    kind: &'static str,
+) -> Operation {
+    Operation {
+        text,
+        does: Does::Absent(parameter, word, kind),
+    }
+}
+
 const fn write(text: &'static str, subject: Subject) -> Operation {
     Operation {
         text,
@@ -90,7 +115,7 @@ const fn write(text: &'static str, subject: Subject) -> Operation {
     }
 }
 
-static READS: [Operation; 49] = [
+static READS: [Operation; 62] = [
     read("iam:GenerateCredentialReport", report::generate),
     read("iam:GenerateServiceLastAccessedDetails", accessed::generate),
     read("iam:GetAccessKeyLastUsed", keys::last_used),
@@ -108,6 +133,8 @@ static READS: [Operation; 49] = [
     read("iam:GetGroupPolicy", |call| {
         entity::inline_policy(call, Kind::Group)
     }),
+    read("iam:GetLoginProfile", keys::login_profile),
+    read("iam:GetMFADevice", factors::get),
     read("iam:GetOpenIDConnectProvider", providers::get_oidc),
     read("iam:GetPolicy", policies::get),
     read("iam:GetPolicyVersion", policies::get_version),
@@ -117,6 +144,10 @@ static READS: [Operation; 49] = [
     }),
     read("iam:GetSAMLProvider", providers::get_saml),
     read("iam:GetServiceLastAccessedDetails", accessed::get),
+    read(
+        "iam:GetServiceLastAccessedDetailsWithEntities",
+        accessed::get_entities,
+    ),
     read("iam:GetUser", users::get),
     read("iam:GetUserPolicy", |call| {
         entity::inline_policy(call, Kind::User)
@@ -138,9 +169,14 @@ static READS: [Operation; 49] = [
     }),
     read("iam:ListGroups", groups::list),
     read("iam:ListGroupsForUser", users::groups),
-    read("iam:ListMFADevices", keys::mfa_devices),
+    read("iam:ListMFADeviceTags", factors::tags),
+    read("iam:ListMFADevices", factors::list),
+    read("iam:ListOpenIDConnectProviderTags", |call| {
+        providers::tags(call, directory::provider::Kind::Oidc)
+    }),
     read("iam:ListOpenIDConnectProviders", providers::list_oidc),
     read("iam:ListPolicies", policies::list),
+    read("iam:ListPoliciesGrantingServiceAccess", accessed::policies),
     read("iam:ListPolicyTags", policies::tags),
     read("iam:ListPolicyVersions", policies::versions),
     read("iam:ListRolePolicies", |call| {
@@ -148,12 +184,46 @@ static READS: [Operation; 49] = [
     }),
     read("iam:ListRoleTags", |call| entity::tags(call, Kind::Role)),
     read("iam:ListRoles", roles::list),
+    read("iam:ListSAMLProviderTags", |call| {
+        providers::tags(call, directory::provider::Kind::Saml)
+    }),
     read("iam:ListSAMLProviders", providers::list_saml),
     read("iam:ListUserPolicies", |call| {
         entity::inline_policies(call, Kind::User)
     }),
     read("iam:ListUserTags", |call| entity::tags(call, Kind::User)),
     read("iam:ListUsers", users::list),
+    read("iam:ListVirtualMFADevices", factors::list_virtual),
+    absent(
+        "iam:GetInstanceProfile",
+        "InstanceProfileName",
+        "instance-profile",
+        "Instance Profile",
+    ),
+    absent(
+        "iam:GetSSHPublicKey",
+        "UserName",
+        "user",
+        "The SSH Public Key of user",
+    ),
+    absent(
+        "iam:GetServerCertificate",
+        "ServerCertificateName",
+        "server-certificate",
+        "The Server Certificate with name",
+    ),
+    absent(
+        "iam:ListInstanceProfileTags",
+        "InstanceProfileName",
+        "instance-profile",
+        "Instance Profile",
+    ),
+    absent(
+        "iam:ListServerCertificateTags",
+        "ServerCertificateName",
+        "server-certificate",
+        "The Server Certificate with name",
+    ),
     empty("iam:ListInstanceProfiles", "InstanceProfiles"),
     empty("iam:ListInstanceProfilesForRole", "InstanceProfiles"),
     empty("iam:ListSSHPublicKeys", "SSHPublicKeys"),
@@ -173,9 +243,9 @@ static READS: [Operation; 49] = [
 static WRITES: [Operation; 108] = [
     write("iam:AcceptDelegationRequest", Subject::Nothing),
     write("iam:AcquireRole", Subject::Nothing),
-    write("iam:AddClientIDToOpenIDConnectProvider", Subject::Provider),
+    write("iam:AddClientIDToOpenIDConnectProvider", Subject::Oidc),
     write("iam:AddRoleToInstanceProfile", Subject::Nothing),
-    write("iam:AddUserToGroup", Subject::User),
+    write("iam:AddUserToGroup", Subject::Member),
     write("iam:AssociateDelegationRequest", Subject::Nothing),
     write("iam:AttachGroupPolicy", Subject::Group),
     write("iam:AttachRolePolicy", Subject::Role),
@@ -187,15 +257,15 @@ static WRITES: [Operation; 108] = [
     write("iam:CreateGroup", Subject::Group),
     write("iam:CreateInstanceProfile", Subject::Nothing),
     write("iam:CreateLoginProfile", Subject::Credential),
-    write("iam:CreateOpenIDConnectProvider", Subject::Provider),
+    write("iam:CreateOpenIDConnectProvider", Subject::Oidc),
     write("iam:CreatePolicy", Subject::Policy),
     write("iam:CreatePolicyVersion", Subject::Policy),
     write("iam:CreateRole", Subject::Role),
-    write("iam:CreateSAMLProvider", Subject::Provider),
+    write("iam:CreateSAMLProvider", Subject::Saml),
     write("iam:CreateServiceLinkedRole", Subject::Nothing),
     write("iam:CreateServiceSpecificCredential", Subject::Nothing),
     write("iam:CreateUser", Subject::User),
-    write("iam:CreateVirtualMFADevice", Subject::Credential),
+    write("iam:CreateVirtualMFADevice", Subject::Device),
     write("iam:DeactivateMFADevice", Subject::Credential),
     write("iam:DeleteAccessKey", Subject::Credential),
     write("iam:DeleteAccountAlias", Subject::Account),
@@ -204,13 +274,13 @@ static WRITES: [Operation; 108] = [
     write("iam:DeleteGroupPolicy", Subject::Group),
     write("iam:DeleteInstanceProfile", Subject::Nothing),
     write("iam:DeleteLoginProfile", Subject::Credential),
-    write("iam:DeleteOpenIDConnectProvider", Subject::Provider),
+    write("iam:DeleteOpenIDConnectProvider", Subject::Oidc),
     write("iam:DeletePolicy", Subject::Policy),
     write("iam:DeletePolicyVersion", Subject::Policy),
     write("iam:DeleteRole", Subject::Role),
     write("iam:DeleteRolePermissionsBoundary", Subject::Role),
     write("iam:DeleteRolePolicy", Subject::Role),
-    write("iam:DeleteSAMLProvider", Subject::Provider),
+    write("iam:DeleteSAMLProvider", Subject::Saml),
     write("iam:DeleteSSHPublicKey", Subject::Nothing),
     write("iam:DeleteServerCertificate", Subject::Nothing),
     write("iam:DeleteServiceLinkedRole", Subject::Nothing),
@@ -219,7 +289,7 @@ static WRITES: [Operation; 108] = [
     write("iam:DeleteUser", Subject::User),
     write("iam:DeleteUserPermissionsBoundary", Subject::User),
     write("iam:DeleteUserPolicy", Subject::User),
-    write("iam:DeleteVirtualMFADevice", Subject::Credential),
+    write("iam:DeleteVirtualMFADevice", Subject::Device),
     write("iam:DetachGroupPolicy", Subject::Group),
     write("iam:DetachRolePolicy", Subject::Role),
     write("iam:DetachUserPolicy", Subject::User),
@@ -243,12 +313,9 @@ static WRITES: [Operation; 108] = [
     write("iam:PutUserPermissionsBoundary", Subject::User),
     write("iam:PutUserPolicy", Subject::User),
     write("iam:RejectDelegationRequest", Subject::Nothing),
-    write(
-        "iam:RemoveClientIDFromOpenIDConnectProvider",
-        Subject::Provider,
-    ),
+    write("iam:RemoveClientIDFromOpenIDConnectProvider", Subject::Oidc),
     write("iam:RemoveRoleFromInstanceProfile", Subject::Nothing),
-    write("iam:RemoveUserFromGroup", Subject::User),
+    write("iam:RemoveUserFromGroup", Subject::Member),
     write("iam:ResetServiceSpecificCredential", Subject::Nothing),
     write("iam:ResyncMFADevice", Subject::Credential),
     write("iam:SendDelegationToken", Subject::Nothing),
@@ -256,18 +323,18 @@ static WRITES: [Operation; 108] = [
     write("iam:SetSecurityTokenServicePreferences", Subject::Nothing),
     write("iam:TagInstanceProfile", Subject::Nothing),
     write("iam:TagMFADevice", Subject::Nothing),
-    write("iam:TagOpenIDConnectProvider", Subject::Provider),
-    write("iam:TagPolicy", Subject::Policy),
+    write("iam:TagOpenIDConnectProvider", Subject::Oidc),
+    write("iam:TagPolicy", Subject::PolicyTags),
     write("iam:TagRole", Subject::Role),
-    write("iam:TagSAMLProvider", Subject::Provider),
+    write("iam:TagSAMLProvider", Subject::Saml),
     write("iam:TagServerCertificate", Subject::Nothing),
     write("iam:TagUser", Subject::User),
     write("iam:UntagInstanceProfile", Subject::Nothing),
     write("iam:UntagMFADevice", Subject::Nothing),
-    write("iam:UntagOpenIDConnectProvider", Subject::Provider),
-    write("iam:UntagPolicy", Subject::Policy),
+    write("iam:UntagOpenIDConnectProvider", Subject::Oidc),
+    write("iam:UntagPolicy", Subject::PolicyTags),
     write("iam:UntagRole", Subject::Role),
-    write("iam:UntagSAMLProvider", Subject::Provider),
+    write("iam:UntagSAMLProvider", Subject::Saml),
     write("iam:UntagServerCertificate", Subject::Nothing),
     write("iam:UntagUser", Subject::User),
     write("iam:UpdateAccessKey", Subject::Credential),
@@ -276,13 +343,10 @@ static WRITES: [Operation; 108] = [
     write("iam:UpdateDelegationRequest", Subject::Nothing),
     write("iam:UpdateGroup", Subject::Group),
     write("iam:UpdateLoginProfile", Subject::Credential),
-    write(
-        "iam:UpdateOpenIDConnectProviderThumbprint",
-        Subject::Provider,
-    ),
+    write("iam:UpdateOpenIDConnectProviderThumbprint", Subject::Oidc),
     write("iam:UpdateRole", Subject::Role),
     write("iam:UpdateRoleDescription", Subject::Role),
-    write("iam:UpdateSAMLProvider", Subject::Provider),
+    write("iam:UpdateSAMLProvider", Subject::Saml),
     write("iam:UpdateSSHPublicKey", Subject::Nothing),
     write("iam:UpdateServerCertificate", Subject::Nothing),
     write("iam:UpdateServiceSpecificCredential", Subject::Nothing),

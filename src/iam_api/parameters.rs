@@ -1,7 +1,9 @@
 //! The parameters of IAM's API, with the limits of its model.
 
 use crate::query_api::error::Error;
-use crate::query_api::fields::{Model, model, name_letter, policy_letter, printable};
+use crate::query_api::fields::{
+    Model, external_id_letter, model, name_letter, policy_letter, printable,
+};
 use crate::query_api::form::Form;
 
 pub(super) const USER_NAME: Model = model("UserName", "userName", (1, 128), name_letter);
@@ -38,6 +40,23 @@ pub(super) const JOB_ID: Model = model("JobId", "jobId", (36, 36), |c| {
 pub(super) const ACCESS_KEY_ID: Model = model("AccessKeyId", "accessKeyId", (16, 128), |c| {
     c.is_ascii_alphanumeric() || c == '_'
 });
+
+pub(super) const PROVIDER_URL: Model = model("Url", "url", (1, 255), printable);
+pub(super) const SAML_PROVIDER_NAME: Model = model("Name", "name", (1, 128), |c| {
+    c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-')
+});
+pub(super) const DEVICE_NAME: Model = model(
+    "VirtualMFADeviceName",
+    "virtualMFADeviceName",
+    (1, 226),
+    name_letter,
+);
+pub(super) const SERIAL_NUMBER: Model =
+    model("SerialNumber", "serialNumber", (9, 256), external_id_letter);
+pub(super) const SERVICE_NAMESPACE: Model =
+    model("ServiceNamespace", "serviceNamespace", (1, 64), |c| {
+        c.is_ascii_alphanumeric() || matches!(c, '_' | '-')
+    });
 
 /// `PathPrefix`: `/` or `/a/…`.
 pub(super) fn path_prefix(form: &Form) -> Result<&str, Error> {

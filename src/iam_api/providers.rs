@@ -8,12 +8,13 @@ use crate::query_api::error::Error;
 use crate::query_api::fields;
 use crate::query_api::xml::Members;
 
+use super::page::{self, Page};
 use super::parameters::{PROVIDER_ARN, SAML_PROVIDER_ARN};
 use super::{Answer, Call, view};
 
 impl<'a> Call<'a> {
     /// The account's providers of a kind, with their ARNs.
-    fn providers(&self, kind: Kind) -> Result<Vec<(String, &'a Arc<Provider>)>, Error> {
+    pub(super) fn providers(&self, kind: Kind) -> Result<Vec<(String, &'a Arc<Provider>)>, Error> {
         let (directory, account) = (self.directory(), self.account()?);
         let all = directory.providers().iter();
         Ok(all
@@ -57,6 +58,28 @@ pub(super) fn get_oidc(call: &mut Call<'_>) -> Answer {
         .texts("ThumbprintList", std::iter::empty::<&str>())
         .text("CreateDate", &view::date(None))
         .list("Tags", std::iter::empty::<()>(), |_, ()| {});
+    Ok(members)
+}
+
+/// `ListOpenIDConnectProviderTags`, `ListSAMLProviderTags`: a provider has none.
+pub(super) fn tags(call: &mut Call<'_>, kind: Kind) -> Answer {
+    let parameter = match kind {
+        Kind::Saml => SAML_PROVIDER_ARN,
+        Kind::Oidc | Kind::Spiffe | Kind::X509 => PROVIDER_ARN,
+    };
+    fields::only(
+        call.form,
+        &[&[parameter.name][..], &page::PARAMETERS].concat(),
+    )?;
+    Page::read(call.form)?;
+    let wanted = parameter.required(call.form)?;
+    call.authorize(wanted, None)?;
+    if !call.providers(kind)?.iter().any(|(arn, _)| arn == wanted) {
+        let message = format!("Provider not found for arn {}", wanted.escape_debug());
+        return Err(Error::no_such_entity(message));
+    }
+    let mut members = Members::default();
+    members.inner("Tags", |_| {}).boolean("IsTruncated", false);
     Ok(members)
 }
 

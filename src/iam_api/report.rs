@@ -3,6 +3,8 @@
 //! It is made when it is asked for, of what is known now, so that every replica has it: GenerateCredentialReport is
 //! always complete. Secrets are not in it.
 
+use std::time::Duration;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
@@ -19,6 +21,8 @@ const HEAD: &str = "user,arn,user_creation_time,password_enabled,password_last_u
     access_key_1_last_used_region,access_key_1_last_used_service,access_key_2_active,access_key_2_last_rotated,\
     access_key_2_last_used_date,access_key_2_last_used_region,access_key_2_last_used_service,cert_1_active,\
     cert_1_last_rotated,cert_2_active,cert_2_last_rotated";
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// AWS's word for what is not there.
 const NONE: &str = "N/A";
@@ -40,6 +44,9 @@ pub(super) fn get(call: &mut Call<'_>) -> Answer {
     let not = "not_supported";
     let unknown = view::date(None);
     let root_arn = call.arn("root")?;
+    let policy = directory.account(account);
+    let days = policy.and_then(|account| account.password_policy.max_age_days);
+    let life = days.map(|days| DAY.saturating_mul(u32::from(days)));
     line(
         &mut report,
         &[
@@ -50,7 +57,7 @@ pub(super) fn get(call: &mut Call<'_>) -> Answer {
             NONE,
             not,
             not,
-            "false",
+            truth(call.root_device()?.is_some()),
         ],
         &keys(call, &root),
     );
@@ -58,8 +65,10 @@ pub(super) fn get(call: &mut Call<'_>) -> Answer {
         let created = view::date(user.created.as_deref());
         let password = call.access_keys.password(&user.arn);
         let used = password.map_or(NONE, |_| "no_information");
-        let changed = password.flatten().map(Timestamp::rfc3339);
-        let mfa = !user.mfa_devices.is_empty();
+        let changed = password.flatten();
+        let next = changed.zip(life).map(|(at, life)| at.plus(life).rfc3339());
+        let changed = changed.map(Timestamp::rfc3339);
+        let mfa = call.devices_of(user).next().is_some();
         line(
             &mut report,
             &[
@@ -69,7 +78,7 @@ pub(super) fn get(call: &mut Call<'_>) -> Answer {
                 truth(password.is_some()),
                 used,
                 changed.as_deref().unwrap_or(NONE),
-                NONE,
+                next.as_deref().unwrap_or(NONE),
                 truth(mfa),
             ],
             &keys(call, &KeyOwner::User((&*user.arn).into())),

@@ -14,6 +14,7 @@ use crate::state::LastUse;
 
 mod reports;
 mod simulations;
+mod writes;
 
 const ACCOUNT: &str = "555566667777";
 const OTHER: &str = "111111111111";
@@ -55,6 +56,12 @@ impl AccessKeys for Keys {
         })
     }
 
+    fn factors(&self) -> Vec<Box<str>> {
+        let mut all = vec![arn("mfa/alice").into(), arn("mfa/spare").into()];
+        all.push(format!("arn:aws:iam::{OTHER}:mfa/eve").into());
+        all
+    }
+
     fn password(&self, user: &str) -> Option<Option<Timestamp>> {
         let changed = Timestamp::from_seconds(1_740_000_000);
         user.ends_with("alice").then_some(Some(changed))
@@ -88,7 +95,7 @@ fn snapshot() -> Snapshot {
         ),
         (
             format!("{account}/account.yaml"),
-            json!({"id": ACCOUNT, "name": "app", "alias": "shop", "password_policy": {"minimum_password_length": 14}}),
+            json!({"id": ACCOUNT, "name": "app", "alias": "shop", "password_policy": {"minimum_password_length": 14, "max_password_age": 90}}),
         ),
         (
             format!("{other}/account.yaml"),
@@ -126,7 +133,22 @@ fn snapshot() -> Snapshot {
                 "updated": "2015-01-01T00:00:00Z", "description": "d", "tags": {"k": "v"}}),
         ),
         (format!("{account}/policies/bound.json"), allow("*", "*")),
+        (
+            format!("{account}/policies/bound.yaml"),
+            json!({"attachable": false}),
+        ),
         ("managed/Predefined.json".to_owned(), allow("other:*", "*")),
+        (
+            "identity-providers/corp.yaml".to_owned(),
+            json!({"type": "oidc", "account": ACCOUNT, "issuer": "https://idp.example/corp",
+                "audiences": ["app"], "keys": {"discovery": true},
+                "map": {"session_name": "{claim:sub}", "groups": "{claim:groups}"}}),
+        ),
+        (
+            "permission-sets/Developers.yaml".to_owned(),
+            json!({"provider": "corp", "managed_policies": ["Predefined"],
+                "assignments": [{"group": "admins", "account": ACCOUNT}]}),
+        ),
     ] {
         let content = if content.get("Version").is_some() {
             serde_json::to_string_pretty(&content).unwrap()
@@ -137,7 +159,12 @@ fn snapshot() -> Snapshot {
     }
     for number in 0..150 {
         let path = format!("{account}/users/u{number:03}.yaml");
-        files.insert(&path, b"path: /many/\n".to_vec());
+        // A device without a seed is none that anybody could show.
+        let device = match number {
+            0 => format!("mfa_devices: [{}]\n", arn("mfa/lost")),
+            _ => String::new(),
+        };
+        files.insert(&path, format!("path: /many/\n{device}").into_bytes());
     }
     crate::bundle::load(&files, &Options::default()).unwrap_or_else(|faults| panic!("{faults:?}"))
 }
@@ -220,7 +247,7 @@ fn a_user_as_it_is_written() {
     assert!(xml.contains("<CreateDate>2013-10-14T18:32:24Z</CreateDate>"));
     let bound = arn("policy/bound");
     assert!(xml.contains(&format!(
-        "<PermissionsBoundaryArn>{bound}</PermissionsBoundaryArn>"
+        "<PermissionsBoundaryType>Policy</PermissionsBoundaryType><PermissionsBoundaryArn>{bound}</PermissionsBoundaryArn>"
     )));
     assert!(xml.contains("<Tags><member><Key>Team</Key><Value>a:b</Value></member></Tags>"));
     assert_eq!(xml, alice().ask("GetUser", "UserName=alice").unwrap());
@@ -268,6 +295,28 @@ fn who_is_not_there_and_who_may_not_ask() {
             "GetServiceLastAccessedDetails",
             "JobId=00000000-0000-0000-0000-000000000000",
         ),
+        (
+            "GetServiceLastAccessedDetailsWithEntities",
+            "JobId=00000000-0000-0000-0000-000000000000&ServiceNamespace=orders",
+        ),
+        ("GetLoginProfile", "UserName=u000"),
+        ("GetInstanceProfile", "InstanceProfileName=x"),
+        (
+            "GetMFADevice",
+            "SerialNumber=arn:aws:iam::555566667777:mfa/lost",
+        ),
+        (
+            "ListMFADeviceTags",
+            "SerialNumber=arn:aws:iam::111111111111:mfa/eve",
+        ),
+        (
+            "ListSAMLProviderTags",
+            "SAMLProviderArn=arn:aws:iam::555566667777:saml-provider/x",
+        ),
+        (
+            "ListPoliciesGrantingServiceAccess",
+            "Arn=arn:aws:iam::111111111111:user/eve&ServiceNamespaces.member.1=orders",
+        ),
     ] {
         assert_eq!(
             alice.code(action, query),
@@ -290,6 +339,9 @@ fn who_is_not_there_and_who_may_not_ask() {
         "ListAccessKeys",
         "GetAccountPasswordPolicy",
         "ListMFADevices",
+        "ListVirtualMFADevices",
+        "GetLoginProfile",
+        "GetInstanceProfile",
         "ListOpenIDConnectProviders",
         "ListSAMLProviders",
         "ListInstanceProfiles",
@@ -336,8 +388,8 @@ fn lists_come_in_pages() {
         let (marker, _) = marker.split_once('<').unwrap();
         query = format!("MaxItems=7&Marker={marker}");
     }
-    // 151 users, a group, a role, three policies.
-    assert_eq!(seen, 156);
+    // 151 users, a group, two roles, three policies.
+    assert_eq!(seen, 157);
 }
 
 #[test]
@@ -353,9 +405,13 @@ fn policies_and_their_use() {
         "<PermissionsBoundaryUsageCount>0</PermissionsBoundaryUsageCount>",
         "<UpdateDate>2015-01-01T00:00:00Z</UpdateDate>",
         "<Description>d</Description>",
+        "<IsAttachable>true</IsAttachable>",
     ] {
         assert!(xml.contains(part), "{part}: {xml}");
     }
+    let retired = format!("PolicyArn={}", arn("policy/bound"));
+    let retired = alice.ask("GetPolicy", &retired).unwrap();
+    assert!(retired.contains("<IsAttachable>false</IsAttachable>"));
     let attached = alice
         .ask("ListAttachedUserPolicies", "UserName=alice")
         .unwrap();
@@ -419,38 +475,6 @@ fn the_account() {
     ));
     let group = alice.ask("GetGroup", "GroupName=admins").unwrap();
     assert!(group.contains("<UserName>alice</UserName>") && !group.contains("<UserName>u000"));
-}
-
-#[test]
-fn writes_name_the_file() {
-    let alice = alice();
-    for (action, query, file) in [
-        ("CreateUser", "UserName=bob", "users/bob.yaml"),
-        (
-            "AttachRolePolicy",
-            "RoleName=app&PolicyArn=arn:aws:iam::aws:policy/x",
-            "roles/app.yaml",
-        ),
-        (
-            "CreatePolicyVersion",
-            "PolicyArn=arn:aws:iam::555566667777:policy/shop/orders",
-            "policies/orders.json",
-        ),
-        ("UpdateAccountPasswordPolicy", "", "account.yaml"),
-        (
-            "CreateSAMLProvider",
-            "Name=x",
-            "identity-providers/NAME.yaml",
-        ),
-        ("CreateAccessKey", "", "sidegate credentials"),
-    ] {
-        let (code, message) = alice.ask(action, query).unwrap_err();
-        assert_eq!(code, "UnmodifiableEntity");
-        assert!(
-            message.contains(file) && message.starts_with(action),
-            "{message}"
-        );
-    }
 }
 
 #[test]

@@ -8,7 +8,7 @@ use crate::policy::{Policy, PolicySet};
 use crate::query_api::xml::Members;
 
 /// What inline policies are called in decisions, before their names.
-const INLINE: &str = "inline:";
+pub(super) const INLINE: &str = "inline:";
 
 /// A time of the bundle; what it does not say is the beginning of time.
 pub(super) fn date(time: Option<&str>) -> String {
@@ -82,7 +82,8 @@ pub(super) fn boundary(members: &mut Members, boundary: Option<&PolicySet>) {
     if let Some(policy) = policy {
         members.inner("PermissionsBoundary", |inner| {
             inner
-                .text("PermissionsBoundaryType", "PermissionsBoundaryPolicy")
+                // As IAM has it: its model says PermissionsBoundaryPolicy, its answers never did.
+                .text("PermissionsBoundaryType", "Policy")
                 .text("PermissionsBoundaryArn", policy.name());
         });
     }
@@ -145,7 +146,7 @@ pub(super) fn policy(
         .text("DefaultVersionId", &policy.version.id)
         .number("AttachmentCount", attached)
         .number("PermissionsBoundaryUsageCount", bounds)
-        .boolean("IsAttachable", true)
+        .boolean("IsAttachable", policy.attachable)
         .text("CreateDate", &date(policy.created.as_deref()))
         .text("UpdateDate", &date(updated));
 }

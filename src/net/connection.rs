@@ -31,7 +31,7 @@ use crate::net::in_place::boxed;
 use crate::net::limits::Limits;
 use crate::net::proxy_header;
 use crate::net::pulse::{Line, Order};
-use crate::net::stream::{Plain, Stream};
+use crate::net::stream::{Plain, Still, Stream};
 use crate::net::tls;
 use crate::net::unread::Unread;
 use crate::net::wire::Wire;
@@ -90,6 +90,7 @@ pub struct Connection {
     line: Rc<Line>,
     tunnel: RefCell<Option<Tunnel>>,
     peer_text: OnceCell<HeaderValue>,
+    lines: OnceCell<Box<[u8]>>,
 }
 
 impl std::fmt::Debug for Connection {
@@ -110,6 +111,11 @@ impl Connection {
             HeaderValue::from_str(&self.peer.to_string())
                 .unwrap_or(HeaderValue::from_static("unknown"))
         })
+    }
+
+    /// What is written for each request in the same way, made for the first.
+    pub fn lines(&self, write: impl FnOnce() -> Vec<u8>) -> &[u8] {
+        self.lines.get_or_init(|| write().into())
     }
 
     /// Has the connection count as busy until what is returned is dropped.
@@ -175,6 +181,7 @@ impl Accepted {
                 line: Rc::clone(&line),
                 tunnel: RefCell::new(None),
                 peer_text: OnceCell::new(),
+                lines: OnceCell::new(),
             })
         };
         if let Err(error) = told {
@@ -247,7 +254,7 @@ impl Accepted {
 /// Writes an answer after which nothing comes, and closes.
 async fn say_last<S>(line: &Line, wire: Wire<S>, answer: Vec<u8>)
 where
-    S: AsyncRead + AsyncWrite + Unpin + 'static,
+    S: AsyncRead + AsyncWrite + Still + Unpin + 'static,
 {
     let ending = async move {
         // Whether the client takes it is its own affair.

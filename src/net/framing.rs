@@ -202,6 +202,11 @@ impl Scanner {
             Some(line) => self.head_line(line),
         };
         let Err(fault) = checked else { return Ok(()) };
+        self.fault(fault)
+    }
+
+    #[cold]
+    fn fault(&mut self, fault: Fault) -> Result<(), Fault> {
         let in_head = self.state == State::Head;
         self.stop();
         if in_head {
@@ -262,6 +267,7 @@ impl Scanner {
         };
     }
 
+    #[inline(never)]
     fn trailer_line(&mut self, line: &[u8]) -> Result<(), Fault> {
         match line.first() {
             None => {
@@ -291,6 +297,7 @@ fn number(value: &[u8]) -> Option<u64> {
 }
 
 /// The next state of chunk framing; `None` for what RFC 9112, 7.1 does not allow.
+#[inline(never)]
 fn chunk_step(state: State, byte: u8) -> Option<State> {
     Some(match (state, byte) {
         (State::Size(value, digits @ 0..16), byte) if byte.is_ascii_hexdigit() => {

@@ -2,10 +2,10 @@
 
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use smallvec::SmallVec;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 
 /// A socket without TLS.
@@ -64,6 +64,46 @@ macro_rules! delegate {
             }
         }
     };
+}
+
+/// What knows without a call to the system that nothing has come.
+pub trait Still {
+    /// Whether it is certain that a look for more would find nothing, not even the end.
+    fn has_nothing(&self) -> bool;
+}
+
+impl Still for Plain {
+    fn has_nothing(&self) -> bool {
+        let outcome = match self {
+            Self::Tcp(socket) => socket.try_io(Interest::READABLE, || Ok(())),
+            Self::Unix(socket) => socket.try_io(Interest::READABLE, || Ok(())),
+        };
+        outcome.is_err()
+    }
+}
+
+impl Still for Stream {
+    fn has_nothing(&self) -> bool {
+        match self {
+            Self::Plain(socket) => socket.has_nothing(),
+            // What is below may have nothing, and TLS something.
+            Self::TlsServer(_) | Self::TlsClient(_) => false,
+        }
+    }
+}
+
+impl Stream {
+    /// Looks whether nothing came, not even the end; what came is lost.
+    pub fn is_silent(&mut self) -> bool {
+        if self.has_nothing() {
+            return true;
+        }
+        let mut space = [0; 1];
+        let mut space = ReadBuf::new(&mut space);
+        let mut context = Context::from_waker(Waker::noop());
+        let read = Pin::new(self).poll_read(&mut context, &mut space);
+        read.is_pending()
+    }
 }
 
 /// Pieces of so many bytes are copied together: a head and a short body. The system takes longer over two pieces than

@@ -4,7 +4,7 @@
 use std::io;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
@@ -13,6 +13,7 @@ use tokio::time::Sleep;
 
 use crate::net::http2::Http2;
 use crate::net::pulse::Line;
+use crate::net::stream::Still;
 use crate::net::unread::parsers_own;
 
 /// The error that ends a body in which the framing reader found a fault.
@@ -30,6 +31,9 @@ pub struct Wire<S> {
     ahead: Bytes,
     line: Rc<Line>,
     http2: Option<Box<Http2>>,
+    /// Whom the socket wakes when something comes, if it does: the parser asks several times for each request.
+    waiting: Option<Waker>,
+    waits: bool,
     faulty: bool,
     last_word: bool,
     goodbye: Option<Goodbye>,
@@ -50,6 +54,8 @@ impl<S> Wire<S> {
             ahead,
             line,
             http2: None,
+            waiting: None,
+            waits: false,
             faulty: false,
             last_word: false,
             goodbye: None,
@@ -65,7 +71,7 @@ impl<S> Wire<S> {
     /// Writes an answer after which nothing comes, and closes.
     pub(super) async fn end_with(mut self, answer: &[u8]) -> io::Result<()>
     where
-        S: AsyncRead + AsyncWrite + Unpin,
+        S: AsyncRead + AsyncWrite + Still + Unpin,
     {
         self.last_word = true;
         self.write_all(answer).await?;
@@ -74,6 +80,7 @@ impl<S> Wire<S> {
 
     /// Bytes that were taken and not used: they come first again.
     pub(super) fn put_back(&mut self, bytes: Bytes) {
+        self.waits = false;
         if self.ahead.is_empty() {
             self.ahead = bytes;
         } else if !bytes.is_empty() {
@@ -101,7 +108,34 @@ impl<S: AsyncRead + Unpin> AsyncRead for Ahead<'_, S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
+impl<S: AsyncRead + Unpin> Wire<S> {
+    /// Reads what there is, and knows then whether the socket will wake who asked.
+    fn poll_socket(
+        &mut self,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let read = pin!(Ahead(&mut self.ahead, &mut self.socket)).poll_read(context, buffer);
+        self.waits = read.is_pending();
+        if self.waits {
+            match &mut self.waiting {
+                Some(waiting) => waiting.clone_from(context.waker()),
+                nobody => *nobody = Some(context.waker().clone()),
+            }
+        }
+        read
+    }
+}
+
+impl<S: AsyncRead + Still + Unpin> Wire<S> {
+    /// Whether it was asked before for more, by the same task, and nothing has come since.
+    fn still_waits(&self, context: &Context<'_>) -> bool {
+        let same = |waiting: &Waker| waiting.will_wake(context.waker());
+        self.waits && self.waiting.as_ref().is_some_and(same) && self.socket.has_nothing()
+    }
+}
+
+impl<S: AsyncRead + Still + Unpin> AsyncRead for Wire<S> {
     fn poll_read(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -112,11 +146,11 @@ impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
         if this.faulty {
             return Poll::Ready(Err(fault()));
         }
-        let source = Ahead(&mut this.ahead, &mut this.socket);
         if let Some(http2) = &mut this.http2 {
             if this.line.is_late() {
                 http2.give_up();
             }
+            let source = Ahead(&mut this.ahead, &mut this.socket);
             let read = http2.poll_read(source, context, buffer);
             if http2.found_faults() {
                 this.line.found_faults();
@@ -124,8 +158,11 @@ impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
             this.line.head_is_under_way(http2.under_way());
             return read;
         }
+        if this.still_waits(context) {
+            return Poll::Pending;
+        }
         let before = buffer.filled().len();
-        ready!(pin!(source).poll_read(context, buffer))?;
+        ready!(this.poll_socket(context, buffer))?;
         let came = buffer.filled().get(before..).unwrap_or_default();
         if let Err((good, _)) = this.line.received(came) {
             this.faulty = true;
@@ -167,7 +204,7 @@ impl<S: AsyncWrite + Unpin> Wire<S> {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Wire<S> {
+impl<S: AsyncRead + AsyncWrite + Still + Unpin> AsyncWrite for Wire<S> {
     fn poll_write(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -243,11 +280,75 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Wire<S> {
 
 #[cfg(test)]
 mod tests {
-    use std::task::Waker;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::{Wake, Waker};
+
+    use tokio::net::{TcpListener, TcpStream};
 
     use super::*;
     use crate::net::limits::Limits;
     use crate::net::pulse::Registry;
+    use crate::net::stream::{Plain, Stream};
+
+    #[derive(Default)]
+    struct Woken(AtomicUsize);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    impl Woken {
+        async fn once(&self) {
+            while self.0.swap(0, Ordering::Relaxed) == 0 {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        }
+    }
+
+    fn read(wire: &mut Wire<Stream>, who: &Arc<Woken>) -> Poll<Vec<u8>> {
+        let waker = Waker::from(Arc::clone(who));
+        let mut space = [0; 64];
+        let mut buffer = ReadBuf::new(&mut space);
+        let read = Pin::new(wire).poll_read(&mut Context::from_waker(&waker), &mut buffer);
+        read.map(|read| read.map(|()| buffer.filled().to_vec()).unwrap())
+    }
+
+    #[tokio::test]
+    async fn whoever_asks_again_in_vain_is_woken_all_the_same() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut client = TcpStream::connect(address).await.unwrap();
+        let socket = Stream::Plain(Plain::Tcp(listener.accept().await.unwrap().0));
+        let line = Registry::default().open_line(&Limits::default());
+        let mut wire = Wire::new(socket, Bytes::new(), line);
+        let [one, other] = [(); 2].map(|()| Arc::<Woken>::default());
+
+        for text in ["a", "b"] {
+            assert!(read(&mut wire, &one).is_pending());
+            assert!(read(&mut wire, &one).is_pending());
+            client.write_all(text.as_bytes()).await.unwrap();
+            one.once().await;
+            assert_eq!(read(&mut wire, &one), Poll::Ready(text.into()));
+        }
+        // Another task takes over.
+        assert!(read(&mut wire, &one).is_pending());
+        assert!(read(&mut wire, &other).is_pending());
+        client.write_all(b"c").await.unwrap();
+        other.once().await;
+        assert_eq!(read(&mut wire, &other), Poll::Ready("c".into()));
+        // What is put back needs no socket.
+        assert!(read(&mut wire, &other).is_pending());
+        wire.put_back("d".into());
+        assert_eq!(read(&mut wire, &other), Poll::Ready("d".into()));
+        // The end comes, too.
+        assert!(read(&mut wire, &other).is_pending());
+        drop(client);
+        other.once().await;
+        assert_eq!(read(&mut wire, &other), Poll::Ready(Vec::new()));
+    }
 
     /// Takes everything, and like TLS needs two flushes until the last of it is out.
     struct Behind(u32);
@@ -281,6 +382,12 @@ mod tests {
             _: &mut ReadBuf<'_>,
         ) -> Poll<io::Result<()>> {
             Poll::Pending
+        }
+    }
+
+    impl Still for Behind {
+        fn has_nothing(&self) -> bool {
+            false
         }
     }
 

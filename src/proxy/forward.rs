@@ -92,7 +92,11 @@ impl Outgoing {
         id: &HeaderValue,
         upstream: &Upstream,
     ) -> Result<Self, ForwardError> {
-        let target = target(&parts.uri, permit)?;
+        let permitted = target(&parts.uri, permit)?;
+        let target = match parts.uri.path_and_query() {
+            Some(target) if target.as_str() == permitted => target.clone(),
+            _ => PathAndQuery::try_from(permitted).map_err(|_| ForwardError::Target)?,
+        };
         let mut head = Request::new(());
         *head.method_mut() = parts.method;
         *head.headers_mut() = parts.headers;
@@ -136,86 +140,104 @@ impl Outgoing {
     }
 }
 
-/// The permit's target, byte for byte. The client's own bytes serve when they are the same.
-pub(super) fn target(uri: &Uri, permit: &Permit) -> Result<PathAndQuery, ForwardError> {
+/// The permit's target, byte for byte, once it is certain that it is one. What the client sent is.
+pub(super) fn target<'p>(uri: &Uri, permit: &'p Permit) -> Result<&'p str, ForwardError> {
     let permitted = permit.target();
-    if let Some(target) = uri.path_and_query()
-        && target.as_str() == permitted
-    {
-        return Ok(target.clone());
+    let own = uri.path_and_query();
+    if own.is_some_and(|target| target.as_str() == permitted) {
+        return Ok(permitted);
     }
-    let target = PathAndQuery::try_from(permitted).map_err(|_| ForwardError::Target)?;
-    if target.as_str() == permitted {
-        Ok(target)
-    } else {
-        Err(ForwardError::Target)
+    match PathAndQuery::try_from(permitted) {
+        Ok(target) if target.as_str() == permitted => Ok(permitted),
+        Ok(_) | Err(_) => Err(ForwardError::Target),
     }
 }
 
 /// Sends a request to an HTTP/1 upstream; yields the answer, whose body streams.
-pub async fn send_written(
+#[expect(
+    clippy::manual_async_fn,
+    reason = "an async function keeps what it is given twice, and each request waits in it"
+)]
+pub fn send_written(
     upstream: &Rc<Upstream>,
-    request: Written,
+    request: &mut Written,
     progress: &Progress,
-    places: Places,
-) -> Result<Response<Relay>, ForwardError> {
-    let Written {
-        mut sending,
-        bodiless,
-        repeatable,
-    } = request;
-    let mut fresh = false;
-    let mut retries = if repeatable { upstream.retries() } else { 0 };
-    if retries == 0 {
-        sending.is_sent_once();
-    }
-    loop {
-        let mut lease = upstream.lease(fresh).await?;
-        let exchange = in_time(upstream, progress, |context| {
-            let polled = lease.poll_exchange(context, &mut sending, bodiless);
-            if let Some(buffer) = sending.spare() {
-                upstream.keep_buffer(buffer);
-            }
-            polled
-        });
-        let error = match exchange.await {
-            Ok(Ok(head)) => {
-                lease.did_well();
-                if head.parts.status == StatusCode::SWITCHING_PROTOCOLS {
-                    return Err(ForwardError::Unasked);
-                }
-                lease.hold(places);
-                lease.send_on(sending);
-                let Head { parts, body, .. } = head;
-                return Ok(Response::from_parts(parts, Relay::direct(body, lease)));
-            }
-            Ok(Err(ExchangeError::Unsent)) if fresh => {
-                lease.failed();
-                return Err(ForwardError::Connect(io::ErrorKind::ConnectionReset.into()));
-            }
-            Ok(Err(ExchangeError::Unsent)) => {
-                fresh = true;
-                continue;
-            }
-            Ok(Err(ExchangeError::Request(_))) => {
-                let reason = progress.failed().unwrap_or(Reason::MalformedRequest);
-                return Err(ForwardError::Client(reason));
-            }
-            Ok(Err(error)) => error,
-            Err(late) => {
-                lease.failed();
-                return Err(late);
-            }
+    places: &mut Places,
+) -> impl Future<Output = Result<Response<Relay>, ForwardError>> {
+    async move {
+        let bodiless = request.bodiless;
+        let mut fresh = false;
+        let mut retries = if request.repeatable {
+            upstream.retries()
+        } else {
+            0
         };
-        // That a kept connection was closed meanwhile is no fault of the endpoint's.
-        if !lease.may_be_stale() {
-            lease.failed();
+        if retries == 0 {
+            request.sending.is_sent_once();
         }
-        if retries == 0 || !sending.rewind() {
-            return Err(ForwardError::Direct(error));
+        loop {
+            let mut lease = upstream.lease(fresh).await?;
+            let exchange = in_time(upstream, progress, |context| {
+                let polled = lease.poll_exchange(context, &mut request.sending, bodiless);
+                if let Some(buffer) = request.sending.spare() {
+                    upstream.keep_buffer(buffer);
+                }
+                polled
+            });
+            let broken = match exchange.await {
+                Ok(Ok(head)) => {
+                    lease.did_well();
+                    if head.parts.status == StatusCode::SWITCHING_PROTOCOLS {
+                        return Err(ForwardError::Unasked);
+                    }
+                    lease.hold(std::mem::take(places));
+                    lease.send_on(&mut request.sending);
+                    let Head { parts, body, .. } = head;
+                    return Ok(Response::from_parts(parts, Relay::direct(body, lease)));
+                }
+                Ok(Err(error)) => {
+                    if fresh && matches!(error, ExchangeError::Unsent) {
+                        lease.failed();
+                    }
+                    broken(error, fresh, progress)?
+                }
+                Err(late) => {
+                    lease.failed();
+                    return Err(late);
+                }
+            };
+            if let Some(error) = broken {
+                // That a kept connection was closed meanwhile is no fault of the endpoint's.
+                if !lease.may_be_stale() {
+                    lease.failed();
+                }
+                if retries == 0 || !request.sending.rewind() {
+                    return Err(ForwardError::Direct(error));
+                }
+                retries = retries.saturating_sub(1);
+            }
+            fresh = true;
         }
-        retries = retries.saturating_sub(1);
-        fresh = true;
+    }
+}
+
+/// What follows from an exchange that failed: nothing but another connection's being tried, or the error that counts.
+#[cold]
+fn broken(
+    error: ExchangeError,
+    fresh: bool,
+    progress: &Progress,
+) -> Result<Option<ExchangeError>, ForwardError> {
+    match error {
+        ExchangeError::Unsent if fresh => {
+            Err(ForwardError::Connect(io::ErrorKind::ConnectionReset.into()))
+        }
+        ExchangeError::Unsent => Ok(None),
+        ExchangeError::Request(_) => {
+            let reason = progress.failed().unwrap_or(Reason::MalformedRequest);
+            Err(ForwardError::Client(reason))
+        }
+        ExchangeError::Io(_) | ExchangeError::Answer(_) | ExchangeError::Aborted => Ok(Some(error)),
     }
 }
 

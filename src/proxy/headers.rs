@@ -134,11 +134,9 @@ pub struct Hop {
 
 /// Removes the fields that are meant for this hop only, and those that Connection names. Done before the judgement: a
 /// field that goes no further must not be what allowed the request.
+#[inline(never)]
 pub fn take_hop(fields: &mut HeaderMap, version: Version) -> Result<Hop, Reason> {
     let mut hop = Hop::default();
-    if !fields.keys().any(is_for_one_hop) {
-        return Ok(hop);
-    }
     let found: Names = fields
         .keys()
         .filter(|name| is_for_one_hop(name))
@@ -170,7 +168,7 @@ pub fn take_hop(fields: &mut HeaderMap, version: Version) -> Result<Hop, Reason>
     Ok(hop)
 }
 
-fn is_for_one_hop(name: &HeaderName) -> bool {
+pub(super) fn is_for_one_hop(name: &HeaderName) -> bool {
     matches!(
         name.as_str(),
         "connection"

@@ -91,6 +91,7 @@ pub fn bytes(response: Response<Relay>) -> Vec<u8> {
 
 /// The answer to a request that is not forwarded, or whose upstream failed. With `close`, an HTTP/1 connection ends
 /// after it, as it does for every reason that leaves in doubt where the next request begins.
+#[cold]
 pub fn refuse(
     reason: Reason,
     told: Told<'_>,

@@ -8,21 +8,21 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use http::header::{RETRY_AFTER, UPGRADE};
+use http::header::UPGRADE;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Response, Version};
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 
 use crate::clock::monotonic;
-use crate::gate::{Facts, Head, Lasts, Permit, only_http2};
+use crate::gate::{Facts, Head, Lasts, Permit, Said, only_http2};
 use crate::net::cidr::Cidr;
 use crate::net::in_place::boxed;
 use crate::net::tls::ClientCertificate;
 use crate::net::{Connection, Fault, Handler, Unread};
 use crate::outcome::Reason;
 use crate::proxy::body::Relay;
-use crate::proxy::forward::{self, ForwardError};
+use crate::proxy::forward;
 use crate::proxy::forwarded::{self, Origin};
 use crate::proxy::headers::{self, Cleaning, Hop, Strip};
 use crate::proxy::identifier::Identifiers;
@@ -37,9 +37,11 @@ use crate::proxy::written::{Sources, Written};
 use crate::proxy::{Control, Settings, Unjudged, strict, unread};
 
 use record::Record;
+use refused::{Refused, panicked};
 use whole::{Whole, unless_ended};
 
 mod record;
+mod refused;
 mod whole;
 
 /// What every worker's proxy is made from.
@@ -125,34 +127,34 @@ impl<C: Control> Proxy<C> {
     ) -> Result<Response<Relay>, Refused> {
         // What is needed to judge a request is large, and gone when its upstream is waited for: with hundreds of
         // requests under way, that is what fits into the processor's caches or does not.
-        let judging = boxed(|| self.judged(connection, head, body, reading, record));
-        let Judged {
-            way,
-            upstream,
-            watch,
-            lasts,
-            places,
-        } = judging.await?;
+        // What comes of it is put where it stays: it is large, too.
+        let mut judged = None;
+        boxed(|| self.judged(connection, head, body, reading, record, &mut judged)).await?;
+        let Some(judged) = &mut judged else {
+            return Err(Reason::Internal.into());
+        };
+        let (upstream, places) = (judged.upstream, &mut judged.places);
+        let nothing = Progress::default();
         let asked = monotonic();
-        let forwarded = match (way, &watch) {
+        let forwarded = match (&mut judged.way, &judged.watch) {
             (Way::Plain(request), None) => {
-                let nothing = Progress::default();
                 forward::send_written(upstream, request, &nothing, places).await
             }
             (Way::Plain(request), watch) => {
-                let nothing = Progress::default();
                 let sending = forward::send_written(upstream, request, &nothing, places);
                 // Rare: kept out of every request's own memory, as what follows.
                 unless_ended(watch.as_ref(), Box::pin(sending)).await
             }
             (Way::Whole(whole), watch) => {
+                let whole = whole.take().ok_or(Reason::Internal)?;
                 let with = (watch, places);
                 Box::pin(self.forward(connection, upstream, whole, with, &record.id)).await
             }
         };
         record.answered(asked);
         let mut response = forwarded?;
-        self.keep_watch(&mut response, watch, lasts, form, record);
+        let watch = judged.watch.take();
+        self.keep_watch(&mut response, watch, judged.lasts, form, record);
         Ok(response)
     }
 
@@ -164,16 +166,18 @@ impl<C: Control> Proxy<C> {
         body: Incoming,
         reading: Result<(), Fault>,
         record: &mut Record<'_, C>,
-    ) -> Result<Judged<'p>, Refused> {
+        judged: &mut Option<Judged<'p>>,
+    ) -> Result<(), Refused> {
         let stream = parts.extensions.remove::<OnUpgrade>();
         let read = read(&mut parts, reading, self.fields);
-        let hop = match read.and_then(|hop| without_body(hop, &body)) {
-            Ok(hop) => hop,
-            Err(reason) => {
-                self.control.refused(&unjudged(&parts, reason, record));
-                return Err(reason.into());
-            }
-        };
+        let (hop, announced) =
+            match read.and_then(|(hop, announced)| Ok((without_body(hop, &body)?, announced))) {
+                Ok(read) => read,
+                Err(reason) => {
+                    self.control.refused(&unjudged(&parts, reason, record));
+                    return Err(reason.into());
+                }
+            };
         let origin = forwarded::origin(
             connection.peer,
             connection.secure,
@@ -183,10 +187,11 @@ impl<C: Control> Proxy<C> {
         record.peer = origin.client;
         let inbound = self.inbound(body, parts.version);
 
-        let lasting = hop.upgrade.is_some() || streams::announced(&parts.headers);
+        let lasting = hop.upgrade.is_some() || announced;
         let kept = lasting.then(|| keep(&parts, &origin, connection, &record.id));
         let head = Head {
             parts: &parts,
+            said: Said::of(&parts.headers),
             peer: origin.client,
             secure: origin.secure,
             certificate: connection.certificate.as_ref().map(ClientCertificate::get),
@@ -232,7 +237,7 @@ impl<C: Control> Proxy<C> {
             };
             Way::Plain(Written::of(&sources, RequestBody::empty())?)
         } else {
-            Way::Whole(Box::new(Whole {
+            Way::Whole(Some(Box::new(Whole {
                 parts,
                 permit,
                 hop,
@@ -241,15 +246,16 @@ impl<C: Control> Proxy<C> {
                 origin,
                 wanted,
                 stream,
-            }))
+            })))
         };
-        Ok(Judged {
+        *judged = Some(Judged {
             way,
             upstream,
             watch,
             lasts,
             places,
-        })
+        });
+        Ok(())
     }
 
     fn inbound(&self, body: Incoming, version: Version) -> Inbound<'_> {
@@ -319,7 +325,7 @@ struct Judged<'p> {
 enum Way<'p> {
     /// As bytes, without a body.
     Plain(Written),
-    Whole(Box<Whole<'p>>),
+    Whole(Option<Box<Whole<'p>>>),
 }
 
 impl<C: Control> Handler for Proxy<C> {
@@ -340,10 +346,7 @@ impl<C: Control> Handler for Proxy<C> {
             let mut answering = pin!(self.answer(&connection, request, reading, form, &mut record));
             poll_fn(|context| {
                 let polled = catch_unwind(AssertUnwindSafe(|| answering.as_mut().poll(context)));
-                polled.unwrap_or_else(|_| {
-                    tracing::error!("a request's task panicked");
-                    Poll::Ready(Err(Refused::from(Reason::Internal)))
-                })
+                polled.unwrap_or_else(|_| Poll::Ready(Err(panicked())))
             })
             .await
         };
@@ -355,14 +358,7 @@ impl<C: Control> Handler for Proxy<C> {
             }
             Err(refused) => {
                 record.reason = refused.reason;
-                let close = reading.is_err();
-                let mut response =
-                    reply::refuse(refused.reason, refused.told(), &record.id, form, close);
-                if let Some(seconds) = refused.retry_after {
-                    let fields = response.headers_mut();
-                    fields.insert(RETRY_AFTER, HeaderValue::from(seconds));
-                }
-                response
+                refused.answer(&record.id, form, reading.is_err())
             }
         };
         record.status = Some(response.status().as_u16());
@@ -376,6 +372,7 @@ impl<C: Control> Handler for Proxy<C> {
 }
 
 /// The head of a request that will last, to decide it by again.
+#[inline(never)]
 fn keep(
     parts: &Parts,
     origin: &Origin,
@@ -395,19 +392,28 @@ fn keep(
     })
 }
 
-/// Reads a head strictly, and takes out of it what is for this hop.
-fn read(parts: &mut Parts, reading: Result<(), Fault>, fields: usize) -> Result<Hop, Reason> {
+/// Reads a head strictly, and takes out of it what is for this hop. Also says whether what is left announces that the
+/// request will last.
+fn read(
+    parts: &mut Parts,
+    reading: Result<(), Fault>,
+    fields: usize,
+) -> Result<(Hop, bool), Reason> {
     let extended = strict::extended_connect(parts)?;
-    strict::check(parts, reading, fields)?;
+    let seen = strict::check(parts, reading, fields)?;
+    if !seen.hop && extended.is_none() {
+        return Ok((Hop::default(), seen.lasting));
+    }
     let mut hop = headers::take_hop(&mut parts.headers, parts.version)?;
     if let Some(protocol) = extended {
         parts.headers.insert(UPGRADE, protocol.clone());
         hop.upgrade = Some(protocol);
     }
-    Ok(hop)
+    Ok((hop, streams::announced(&parts.headers)))
 }
 
 /// What is on record of a request that is refused before anybody judges it.
+#[cold]
 fn unjudged<'a, C: Control>(
     parts: &'a Parts,
     reason: Reason,
@@ -441,57 +447,5 @@ fn wanted_upgrade(hop: &Hop, allowed: bool) -> Result<Option<HeaderValue>, Reaso
         Some(wanted) if only_http2(wanted) => Ok(None),
         Some(wanted) if allowed => Ok(Some(wanted.clone())),
         Some(_) => Err(Reason::MethodNotSupported),
-    }
-}
-
-/// Why a request is not answered by its upstream.
-struct Refused {
-    reason: Reason,
-    /// What the gate said, for its own refusals.
-    message: Option<String>,
-    encoded: Option<String>,
-    /// In how many seconds it may be tried again.
-    retry_after: Option<u32>,
-}
-
-impl Refused {
-    fn told(&self) -> reply::Told<'_> {
-        reply::Told {
-            message: match &self.message {
-                Some(message) => message,
-                None => reply::message(self.reason),
-            },
-            encoded: self.encoded.as_deref(),
-        }
-    }
-}
-
-impl From<Reason> for Refused {
-    fn from(reason: Reason) -> Self {
-        Self {
-            reason,
-            message: None,
-            encoded: None,
-            retry_after: (reason == Reason::Overloaded).then_some(1),
-        }
-    }
-}
-
-impl From<crate::gate::Refusal> for Refused {
-    fn from(refusal: crate::gate::Refusal) -> Self {
-        Self {
-            reason: refusal.reason,
-            message: refusal.message,
-            encoded: refusal.encoded,
-            retry_after: refusal.retry_after,
-        }
-    }
-}
-
-impl From<ForwardError> for Refused {
-    fn from(error: ForwardError) -> Self {
-        let reason = error.reason();
-        tracing::debug!(?error, reason = reason.label(), "not forwarded");
-        Self::from(reason)
     }
 }

@@ -15,12 +15,12 @@ use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
 use http::HeaderValue;
-use http::header::{ACCEPT, CONTENT_TYPE, HeaderMap};
+use http::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName};
 use http::request::Parts;
 
 use crate::authn::Distrust;
 use crate::clock::{Timestamp, monotonic};
-use crate::gate::{Body, Facts, Hashing, Head, Lasts};
+use crate::gate::{Body, Facts, Hashing, Head, Lasts, Said};
 use crate::net::Connection;
 use crate::net::tls::ClientCertificate;
 use crate::outcome::Reason;
@@ -52,6 +52,7 @@ impl Kept {
     fn head(&self) -> Head<'_> {
         Head {
             parts: &self.parts,
+            said: Said::of(&self.parts.headers),
             peer: self.peer,
             secure: self.secure,
             certificate: self
@@ -272,13 +273,15 @@ fn over_record(kept: &Kept, reason: Reason) -> Unjudged<'_> {
 
 /// Whether a request announces that it will last: a gRPC call, or events that are asked for.
 pub fn announced(fields: &HeaderMap) -> bool {
-    let grpc = |value: &HeaderValue| value.as_bytes().starts_with(b"application/grpc");
-    let events = |value: &HeaderValue| {
-        memchr::memmem::find(value.as_bytes(), b"text/event-stream").is_some()
-    };
-    fields.iter().any(|(name, value)| {
-        *name == CONTENT_TYPE && grpc(value) || *name == ACCEPT && events(value)
-    })
+    fields.iter().any(|(name, value)| announces(name, value))
+}
+
+/// Whether one of its lines does.
+pub fn announces(name: &HeaderName, value: &HeaderValue) -> bool {
+    let value = value.as_bytes();
+    // What takes anything asks for nothing.
+    let events = || value != b"*/*" && memchr::memmem::find(value, b"text/event-stream").is_some();
+    *name == CONTENT_TYPE && value.starts_with(b"application/grpc") || *name == ACCEPT && events()
 }
 
 /// Whether an answer is a stream of events.

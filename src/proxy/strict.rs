@@ -9,6 +9,8 @@ use hyper::ext::Protocol;
 
 use crate::net::Fault;
 use crate::outcome::Reason;
+use crate::proxy::headers::is_for_one_hop;
+use crate::proxy::streams;
 
 /// A WebSocket over HTTP/2 (RFC 8441) asks by CONNECT for what HTTP/1.1 asks by GET with Upgrade: it is made the GET that
 /// routes and policies know. The protocol, if it is one.
@@ -23,8 +25,17 @@ pub fn extended_connect(parts: &mut Parts) -> Result<Option<HeaderValue>, Reason
     Ok(Some(HeaderValue::from_static("websocket")))
 }
 
+/// What was seen of a head's lines while they were checked, so that nobody need look at each of them again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Seen {
+    /// Some are meant for this hop.
+    pub hop: bool,
+    /// One announces that the request will last.
+    pub lasting: bool,
+}
+
 /// Checks a head, and writes its host into the Host field whichever way the client said it.
-pub fn check(parts: &mut Parts, reading: Result<(), Fault>, fields: usize) -> Result<(), Reason> {
+pub fn check(parts: &mut Parts, reading: Result<(), Fault>, fields: usize) -> Result<Seen, Reason> {
     match reading {
         Ok(()) => {}
         Err(Fault::Fragment) => return Err(Reason::MalformedPath),
@@ -48,10 +59,11 @@ pub fn check(parts: &mut Parts, reading: Result<(), Fault>, fields: usize) -> Re
     }
     // One look at each line: a look-up for each name would cost more than all of them together.
     let (mut codings, mut lengths, mut hosts) = (0_u32, 0_u32, 0_u32);
-    let mut said = None;
+    let (mut said, mut seen) = (None, Seen::default());
     for (name, value) in &parts.headers {
         match name.as_str() {
             "transfer-encoding" => {
+                seen.hop = true;
                 codings = codings.saturating_add(1);
                 if codings > 1 || !value.as_bytes().eq_ignore_ascii_case(b"chunked") {
                     return Err(Reason::MalformedRequest);
@@ -68,7 +80,9 @@ pub fn check(parts: &mut Parts, reading: Result<(), Fault>, fields: usize) -> Re
                 hosts = hosts.saturating_add(1);
                 said = Some(one_host(value, parts.uri.authority()));
             }
-            _ => {}
+            "accept" | "content-type" => seen.lasting |= streams::announces(name, value),
+            "authorization" | "user-agent" => {}
+            _ => seen.hop |= is_for_one_hop(name),
         }
     }
     // A target that is only an authority belongs to CONNECT.
@@ -89,12 +103,14 @@ pub fn check(parts: &mut Parts, reading: Result<(), Fault>, fields: usize) -> Re
     if hosts > 1 {
         return Err(Reason::InvalidHost);
     }
-    said.unwrap_or_else(|| unsaid_host(parts))
+    said.unwrap_or_else(|| unsaid_host(parts))?;
+    Ok(seen)
 }
 
 /// Checks that `:path` began with `/`, or is `*` with OPTIONS. The parser takes `?x` and `#x` too, and cuts fragments off:
 /// only where nothing is left of the path can that still be seen. A fragment after a path is gone unseen; what is
 /// judged and sent is the path without it.
+#[inline(never)]
 fn path(parts: &Parts) -> Result<(), Reason> {
     let Some(target) = parts.uri.path_and_query() else {
         return Err(Reason::MalformedPath);
@@ -114,6 +130,7 @@ fn path(parts: &Parts) -> Result<(), Reason> {
 }
 
 /// Refuses values with blanks around them (RFC 9113, 8.2.1): an HTTP/1 upstream would read others than were judged.
+#[inline(never)]
 fn without_outer_blanks(fields: &HeaderMap) -> Result<(), Reason> {
     let blank = |byte: Option<&u8>| matches!(byte, Some(b' ' | b'\t'));
     let around = |value: &[u8]| blank(value.first()) || blank(value.last());
@@ -125,6 +142,7 @@ fn without_outer_blanks(fields: &HeaderMap) -> Result<(), Reason> {
 
 /// Makes one field of the crumbs in which HTTP/2 may send cookies (RFC 9113, 8.2.3), before anybody reads them: what is
 /// judged is what an HTTP/1 upstream gets.
+#[inline(never)]
 fn join_cookies(fields: &mut HeaderMap) -> Result<(), Reason> {
     let mut crumbs = fields.get_all(COOKIE).iter();
     let (Some(first), Some(second)) = (crumbs.next(), crumbs.next()) else {
@@ -154,6 +172,7 @@ fn one_host(field: &HeaderValue, target: Option<&Authority>) -> Result<(), Reaso
 }
 
 /// The host of a head that has no `Host`.
+#[inline(never)]
 fn unsaid_host(parts: &mut Parts) -> Result<(), Reason> {
     match parts.uri.authority() {
         Some(target) if parts.version == Version::HTTP_2 => {

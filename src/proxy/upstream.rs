@@ -379,10 +379,11 @@ impl Lease {
     }
 
     /// The answer has begun. What is left of the request goes on being sent.
-    pub(super) fn send_on(&mut self, request: Sending) {
+    pub(super) fn send_on(&mut self, request: &mut Sending) {
         if request.is_whole() {
             return;
         }
+        let request = request.hand_over();
         if let Held::Whole(direct) = std::mem::replace(&mut self.connection, Held::Nothing) {
             let limit = self.upstream.target.response_timeout;
             self.connection = Held::Reading(Duplex::begin(direct, request, limit));

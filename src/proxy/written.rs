@@ -3,16 +3,15 @@
 //! What may go on is [`Cleaning`]'s to say, here as where a map of fields is made. Where the body ends is said once, by
 //! what is known of the body and not by what the client said.
 
-use http::Method;
-use http::header::{CONTENT_LENGTH, HOST, HeaderMap, HeaderValue, TRANSFER_ENCODING, VIA};
+use http::header::{CONTENT_LENGTH, HOST, HeaderMap, HeaderValue, TRANSFER_ENCODING};
 use http::request::Parts;
+use http::{Method, Version};
 
 use crate::gate::Permit;
 use crate::net::Connection;
 use crate::proxy::forward::{ForwardError, target};
 use crate::proxy::forwarded::{self, Origin};
 use crate::proxy::headers::{self, Cleaning, line};
-use crate::proxy::reply::REQUEST_ID;
 use crate::proxy::upload::RequestBody;
 use crate::proxy::upstream::Upstream;
 use crate::proxy::upstream::sending::{Measure, Sending};
@@ -56,31 +55,29 @@ impl Written {
     pub fn of(from: &Sources<'_>, body: RequestBody) -> Result<Self, ForwardError> {
         let method = &from.parts.method;
         let target = target(&from.parts.uri, from.permit)?;
+        let connection = from.connection;
         let mut measure = Measure::of(&body);
         let mut head = from.upstream.buffer();
         head.extend_from_slice(method.as_str().as_bytes());
         head.push(b' ');
-        head.extend_from_slice(target.as_str().as_bytes());
+        head.extend_from_slice(target.as_bytes());
         head.extend_from_slice(b" HTTP/1.1\r\n");
         let fields = &from.parts.headers;
         let seen = clients_own(&mut head, fields, &from.cleaning, &mut measure);
-        line(
-            &mut head,
-            forwarded::FOR.as_str(),
-            from.connection.peer_text(),
-        );
         if !from.origin.believed || !seen.proto {
-            let proto = forwarded::proto(from.connection.secure);
-            line(&mut head, forwarded::PROTO.as_str(), &proto);
+            head.extend_from_slice(connection.lines(|| own_word(connection)));
+        } else {
+            line(&mut head, forwarded::FOR.as_str(), connection.peer_text());
         }
         if from.trailers {
             head.extend_from_slice(b"te: trailers\r\nconnection: TE\r\n");
         }
-        line(&mut head, VIA.as_str(), &headers::via(from.parts.version));
         if !from.permit.preflight() {
             head.extend_from_slice(from.permit.identity_lines());
         }
-        line(&mut head, REQUEST_ID.as_str(), from.id);
+        via(&mut head, from.parts.version);
+        head.extend_from_slice(from.id.as_bytes());
+        head.extend_from_slice(b"\r\n");
         announce(&mut head, &measure, seen.length || expects_a_body(method));
         if !seen.host {
             line(&mut head, HOST.as_str(), from.upstream.host());
@@ -92,6 +89,35 @@ impl Written {
             repeatable: method.is_idempotent(),
         })
     }
+}
+
+/// Where a request came from, by the word of its own connection.
+fn own_word(connection: &Connection) -> Vec<u8> {
+    let mut lines = Vec::with_capacity(64);
+    line(&mut lines, forwarded::FOR.as_str(), connection.peer_text());
+    let proto = forwarded::proto(connection.secure);
+    line(&mut lines, forwarded::PROTO.as_str(), &proto);
+    lines
+}
+
+/// `Via`, and the name of the field that says our id of the request.
+fn via(head: &mut Vec<u8>, version: Version) {
+    macro_rules! lines {
+        ($version:literal) => {
+            concat!(
+                "via: ",
+                $version,
+                " sidegate\r\n",
+                "x-sidegate-request-id: "
+            )
+            .as_bytes()
+        };
+    }
+    head.extend_from_slice(match version {
+        Version::HTTP_2 => lines!("2.0"),
+        Version::HTTP_10 => lines!("1.0"),
+        _ => lines!("1.1"),
+    });
 }
 
 /// Of these a body is expected, and some servers ask for a length even of none (RFC 9110, 8.6).

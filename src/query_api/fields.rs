@@ -18,7 +18,8 @@ pub(crate) fn external_id_letter(c: char) -> bool {
 
 /// `[\p{L}\p{Z}\p{N}_.:/=+\-@]`
 pub(crate) fn tag_letter(c: char) -> bool {
-    c.is_alphanumeric() || c == ' ' || "_.:/=+-@".contains(c)
+    // Of white space, what is not a control character is \p{Z}.
+    c.is_alphanumeric() || (c.is_whitespace() && !c.is_control()) || "_.:/=+-@".contains(c)
 }
 
 /// Tab, LF, CR and U+0020 to U+00FF.

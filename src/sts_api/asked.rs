@@ -147,7 +147,7 @@ impl Asked {
 }
 
 /// Members of a list.
-fn at_most(count: usize, field: &str, most: usize) -> Result<(), Error> {
+pub(super) fn at_most(count: usize, field: &str, most: usize) -> Result<(), Error> {
     if count <= most {
         return Ok(());
     }

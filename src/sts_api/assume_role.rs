@@ -1,5 +1,6 @@
 //! AssumeRole: another role's session, for users and roles that both sides' policies let have it.
 
+use crate::arn::{AccountId, Arn};
 use crate::authn::Identity;
 use crate::directory::Role;
 use crate::outcome::Reason;
@@ -10,10 +11,13 @@ use super::asked::{self, Asked};
 use super::call::{self, Call, Target};
 use super::caller::{Caller, Kind};
 use super::error::Error;
-use super::fields::{self, EXTERNAL_ID, ROLE_ARN, SESSION_NAME, SOURCE_IDENTITY};
+use super::fields::{
+    self, CONTEXT_ASSERTION, EXTERNAL_ID, PROVIDER_ARN, ROLE_ARN, SESSION_NAME, SOURCE_IDENTITY,
+};
+use super::form::Form;
 use super::xml::Members;
 
-const PARAMETERS: [&str; 12] = [
+const PARAMETERS: [&str; 14] = [
     "RoleArn",
     "RoleSessionName",
     "PolicyArns.*.arn",
@@ -26,6 +30,8 @@ const PARAMETERS: [&str; 12] = [
     "SerialNumber",
     "TokenCode",
     "SourceIdentity",
+    "ProvidedContexts.*.ProviderArn",
+    "ProvidedContexts.*.ContextAssertion",
 ];
 /// Without `DurationSeconds`, and the most when roles are chained.
 pub(super) const HOUR: u32 = 3600;
@@ -44,6 +50,7 @@ pub(super) async fn run(call: &mut Call<'_>, caller: &Caller) -> Result<Members,
     let source_identity = SOURCE_IDENTITY.optional(form)?;
     asked.read_tags(form, handed_down(&caller.identity))?;
     asked.read_policy(form)?;
+    no_contexts(form)?;
     call.seen.resource = Some(arn.into());
     let who = caller.identity.principal.name();
     match caller.kind {
@@ -59,7 +66,7 @@ pub(super) async fn run(call: &mut Call<'_>, caller: &Caller) -> Result<Members,
         }
     }
     let directory = call.directory();
-    if crate::arn::Arn::parse(arn).is_err() {
+    if Arn::parse(arn).is_err() {
         return Err(Error::validation(format!(
             "{} is invalid",
             arn.escape_debug()
@@ -109,7 +116,7 @@ pub(super) fn of(role: &Role, name: &str) -> Who {
 
 /// `<AssumedRoleUser>`
 pub(super) fn assumed(members: &mut Members, partition: &str, role: &Role, name: &str) {
-    let arn = crate::arn::Arn::role_session(partition, role.account, &role.name, name);
+    let arn = Arn::role_session(partition, role.account, &role.name, name);
     members.inner("AssumedRoleUser", |inner| {
         inner
             .text("AssumedRoleId", &format!("{}:{name}", role.id))
@@ -167,22 +174,56 @@ fn unchanged(identity: &Identity, asked: Option<&str>) -> Result<Option<Box<str>
     }
 }
 
-/// A second factor must be one of the user's own devices, shown with the user's own keys.
+/// `ProvidedContexts`, which AWS knows for trusted identity propagation: nobody vouches for any here.
+fn no_contexts(form: &Form) -> Result<(), Error> {
+    let given = form.structures("ProvidedContexts", ["ProviderArn", "ContextAssertion"]);
+    let Some([provider, assertion]) = given.first() else {
+        return Ok(());
+    };
+    asked::at_most(given.len(), "providedContexts", 5)?;
+    for (model, value) in [(PROVIDER_ARN, provider), (CONTEXT_ASSERTION, assertion)] {
+        value.map(|value| model.check(value)).transpose()?;
+    }
+    Err(Error::validation(
+        "ProvidedContexts: there is no context provider here; leave it out",
+    ))
+}
+
+/// A second factor must be one of the caller's own devices, shown with the caller's own keys.
 pub(super) async fn check_factor(
     call: &Call<'_>,
     caller: &Caller,
     (serial, code): (&str, &str),
 ) -> Result<(), Error> {
-    let owned = caller.identity.user.as_ref().is_some_and(|user| {
-        let mut devices = user.mfa_devices.iter();
-        devices.any(|device| **device == *serial)
-    });
-    let own_keys = matches!(caller.kind, Kind::User);
-    if owned && own_keys && call.parts.factors.check(serial, code, call.now()).await {
+    let denied = |why: &str| {
+        let message = format!("MultiFactorAuthentication failed{why}");
+        Err(Error::denied(Reason::ImplicitDeny, message))
+    };
+    let identity = &caller.identity;
+    let owned = match caller.kind {
+        Kind::User => identity.user.as_ref().is_some_and(|user| {
+            let mut devices = user.mfa_devices.iter();
+            devices.any(|device| **device == *serial)
+        }),
+        Kind::Root => {
+            let account = identity.principal.account().and_then(AccountId::parse);
+            let partition = call.directory().partition();
+            account.is_some_and(|account| Arn::root_device(partition, account).as_str() == serial)
+        }
+        Kind::Role | Kind::OwnSession | Kind::Federated => {
+            return denied(
+                ": a one time pass code is taken with the access keys of a user, not with those of a session. Call \
+                 GetSessionToken with the code, and this with what it gives.",
+            );
+        }
+    };
+    if !owned {
+        return denied(
+            ", unable to validate MFA code.  Please verify your MFA serial number is valid and associated with this user.",
+        );
+    }
+    if call.parts.factors.check(serial, code, call.now()).await {
         return Ok(());
     }
-    Err(Error::denied(
-        Reason::ImplicitDeny,
-        "MultiFactorAuthentication failed with invalid MFA one time pass code.",
-    ))
+    denied(" with invalid MFA one time pass code.")
 }

@@ -5,6 +5,8 @@
 //! another STS by a sidecar that cannot issue (`source`). Guarded by a token that whoever shares the pod's files knows,
 //! and by a peer and a Host that are loopback, so that no page in a browser and no other machine gets any. A role's
 //! credentials are kept and renewed in the background once somebody has asked for them; one exchange at a time a role.
+//! What is kept is handed out as long as a client could use it and would get it again: a revoked session is not, and
+//! another bundle or keyring asks for another exchange.
 
 mod source;
 #[cfg(test)]
@@ -87,9 +89,28 @@ struct Role {
 struct State {
     /// Somebody renews them.
     kept: bool,
-    made: Option<Rc<Made>>,
+    made: Option<(Grounds, Rc<Made>)>,
     /// How the last exchange failed, and when.
     failed: Option<(Timestamp, Refusal)>,
+}
+
+/// What an exchange rests on: what came of it under another keyring or bundle is to be asked for anew.
+#[derive(Debug, PartialEq, Eq)]
+struct Grounds {
+    keyring: u64,
+    /// The digest; none where another STS decides.
+    bundle: Option<Box<str>>,
+}
+
+impl Grounds {
+    fn of<L: Log + 'static>(service: &Service<L>) -> Self {
+        let parts = service.parts();
+        let bundle = || parts.store.load_full().digest.clone();
+        Self {
+            keyring: parts.keys.generation(),
+            bundle: (!service.fetches()).then(bundle),
+        }
+    }
 }
 
 /// Why there are none.
@@ -123,9 +144,14 @@ impl Container {
         Self { settings, roles }
     }
 
+    /// Whether another STS issues.
+    pub(super) fn is_remote(&self) -> bool {
+        self.settings.remote.is_some()
+    }
+
     /// Whether a request is not for the API: none is where another STS issues.
     fn takes(&self, head: &Head) -> bool {
-        self.settings.remote.is_some() || head.uri.path().starts_with(PATH)
+        self.is_remote() || head.uri.path().starts_with(PATH)
     }
 
     /// The role that may be handed out to whoever asks so.
@@ -243,6 +269,16 @@ async fn put_on_record<L: Log + 'static>(
     service.refuse(&origin, error).await;
 }
 
+impl State {
+    /// What may be handed out: asked each time, for a revocation is younger than what is kept.
+    fn good<L: Log + 'static>(&self, service: &Service<L>) -> Option<Rc<Made>> {
+        let (grounds, made) = self.made.as_ref()?;
+        let sessions = &*service.parts().sessions;
+        let ended = made.has_ended(sessions, service.now(), service.fetches());
+        (!ended && *grounds == Grounds::of(service)).then(|| Rc::clone(made))
+    }
+}
+
 impl Role {
     /// Credentials that are good, waited for where there are none.
     async fn credentials<L: Log + 'static>(
@@ -259,9 +295,8 @@ impl Role {
         }
         let asked_at = service.now();
         let known = |state: &State| {
-            let now = service.now();
-            if let Some(made) = state.made.as_ref().filter(|made| now < made.expires_at) {
-                return Some(Ok(Rc::clone(made)));
+            if let Some(made) = state.good(service) {
+                return Some(Ok(made));
             }
             // An exchange that failed just now would fail again.
             let recent = state
@@ -293,6 +328,8 @@ impl Role {
 async fn keep<L: Log + 'static>(service: &Rc<Service<L>>, role: &Rc<Role>) {
     let mut failures = 0_u32;
     loop {
+        // Before it is asked: what changes meanwhile asks for another.
+        let grounds = Grounds::of(service);
         let result = source::exchange(service, &role.arn).await;
         let now = service.now();
         failures = match &result {
@@ -312,10 +349,16 @@ async fn keep<L: Log + 'static>(service: &Rc<Service<L>>, role: &Rc<Role>) {
         let good = result.is_ok();
         role.state.send_modify(|state| match result {
             Ok(made) => {
-                state.made = Some(Rc::new(made));
+                state.made = Some((grounds, Rc::new(made)));
                 state.failed = None;
             }
-            Err(refusal) => state.failed = Some((now, refusal)),
+            Err(refusal) => {
+                if refusal.status == 403 {
+                    // Whoever may not have it any more does not keep what there was.
+                    state.made = None;
+                }
+                state.failed = Some((now, refusal));
+            }
         });
         if good {
             // Whoever has asked so far is served.

@@ -30,6 +30,10 @@ pub(super) const WEB_TOKEN: Model = model(
     (4, 20_000),
     printable,
 );
+pub(super) const PROVIDER_ID: Model = model("ProviderId", "providerId", (4, 2048), printable);
+pub(super) const PROVIDER_ARN: Model = model("ProviderArn", "providerArn", (20, 2048), printable);
+pub(super) const CONTEXT_ASSERTION: Model =
+    model("ContextAssertion", "contextAssertion", (4, 2048), printable);
 pub(super) const PRINCIPAL_ARN: Model =
     model("PrincipalArn", "principalArn", (20, 2048), printable);
 pub(super) const SAML_ASSERTION: Model =

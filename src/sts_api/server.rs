@@ -163,6 +163,15 @@ impl<L: Log + 'static> Service<L> {
         self.container.as_ref()
     }
 
+    /// Whether sessions for the pod come from another STS.
+    pub(super) fn fetches(&self) -> bool {
+        self.container.as_ref().is_some_and(Container::is_remote)
+    }
+
+    pub(super) fn parts(&self) -> &Parts {
+        &self.parts
+    }
+
     pub(super) fn now(&self) -> Timestamp {
         self.parts.clock.now()
     }

@@ -16,10 +16,12 @@ use crate::cli::demo::signer::{self, Signed};
 use crate::secret::Secret;
 use crate::sts::Keyring;
 
+mod asked;
 mod federated;
 
 const ALICE: &str = "arn:aws:iam::555566667777:user/alice";
 const DEVICE: &str = "arn:aws:iam::555566667777:mfa/alice";
+const ROOT_DEVICE: &str = "arn:aws:iam::555566667777:mfa/root-account-mfa-device";
 const ADMIN: &str = "arn:aws:iam::555566667777:role/admin";
 const CODE: &str = "123456";
 
@@ -44,7 +46,9 @@ struct OneCode;
 
 impl Factors for OneCode {
     fn check<'a>(&'a self, serial: &'a str, code: &'a str, _: Timestamp) -> Checking<'a> {
-        Box::pin(std::future::ready(serial == DEVICE && code == CODE))
+        Box::pin(std::future::ready(
+            [DEVICE, ROOT_DEVICE].contains(&serial) && code == CODE,
+        ))
     }
 }
 
@@ -377,50 +381,6 @@ async fn session_tokens_of_users_and_root_users() {
         assert_eq!((status, code), DENIED);
         assert!(message.contains("root accounts"));
     }
-}
-
-#[tokio::test]
-async fn second_factors() {
-    let world = world();
-    let assume = [
-        ("Action", "AssumeRole"),
-        ("RoleArn", ADMIN),
-        ("RoleSessionName", "xy"),
-    ];
-    assert_eq!(world.refused(&alice(), &assume).await, DENIED);
-    let with = |more: [(&'static str, &'static str); 2]| [&assume[..], &more[..]].concat();
-    assert!(world.ask(&alice(), &with(MFA)).await.is_ok());
-    for wrong in [
-        [("SerialNumber", DEVICE), ("TokenCode", "654321")],
-        [
-            ("SerialNumber", "arn:aws:iam::555566667777:mfa/bob"),
-            ("TokenCode", CODE),
-        ],
-    ] {
-        assert_eq!(world.refused(&alice(), &with(wrong)).await, DENIED);
-    }
-    let half = [&assume[..], &MFA[..1]].concat();
-    assert_eq!(world.refused(&alice(), &half).await, INVALID);
-    // A session of a user who showed one may for an hour; one who showed none may not.
-    let bare = world
-        .session(&alice(), &[("Action", "GetSessionToken")])
-        .await;
-    assert_eq!(world.refused(&bare, &assume).await, DENIED);
-    let shown = [&[("Action", "GetSessionToken")][..], &MFA[..]].concat();
-    let shown = world.session(&alice(), &shown).await;
-    let role = world.session(&shown, &assume).await;
-    assert!(world.arn(&role).await.ends_with(":assumed-role/admin/xy"));
-    // A factor is shown with the user's own keys.
-    assert_eq!(world.refused(&shown, &with(MFA)).await, DENIED);
-    let later = world.clock.now().plus(Duration::from_secs(3601));
-    world.clock.set(later);
-    assert_eq!(world.refused(&shown, &assume).await, DENIED);
-    assert_eq!(
-        world
-            .refused(&role, &[("Action", "GetCallerIdentity")])
-            .await,
-        (403, "ExpiredToken")
-    );
 }
 
 #[tokio::test]

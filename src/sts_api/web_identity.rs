@@ -14,13 +14,15 @@ use super::asked::Asked;
 use super::assume_role::{assumed, duration, of};
 use super::call::{self, Call};
 use super::error::Error;
-use super::fields::{self, ROLE_ARN, SESSION_NAME, WEB_TOKEN};
+use super::fields::{self, PROVIDER_ID, ROLE_ARN, SESSION_NAME, WEB_TOKEN};
+use super::form::Form;
 use super::xml::Members;
 
-const PARAMETERS: [&str; 6] = [
+const PARAMETERS: [&str; 7] = [
     "RoleArn",
     "RoleSessionName",
     "WebIdentityToken",
+    "ProviderId",
     "PolicyArns.*.arn",
     "Policy",
     "DurationSeconds",
@@ -38,6 +40,7 @@ pub(super) async fn run(call: &mut Call<'_>) -> Result<Members, Error> {
         ..Asked::default()
     };
     asked.read_policy(form)?;
+    no_other_provider(form)?;
     call.seen.resource = Some(arn.into());
     let mut headers = HeaderMap::new();
     let value = HeaderValue::try_from(format!("Bearer {text}"));
@@ -124,6 +127,18 @@ pub(super) async fn run(call: &mut Call<'_>) -> Result<Members, Error> {
     call::packed_size(&mut members, &issued);
     members.maybe("SourceIdentity", issued.session.source_identity.as_deref());
     Ok(members)
+}
+
+/// `ProviderId`, which AWS knows for access tokens of OAuth 2.0: there is no provider of any here.
+fn no_other_provider(form: &Form) -> Result<(), Error> {
+    match PROVIDER_ID.optional(form)? {
+        None => Ok(()),
+        Some(id) => Err(invalid_token(&format!(
+            "ProviderId is for providers of OAuth 2.0 access tokens, and {} is none that is known here; leave it out for \
+             OpenID Connect",
+            id.escape_debug()
+        ))),
+    }
 }
 
 fn invalid_token(why: &str) -> Error {

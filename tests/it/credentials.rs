@@ -10,10 +10,11 @@ use std::path::Path;
 use std::process::Stdio;
 
 use serde_json::Value;
-use sidegate::cli::demo::signer::{self, Signed};
+use sidegate::cli::demo::signer;
 use sidegate::clock::{Clock, Timestamp};
 use sidegate::sts::enrolment::Seed;
 
+use crate::signed;
 use crate::support::{Sidegate, Site, Upstream, answered, command, eventually, request, run};
 
 const ALICE: &str = "arn:aws:iam::555566667777:user/alice";
@@ -75,28 +76,18 @@ impl Key {
         }
     }
 
-    /// The status of a request that it signs.
-    fn status(&self, sidegate: &Sidegate) -> u16 {
-        let signed = Signed {
-            method: "GET",
-            path: "/a",
-            host: "app.test",
-            service: "app",
-            region: "us-east-1",
-            body: "",
-        };
-        let credentials = signer::Credentials {
+    fn credentials(&self) -> signer::Credentials<'_> {
+        signer::Credentials {
             access_key: &self.id,
             secret: &self.secret,
             token: None,
-        };
-        let headers = signer::sign(&signed, &credentials, Clock::machine().now());
-        let headers: Vec<(&str, &str)> = headers
-            .iter()
-            .filter(|(name, _)| name != "host")
-            .map(|(name, value)| (&**name, &**value))
-            .collect();
-        request(sidegate.ingress, "GET", "app.test", "/a", &headers).status
+        }
+    }
+
+    /// The status of a request that it signs.
+    fn status(&self, sidegate: &Sidegate) -> u16 {
+        let now = Clock::machine().now();
+        signed::get(sidegate.ingress, &self.credentials(), now).status
     }
 }
 
@@ -403,6 +394,28 @@ fn a_known_seed_is_enabled_without_a_terminal() {
     let (code, out, _) = ended(&site, &["delete", DEVICE]);
     assert_eq!((code, &*out), (0, ""));
     assert!(!text(&site, "credentials.yaml").contains("GEZD"));
+}
+
+#[test]
+fn a_root_users_device_is_called_as_in_aws() {
+    let site = site();
+    site.write("seed", "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ\n");
+    let seed = Seed::parse("GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ").unwrap();
+    let enable = |account: &str, more: &[&str]| {
+        let (first, second) = (code(&seed, -1), code(&seed, 0));
+        let codes = ["--seed-file", "seed", "--codes", &first, &second];
+        let who = ["enable-mfa", "--root", account];
+        ended(&site, &[&who[..], &codes, more].concat())
+    };
+    let (status, _, err) = enable("555566667777", &["--device", DEVICE]);
+    assert_eq!(status, 2, "{err}");
+    assert_eq!(enable("000000000000", &[]).0, 2);
+    assert!(!site.path("credentials.yaml").exists());
+    let (status, _, err) = enable("555566667777", &[]);
+    assert_eq!(status, 0, "{err}");
+    assert!(!err.contains("mfa_devices"), "{err}");
+    let device = "arn:aws:iam::555566667777:mfa/root-account-mfa-device";
+    assert!(text(&site, "credentials.yaml").contains(device));
 }
 
 #[test]

@@ -3,10 +3,11 @@
 use std::net::SocketAddr;
 
 use serde_json::Value;
-use sidegate::cli::demo::signer::{self, Signed};
+use sidegate::cli::demo::signer;
 use sidegate::clock::Clock;
 
-use crate::support::{Answer, Client, Sidegate, Site, Upstream, eventually, run};
+use crate::signed;
+use crate::support::{Answer, Sidegate, Site, Upstream, command, eventually, run};
 
 const ACCOUNT: &str = include_str!("../interop/iam_api/account.json");
 const AUDITOR: &str = "arn:aws:iam::123456789012:user/security.auditor@example.com";
@@ -16,7 +17,7 @@ const BOBS_KEY: &str = "AKIABOBBOBBOBBOBBO01";
 const SECRET: &str = "secret-secret-secret-secret-secret-secret";
 
 struct World {
-    _sidegate: Sidegate,
+    sidegate: Sidegate,
     site: Site,
     sts: SocketAddr,
 }
@@ -44,9 +45,10 @@ fn world() -> World {
         &site.path("."),
     );
     assert_eq!(code, 0, "{said}");
+    assert_eq!(said.matches("complete it").count(), 3, "{said}");
     assert_eq!(
         out,
-        "4 users, 3 groups, 3 roles and 9 policies of account 123456789012 are in imported\n"
+        "4 users, 3 groups, 6 roles and 9 policies of account 123456789012 are in imported\n"
     );
     let settings = std::fs::read_to_string(site.path("sidegate.yaml")).unwrap();
     let settings = settings.replace("./policies", "./imported");
@@ -54,7 +56,8 @@ fn world() -> World {
         "sidegate.yaml",
         &format!(
             "{settings}keyring: ./keyring.yaml\ncredentials: ./credentials.yaml\n\
-             sts: {{ address: \"127.0.0.1:0\", region: eu-central-1 }}\n"
+             sts: {{ address: \"127.0.0.1:0\", region: eu-central-1 }}\n\
+             state: {{ path: ./state/ }}\nadmin: {{ address: \"127.0.0.1:0\", token_file: ./admin-token }}\n"
         ),
     );
     let key = |id: &str, user: &str| {
@@ -69,7 +72,7 @@ fn world() -> World {
     let sidegate = Sidegate::start(&site);
     let sts = sidegate.listener("sts");
     World {
-        _sidegate: sidegate,
+        sidegate,
         site,
         sts,
     }
@@ -78,32 +81,13 @@ fn world() -> World {
 impl World {
     fn call(&self, scope: Scope, parameters: &str) -> Answer {
         let body = format!("Version=2010-05-08&{parameters}");
-        let host = self.sts.to_string();
-        let request = Signed {
-            method: "POST",
-            path: "/",
-            host: &host,
-            service: scope.service,
-            region: scope.region,
-            body: &body,
-        };
         let credentials = signer::Credentials {
             access_key: scope.key,
             secret: SECRET,
             token: None,
         };
-        let headers = signer::sign(&request, &credentials, Clock::machine().now());
-        let mut text = "POST / HTTP/1.1\r\n".to_owned();
-        for (name, value) in headers {
-            text.push_str(&format!("{name}: {value}\r\n"));
-        }
-        text.push_str(&format!(
-            "content-type: application/x-www-form-urlencoded\r\ncontent-length: {}\r\n\r\n{body}",
-            body.len()
-        ));
-        let mut client = Client::connect(self.sts);
-        client.send(text.as_bytes());
-        client.answer(false).unwrap()
+        let place = (scope.service, scope.region);
+        signed::call(self.sts, &credentials, place, &body, Clock::machine().now())
     }
 
     fn ask(&self, parameters: &str) -> String {
@@ -144,7 +128,7 @@ fn an_imported_account_is_read() {
             count("RoleId"),
             count("PolicyId")
         ),
-        (4, 3, 3, 9)
+        (4, 3, 6, 9)
     );
     let simulated = world.ask(&format!(
         "Action=SimulatePrincipalPolicy&PolicySourceArn={BOB}&ActionNames.member.1=iam:GetUser&ActionNames.member.2=s3:ListBucket"
@@ -157,6 +141,25 @@ fn an_imported_account_is_read() {
     let keys = world.ask("Action=ListAccessKeys");
     assert_eq!(inner(&keys, "CreateDate"), "2026-01-02T03:04:05Z");
     assert!(!keys.contains(SECRET));
+}
+
+#[test]
+fn a_revoked_key_is_told_as_inactive() {
+    let world = world();
+    let status = || {
+        let keys = world.ask("Action=ListAccessKeys&UserName=Bob");
+        inner(&keys, "Status").to_owned()
+    };
+    assert_eq!(status(), "Active");
+    let admin = world.sidegate.listener("admin").to_string();
+    let revoked = command()
+        .args(["sessions", "revoke", "--access-key", BOBS_KEY])
+        .env("SIDEGATE_ADMIN__ADDRESS", admin)
+        .current_dir(world.site.path("."))
+        .output()
+        .unwrap();
+    assert!(revoked.status.success(), "{revoked:?}");
+    assert_eq!(status(), "Inactive");
 }
 
 #[test]

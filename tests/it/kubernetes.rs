@@ -87,6 +87,11 @@ impl Cluster {
 /// An API server: TLS by the cluster's own authority; keys and discovery for whoever has a token. Returns its address
 /// and the authority's certificate.
 fn api_server(jwks: Value) -> (SocketAddr, String) {
+    api_server_naming(None, jwks)
+}
+
+/// One whose discovery document says that the keys are at another address.
+fn api_server_naming(node: Option<SocketAddr>, jwks: Value) -> (SocketAddr, String) {
     let mut authority = CertificateParams::new(vec![]).unwrap();
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let authority = CertifiedIssuer::self_signed(authority, Pair::generate().unwrap()).unwrap();
@@ -106,13 +111,20 @@ fn api_server(jwks: Value) -> (SocketAddr, String) {
     std::thread::spawn(move || {
         for stream in listener.incoming().map_while(Result::ok) {
             let (config, jwks) = (Arc::clone(&config), jwks.clone());
-            std::thread::spawn(move || serve(config, stream, address, &jwks));
+            let keys_at = node.unwrap_or(address);
+            std::thread::spawn(move || serve(config, stream, address, keys_at, &jwks));
         }
     });
     (address, authority.pem())
 }
 
-fn serve(config: Arc<ServerConfig>, stream: TcpStream, address: SocketAddr, jwks: &Value) {
+fn serve(
+    config: Arc<ServerConfig>,
+    stream: TcpStream,
+    address: SocketAddr,
+    keys_at: SocketAddr,
+    jwks: &Value,
+) {
     let connection = ServerConnection::new(config).unwrap();
     let mut stream = BufReader::new(StreamOwned::new(connection, stream));
     let mut head = String::new();
@@ -135,7 +147,7 @@ fn serve(config: Arc<ServerConfig>, stream: TcpStream, address: SocketAddr, jwks
         Some("/.well-known/openid-configuration") => (
             "200 OK",
             json!({
-                "issuer": url, "jwks_uri": format!("{url}/openid/v1/jwks"),
+                "issuer": url, "jwks_uri": format!("https://{keys_at}/openid/v1/jwks"),
                 "response_types_supported": ["id_token"], "subject_types_supported": ["public"],
                 "id_token_signing_alg_values_supported": ["RS256"],
             }),
@@ -286,6 +298,27 @@ fn by_discovery_too() {
     let issuer = format!("https://{address}");
     let pod = Pod::start(&issuer, "discovery: true", &authority);
     let answer = pod.ask(&cluster.token(&issuer, &["sidegate"], |_| {}));
+    assert_eq!(answer.status, 200, "{}", answer.text());
+}
+
+/// As kubeadm has it: discovery at one name of the API server, and the keys, it says there, at a node's address.
+#[test]
+fn where_discovery_leads_to_another_address_the_bundle_names_it() {
+    let cluster = Cluster::new("b3RoZXItaGFzaC1vZi10aGUtcHVibGljLWtleQ");
+    let (node, one) = api_server(cluster.jwks());
+    let (service, other) = api_server_naming(Some(node), cluster.jwks());
+    let (issuer, authorities) = (format!("https://{service}"), one + &other);
+    let token = cluster.token(&issuer, &["sidegate"], |_| {});
+    // The pod's token does not follow a document to wherever that leads; the node would have answered it.
+    let pod = Pod::start(&issuer, "discovery: true", &authorities);
+    let answer = pod.ask(&token);
+    assert_eq!(answer.status, 503, "{}", answer.text());
+    let log = pod.sidegate.log();
+    assert!(log.contains("write `keys: { url: … }`"), "{log}");
+    // Whoever writes the bundle may send it there.
+    let keys = format!("url: \"https://{node}/openid/v1/jwks\"");
+    let pod = Pod::start(&issuer, &keys, &authorities);
+    let answer = pod.ask(&token);
     assert_eq!(answer.status, 200, "{}", answer.text());
 }
 

@@ -63,6 +63,7 @@ mod printing;
 mod readme;
 mod reload;
 mod remembered;
+mod signed;
 mod sigv4;
 mod sockets;
 mod startup;

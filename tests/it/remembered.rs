@@ -146,6 +146,24 @@ fn a_route_takes_the_tokens_of_its_own_providers() {
 }
 
 #[test]
+fn trust_policies_see_the_audience_that_the_route_accepts() {
+    let world = world();
+    let url = &world.issuers[1];
+    let both = json!({"aud": ["other", "app"]});
+    let token = url.sign("ES256", &with(url.claims("worker"), both));
+    world.allowed("/url", &token);
+    // Now the first one is accepted too, and the role's trust policy wants the second.
+    let file = format!("{PROVIDERS}/url.yaml");
+    world.edit(&file, "audiences: [app]", "audiences: [app, other]");
+    world.refused("/url", &token, 403, "role_not_trusted");
+    let routes = "policies/routes/app.yaml";
+    world.edit(routes, "service: app", "audiences: [app]\nservice: app");
+    world.allowed("/url", &token);
+    world.edit(routes, "audiences: [app]", "audiences: [other]");
+    world.refused("/url", &token, 403, "role_not_trusted");
+}
+
+#[test]
 fn a_token_ends_while_it_is_known() {
     let world = world();
     let file = &world.issuers[0];

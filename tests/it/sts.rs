@@ -16,6 +16,7 @@ use sidegate::cli::demo::keys::{Keys, claims};
 use sidegate::cli::demo::signer::{self, Signed};
 use sidegate::clock::{Clock, Timestamp};
 
+use crate::signed;
 use crate::support::{Answer, Client, Sidegate, Site, Upstream, eventually, request, run};
 
 const PIPELINE: &str = "arn:aws:iam::111111111111:role/ci/pipeline";
@@ -212,17 +213,7 @@ impl World {
     }
 
     fn post(&self, headers: &[(String, String)], body: &str) -> Answer {
-        let mut text = "POST / HTTP/1.1\r\n".to_owned();
-        for (name, value) in headers {
-            text.push_str(&format!("{name}: {value}\r\n"));
-        }
-        text.push_str(&format!(
-            "content-type: application/x-www-form-urlencoded\r\ncontent-length: {}\r\n\r\n{body}",
-            body.len()
-        ));
-        let mut client = Client::connect(self.sts);
-        client.send(text.as_bytes());
-        client.answer(false).unwrap()
+        signed::post(self.sts, headers, body)
     }
 
     fn unsigned(&self, parameters: &[(&str, &str)]) -> Answer {
@@ -236,22 +227,22 @@ impl World {
         parameters: &[(&str, &str)],
         now: Timestamp,
     ) -> Answer {
-        let body = form(parameters);
-        let host = self.sts.to_string();
-        let request = Signed {
-            method: "POST",
-            path: "/",
-            host: &host,
-            service: "sts",
-            region: "us-east-1",
-            body: &body,
-        };
         let credentials = signer::Credentials {
             access_key: &credentials.access_key,
             secret: &credentials.secret,
             token: Some(&credentials.token),
         };
-        self.post(&signer::sign(&request, &credentials, now), &body)
+        self.call(&credentials, parameters, now)
+    }
+
+    fn call(
+        &self,
+        credentials: &signer::Credentials<'_>,
+        parameters: &[(&str, &str)],
+        now: Timestamp,
+    ) -> Answer {
+        let scope = ("sts", "us-east-1");
+        signed::call(self.sts, credentials, scope, &form(parameters), now)
     }
 
     fn signed(&self, credentials: &Credentials, parameters: &[(&str, &str)]) -> Answer {

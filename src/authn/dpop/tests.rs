@@ -12,6 +12,10 @@ const RFC_TOKEN: &[u8] = b"Kz~8mXK1EalYznwH-LC-1fBAo.4Ljp~zsPE_NeO.gxU";
 const RFC_THUMBPRINT: &str = "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I";
 
 const TOKEN: [u8; 32] = [7; 32];
+const HOLDER: Holder<'_> = Holder {
+    provider: "corp",
+    subject: None,
+};
 
 fn wanted() -> Wanted<'static> {
     Wanted {
@@ -262,13 +266,16 @@ fn addresses() {
 fn ids_are_told_apart_by_their_keys() {
     let replays = Replays::new(Timestamp::from_seconds(NOW - 1000));
     let first = check(&proof(&header(), &payload())).unwrap();
-    assert!(first.use_up(&replays, now()).is_ok());
+    assert!(first.use_up(&replays, HOLDER, now()).is_ok());
     let again = check(&proof(&header(), &payload())).unwrap();
-    assert_eq!(again.use_up(&replays, now()), Err(ProofError::Replayed));
+    assert_eq!(
+        again.use_up(&replays, HOLDER, now()),
+        Err(ProofError::Replayed)
+    );
     let other = Signer::p256();
     let header = header().replace(&jwk(signer()), &jwk(&other));
     let theirs = check(&other.token(Algorithm::Es256, &header, &payload())).unwrap();
-    assert!(theirs.use_up(&replays, now()).is_ok());
+    assert!(theirs.use_up(&replays, HOLDER, now()).is_ok());
 }
 
 proptest! {

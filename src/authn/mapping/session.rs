@@ -160,9 +160,9 @@ fn claimed_tags(claims: &Claims, tags: &mut Tags) -> Result<(), String> {
 /// IAM's letters of tags.
 fn is_tag(text: &str, longest: usize) -> bool {
     text.chars().count() <= longest
-        && text
-            .chars()
-            .all(|c| c.is_alphanumeric() || " _.:/=+-@".contains(c))
+        && text.chars().all(|c| {
+            c.is_alphanumeric() || (c.is_whitespace() && !c.is_control()) || "_.:/=+-@".contains(c)
+        })
         && !text
             .get(..4)
             .is_some_and(|prefix| prefix.eq_ignore_ascii_case("aws:"))

@@ -3,7 +3,7 @@ mod world;
 use super::*;
 use crate::authn::jwks::KeySet;
 use crate::authn::jwt::Unverified;
-use crate::authn::testing::{NOW, header, idp, now, signers};
+use crate::authn::testing::{NOW, header, idp, now, payload, signers};
 use crate::authn::{Authenticator, Settings, Verified};
 use crate::clock::{Clock, Timestamp};
 use crate::directory::PermissionSetOf;
@@ -455,4 +455,44 @@ fn a_second_factor_at_a_time_that_cannot_be_is_none() {
         let identity = identify_in(&directory, &token(FULL, &claims), None).unwrap();
         assert_eq!(identity.mfa_present, Some(present), "{time}");
     }
+}
+
+#[test]
+fn the_audience_is_the_one_that_the_route_accepts() {
+    let condition = r#"{"StringEquals":{"idp.example:aud":"billing-api"}}"#;
+    let directory = world(
+        vec![role(SECURITY, "dev", trust(SECURITY, ASSUME, condition))],
+        None,
+    );
+    let both = payload("").replace(
+        r#""aud":"orders-api""#,
+        r#""aud":["elsewhere","orders-api","billing-api"]"#,
+    );
+    let token = token_saying(r#"{"role":"dev","session_name":"{claim:sub}"}"#, &both);
+    let authenticator = Authenticator::new(Settings::default(), Clock::fixed(now()));
+    let (orders, billing): ([Box<str>; 1], [Box<str>; 2]) = (
+        ["orders-api".into()],
+        ["billing-api".into(), "elsewhere".into()],
+    );
+    let ask = |accepted: &[Box<str>]| {
+        let verified = Verified::Token(token.on_route(accepted).unwrap());
+        authenticator.identify(&verified, "a", &directory, None, &Map::new())
+    };
+    // What one route made of the token is not what another makes of it.
+    for _ in 0..2 {
+        let identity = ask(&billing).unwrap();
+        let said = |key| text(&identity, key);
+        assert_eq!(said("idp.example:aud").as_deref(), Some("billing-api"));
+        assert_eq!(said("idp.example:oaud").as_deref(), Some("billing-api"));
+        let refused = ask(&orders).unwrap_err();
+        assert_eq!(refused.reason, Reason::RoleNotTrusted);
+    }
+    assert!(Arc::ptr_eq(
+        &ask(&billing).unwrap(),
+        &ask(&billing).unwrap()
+    ));
+    assert!(token.on_route(&["elsewhere".into()]).is_none());
+    // One that no route narrows: the first that the provider has.
+    let unnarrowed = identify_in(&directory, &token, None);
+    assert_eq!(unnarrowed.err(), Some(Reason::RoleNotTrusted));
 }

@@ -72,22 +72,20 @@ async fn discovery_names_another_issuer() {
     );
 }
 
-#[tokio::test]
-async fn a_certificate_authority_of_ones_own() {
-    let folder = tempfile::tempdir().unwrap();
-    let authority = |name: &str| {
-        let mut params = rcgen::CertificateParams::new(vec![]).unwrap();
-        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-        params
-            .distinguished_name
-            .push(rcgen::DnType::CommonName, name);
-        CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
-    };
-    let (ours, foreign) = (authority("ours"), authority("foreign"));
+fn authority(name: &str) -> CertifiedIssuer<'static, KeyPair> {
+    let mut params = rcgen::CertificateParams::new(vec![]).unwrap();
+    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    params
+        .distinguished_name
+        .push(rcgen::DnType::CommonName, name);
+    CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
+}
+
+fn server_of(authority: &CertifiedIssuer<'static, KeyPair>) -> TlsAcceptor {
     let key = KeyPair::generate().unwrap();
     let leaf = rcgen::CertificateParams::new(vec!["127.0.0.1".into()])
         .unwrap()
-        .signed_by(&key, &ours)
+        .signed_by(&key, authority)
         .unwrap();
     let server = rustls::ServerConfig::builder_with_provider(
         rustls::crypto::aws_lc_rs::default_provider().into(),
@@ -100,7 +98,36 @@ async fn a_certificate_authority_of_ones_own() {
         rustls_pki_types::PrivatePkcs8KeyDer::from(key.serialize_der()).into(),
     )
     .unwrap();
-    let tls = TlsAcceptor::from(Arc::new(server));
+    TlsAcceptor::from(Arc::new(server))
+}
+
+#[tokio::test]
+async fn nobody_leads_from_tls_to_plain_http() {
+    let folder = tempfile::tempdir().unwrap();
+    let ours = authority("ours");
+    let file = folder.path().join("ca.pem");
+    std::fs::write(&file, ours.pem()).unwrap();
+    let plain = Issuer::start(Mode::Keys(signers().jwks())).await;
+    let elsewhere = Mode::KeysAt(format!("{}/jwks", plain.url));
+    let issuer = Issuer::with_tls(elsewhere, Some(server_of(&ours))).await;
+    let keys = format!(r#"{{"discovery":true,"ca_file":"{}"}}"#, file.display());
+    let token = token_of(&issuer.url);
+    let corp = provider("corp", &issuer.url, &keys, "");
+    assert_eq!(
+        accepted(&corp, &token).await,
+        Err(Reason::ProviderUnavailable)
+    );
+    assert_eq!(plain.fetches(), 0, "a service of this machine is not asked");
+    // Unless the bundle says so.
+    let corp = provider("corp", &issuer.url, &keys, r#","allow_http":true"#);
+    assert_eq!(accepted(&corp, &token).await, Ok(()));
+}
+
+#[tokio::test]
+async fn a_certificate_authority_of_ones_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let (ours, foreign) = (authority("ours"), authority("foreign"));
+    let tls = server_of(&ours);
     let issuer = Issuer::with_tls(Mode::Keys(signers().jwks()), Some(tls)).await;
     let good = folder.path().join("good.pem");
     let bad = folder.path().join("bad.pem");

@@ -27,6 +27,8 @@ pub(crate) enum Mode {
     Endless,
     /// 302 to this address.
     Redirect(String),
+    /// The discovery document names this place.
+    KeysAt(String),
 }
 
 pub(crate) struct Issuer {
@@ -117,7 +119,12 @@ impl Serving {
         let head = String::from_utf8(head).ok()?;
         self.heads.lock().unwrap().push(head.clone());
         if head.starts_with("GET /.well-known/openid-configuration ") {
-            let body = format!(r#"{{"issuer":"{0}","jwks_uri":"{0}/jwks"}}"#, self.url);
+            let keys = if let Mode::KeysAt(url) = &*self.mode.lock().unwrap() {
+                url.clone()
+            } else {
+                format!("{}/jwks", self.url)
+            };
+            let body = format!(r#"{{"issuer":"{}","jwks_uri":"{keys}"}}"#, self.url);
             return answer(&mut socket, 200, "", &body).await;
         }
         self.fetches.fetch_add(1, Ordering::SeqCst);
@@ -129,7 +136,7 @@ impl Serving {
                 answer(&mut socket, 200, &line, &keys).await
             }
             Mode::Status(status, body) => answer(&mut socket, status, "", &body).await,
-            Mode::Reset => None,
+            Mode::Reset | Mode::KeysAt(_) => None,
             Mode::Silent => {
                 tokio::time::sleep(Duration::from_secs(3600)).await;
                 None

@@ -1,6 +1,7 @@
 //! Opaque tokens: asked about once, believed for a while, and never refused for their endpoint's trouble.
 
 mod endpoint;
+mod flood;
 
 use std::path::PathBuf;
 
@@ -411,49 +412,6 @@ async fn all_who_bring_one_token_wait_for_one_question() {
             .all(|answer| *answer == Some(Reason::InactiveCredential))
     );
     assert_eq!(world.endpoint.asked(), 2);
-}
-
-#[tokio::test]
-async fn a_flood_of_made_up_tokens_is_held_off() {
-    let world = world(Mode::Says(good("")), "").await;
-    assert!(world.ask("good").await.is_ok());
-    let answer = r#"{"active":false}"#.to_owned();
-    world
-        .endpoint
-        .set(Mode::Later(Duration::from_millis(5), answer));
-    let mut flood = Vec::new();
-    for n in 0..5000 {
-        let (authenticator, providers) = (world.authenticator.clone(), world.providers.clone());
-        flood.push(tokio::spawn(async move {
-            try_token(&authenticator, &providers, &format!("made-up-{n}"))
-                .await
-                .err()
-        }));
-    }
-    let begun = monotonic();
-    assert!(
-        world.ask("good").await.is_ok(),
-        "what is known waits for nothing"
-    );
-    assert!(begun.elapsed() < Duration::from_secs(2));
-    let mut refused = 0;
-    for answer in flood {
-        match answer.await.unwrap() {
-            Some(Reason::InactiveCredential) => refused += 1,
-            Some(Reason::ProviderUnavailable) => {}
-            other => panic!("{other:?}"),
-        }
-    }
-    assert!(refused > 1000, "those who waited were answered: {refused}");
-    assert!(world.endpoint.peak() <= 32, "{}", world.endpoint.peak());
-    assert_eq!(
-        world.endpoint.asked(),
-        refused + 1,
-        "and nobody else was asked about"
-    );
-    assert!(world.ask("good").await.is_ok());
-    let counts = world.authenticator.opaque_cache();
-    assert_eq!(counts.evictions, 0, "no good token was pushed out");
 }
 
 #[tokio::test]

@@ -106,6 +106,7 @@ impl Work<'_> {
             tags: about.map(|about| about.tags.clone()).unwrap_or_default(),
             created: about.and_then(|about| about.created.clone()),
             updated: about.and_then(|about| about.updated.clone()),
+            attachable: about.is_none_or(|about| about.attachable),
             version: about.map(|about| about.version.clone()).unwrap_or_default(),
             policy: Arc::clone(&doc.policy),
         };

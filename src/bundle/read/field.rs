@@ -29,13 +29,13 @@ pub(super) fn path(map: &mut Mapping<'_>, report: &mut Report) -> Box<str> {
         && !text.contains("//")
         && text
             .bytes()
-            .all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'*' | b'?' | b':' | b'$'));
+            .all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'*' | b'?' | b'$'));
     if !good {
         report.error(
             "bad-path",
             span,
             format!("`{text}` is no path"),
-            "a path begins and ends with a slash, like /team/, and has 512 printable characters at most, without : * ? $",
+            "a path begins and ends with a slash, like /team/, and has 512 printable characters at most, without * ? $",
         );
         return "/".into();
     }

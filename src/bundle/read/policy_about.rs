@@ -14,6 +14,7 @@ pub(in crate::bundle) struct Raw {
     pub(in crate::bundle) tags: Tags,
     pub(in crate::bundle) created: Option<Box<str>>,
     pub(in crate::bundle) updated: Option<Box<str>>,
+    pub(in crate::bundle) attachable: bool,
     pub(in crate::bundle) version: PolicyVersion,
 }
 
@@ -30,6 +31,7 @@ pub(in crate::bundle) fn read(node: &Node, report: &mut Report) -> Option<Raw> {
         tags: field::tags(&mut map, report),
         created: field::time(&mut map, "created", report),
         updated: field::time(&mut map, "updated", report),
+        attachable: map.boolean("attachable", report).unwrap_or(true),
         version: version(&mut map, report),
     };
     map.finish(report);

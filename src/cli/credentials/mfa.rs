@@ -38,13 +38,24 @@ pub(super) fn enable(asked: &Asked<'_>) -> Outcome {
     let user = Arn::parse(asked.user)
         .map_err(|_| Failed(format!("`{}` is no ARN of a user", asked.user)))?;
     let name = user.resource().rsplit('/').next().unwrap_or_default();
-    let device = asked.device.map_or_else(
-        || {
-            let (partition, account) = (user.partition(), user.account());
-            format!("arn:{partition}:iam::{account}:mfa/{name}")
-        },
-        str::to_owned,
-    );
+    let own = user.account_id().filter(|_| user.resource() == "root");
+    let root = own.map(|account| Arn::root_device(user.partition(), account));
+    let root = root.as_ref().map(|device| device.as_str().to_owned());
+    if let (Some(root), Some(device)) = (&root, asked.device)
+        && *root != *device
+    {
+        return Err(Failed(format!(
+            "a root user's device is {root}: leave out --device"
+        )));
+    }
+    let default = || {
+        let (partition, account) = (user.partition(), user.account());
+        format!("arn:{partition}:iam::{account}:mfa/{name}")
+    };
+    let is_root = root.is_some();
+    let device = root
+        .or_else(|| asked.device.map(str::to_owned))
+        .unwrap_or_else(default);
     let is_device = Arn::parse(&device).is_ok_and(|arn| {
         arn.service() == "iam"
             && arn.account() == user.account()
@@ -81,10 +92,11 @@ pub(super) fn enable(asked: &Asked<'_>) -> Outcome {
     ];
     files.append(TOTP, &fields)?;
     output::complain(&format!("{device} is enabled"));
-    let listed = asked.known.is_none_or(|user| {
-        let mut devices = user.mfa_devices.iter();
-        devices.any(|known| **known == *device)
-    });
+    let listed = is_root
+        || asked.known.is_none_or(|user| {
+            let mut devices = user.mfa_devices.iter();
+            devices.any(|known| **known == *device)
+        });
     if !listed {
         output::complain(&format!(
             "It counts once the user's file in the bundle names it: mfa_devices: [\"{device}\"]"

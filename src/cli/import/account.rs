@@ -8,7 +8,8 @@ use crate::source::json::pretty;
 use crate::source::{Fault, Node, Report, Value, json};
 
 use super::details::Item;
-use super::yaml::{list, map, text, yaml};
+use super::provider::{self, Stub};
+use super::yaml::{list, map, node, text, yaml};
 
 /// The files of a bundle.
 #[derive(Debug)]
@@ -17,6 +18,8 @@ pub(super) struct Written {
     pub(super) files: BTreeMap<String, String>,
     /// `3 users, 2 groups, 1 role and 4 policies`
     pub(super) summary: String,
+    /// Files that say less than is needed.
+    pub(super) to_complete: Vec<String>,
 }
 
 /// Whose details they are.
@@ -45,6 +48,7 @@ pub(super) fn bundle(input: &str, file: &str, name: &str) -> Result<Written, Fai
         folder: format!("accounts/{}-{name}", owner.account),
         owner,
         known: BTreeSet::new(),
+        providers: BTreeSet::new(),
     };
     writer.account(all, name)?;
     for policy in &policies {
@@ -59,6 +63,7 @@ pub(super) fn bundle(input: &str, file: &str, name: &str) -> Result<Written, Fai
     for role in &roles {
         writer.role(*role)?;
     }
+    let to_complete = writer.providers(all)?;
     let count = |number: usize, one: &str, many: &str| {
         format!("{number} {}", if number == 1 { one } else { many })
     };
@@ -73,6 +78,7 @@ pub(super) fn bundle(input: &str, file: &str, name: &str) -> Result<Written, Fai
     Ok(Written {
         files: writer.files,
         summary,
+        to_complete,
     })
 }
 
@@ -140,13 +146,13 @@ fn name<'a>(item: Item<'a>, key: &str) -> Result<&'a str, Failed> {
     if text.is_empty() || text.len() > 128 || !text.bytes().all(letters) {
         return Err(item.failed(&format!("`{}` is no name", text.escape_debug())));
     }
-    if text.starts_with('.') {
-        let message = format!(
-            "`{text}` begins with a dot, and a bundle passes over such files: rename it in AWS first"
-        );
-        return Err(item.failed(&message));
-    }
     Ok(text)
+}
+
+/// The file's name without its ending: one that begins with a dot would be passed over.
+pub(super) fn stem(name: &str) -> String {
+    let mark = if name.starts_with('.') { "%" } else { "" };
+    format!("{mark}{name}")
 }
 
 struct Writer {
@@ -156,6 +162,17 @@ struct Writer {
     owner: Owner,
     /// ARNs of policies with a document.
     known: BTreeSet<String>,
+    /// That trust policies name.
+    providers: BTreeSet<Stub>,
+}
+
+/// `attachable: false`, of a policy that IAM attaches no more.
+fn attachable(item: Item<'_>) -> Result<Option<(&'static str, Node)>, Failed> {
+    match item.get("IsAttachable").map(|found| &found.node.value) {
+        None | Some(Value::Bool(true)) => Ok(None),
+        Some(Value::Bool(false)) => Ok(Some(("attachable", node(Value::Bool(false))))),
+        Some(_) => Err(item.failed("`IsAttachable` is true or false")),
+    }
 }
 
 /// An entry of a mapping, if there is something to say.
@@ -193,9 +210,10 @@ impl Writer {
     fn policy(&mut self, item: Item<'_>) -> Result<(), Failed> {
         let name = name(item, "PolicyName")?;
         let arn = arn(item, "Arn")?;
+        let file = stem(name);
         let stem = match arn.account_id() {
-            None => format!("managed/{name}"),
-            Some(_) => format!("{}/policies/{name}", self.folder),
+            None => format!("managed/{file}"),
+            Some(_) => format!("{}/policies/{file}", self.folder),
         };
         let default = item.text("DefaultVersionId")?;
         let versions = item.list("PolicyVersionList")?;
@@ -215,6 +233,7 @@ impl Writer {
             entry("description", item.maybe("Description")?),
             entry("created", item.maybe("CreateDate")?),
             entry("updated", item.maybe("UpdateDate")?),
+            attachable(item)?,
             entry("version", Some(default)),
             entry("version_created", version.maybe("CreateDate")?),
             Some(("tags", tags(item)?)),
@@ -242,20 +261,49 @@ impl Writer {
             .collect();
         let own = [("groups", list(groups?))];
         let content = self.entity(item, "UserId", "UserPolicyList", own.into())?;
-        self.put(item, format!("{}/users/{name}.yaml", self.folder), content)
+        let path = format!("{}/users/{}.yaml", self.folder, stem(name));
+        self.put(item, path, content)
     }
 
     fn group(&mut self, item: Item<'_>) -> Result<(), Failed> {
         let name = name(item, "GroupName")?;
         let content = self.entity(item, "GroupId", "GroupPolicyList", Vec::new())?;
-        self.put(item, format!("{}/groups/{name}.yaml", self.folder), content)
+        let path = format!("{}/groups/{}.yaml", self.folder, stem(name));
+        self.put(item, path, content)
     }
 
     fn role(&mut self, item: Item<'_>) -> Result<(), Failed> {
         let name = name(item, "RoleName")?;
-        let own = [("trust_policy", item.document("AssumeRolePolicyDocument")?)];
+        let trust = item.document("AssumeRolePolicyDocument")?;
+        provider::named(&trust, self.owner.account, &mut self.providers);
+        let own = [("trust_policy", trust)];
         let content = self.entity(item, "RoleId", "RolePolicyList", own.into())?;
-        self.put(item, format!("{}/roles/{name}.yaml", self.folder), content)
+        let path = format!("{}/roles/{}.yaml", self.folder, stem(name));
+        self.put(item, path, content)
+    }
+
+    /// The providers that were named; the files that are to be completed.
+    fn providers(&mut self, all: Item<'_>) -> Result<Vec<String>, Failed> {
+        let mut to_complete = Vec::new();
+        let account = self.owner.account;
+        let mut stems = BTreeSet::new();
+        // Those of SAML come last: their names are their files' names, and the others make room.
+        let stubs = std::mem::take(&mut self.providers);
+        let taken: BTreeSet<String> = stubs.iter().filter_map(Stub::fixed).collect();
+        for stub in &stubs {
+            let mut stem = stub.stem();
+            while stub.fixed().is_none()
+                && (taken.contains(&stem.to_lowercase()) || !stems.insert(stem.to_lowercase()))
+            {
+                stem.push('_');
+            }
+            let files = stub.files(account, &stem);
+            to_complete.extend(files.first().map(|(path, _)| path.clone()));
+            for (path, content) in files {
+                self.put(all, path, content)?;
+            }
+        }
+        Ok(to_complete)
     }
 
     /// What users, groups and roles have alike.

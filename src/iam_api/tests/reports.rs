@@ -28,9 +28,67 @@ fn the_credential_report() {
     assert!(lines[1].starts_with("<root_account>,arn:aws:iam::555566667777:root,"));
     assert_eq!(
         lines[2],
-        "alice,arn:aws:iam::555566667777:user/staff/alice,2013-10-14T18:32:24Z,true,no_information,2025-02-19T21:20:00Z,N/A,true,\
+        "alice,arn:aws:iam::555566667777:user/staff/alice,2013-10-14T18:32:24Z,true,no_information,2025-02-19T21:20:00Z,2025-05-20T21:20:00Z,true,\
          true,2023-11-14T22:13:20Z,2025-06-15T15:06:40Z,eu-west-1,orders,false,N/A,N/A,N/A,N/A,false,N/A,false,N/A"
     );
+}
+
+#[test]
+fn devices_without_a_seed_are_none() {
+    let alice = alice();
+    let of = |user: &str| alice.ask("ListMFADevices", &format!("UserName={user}"));
+    let serial = arn("mfa/alice");
+    assert!(of("alice").unwrap().contains(&serial));
+    assert!(of("u000").unwrap().starts_with("<MFADevices></MFADevices>"));
+    let serials = |status: &str| {
+        let query = format!("AssignmentStatus={status}");
+        let xml = alice.ask("ListVirtualMFADevices", &query).unwrap();
+        let found = ["alice", "spare", "lost", "eve"];
+        found.map(|name| xml.contains(&format!(":mfa/{name}</SerialNumber>")))
+    };
+    assert_eq!(serials("Any"), [true, true, false, false]);
+    assert_eq!(serials("Assigned"), [true, false, false, false]);
+    assert_eq!(serials("Unassigned"), [false, true, false, false]);
+    let device = format!("SerialNumber={serial}");
+    let found = alice.ask("GetMFADevice", &device).unwrap();
+    assert!(found.starts_with("<UserName>alice</UserName><SerialNumber>"));
+    let tags = alice.ask("ListMFADeviceTags", &device).unwrap();
+    assert_eq!(tags, "<Tags></Tags><IsTruncated>false</IsTruncated>");
+}
+
+#[test]
+fn passwords_and_providers() {
+    let alice = alice();
+    let profile = alice.ask("GetLoginProfile", "UserName=alice").unwrap();
+    assert_eq!(
+        profile,
+        "<LoginProfile><UserName>alice</UserName><CreateDate>2025-02-19T21:20:00Z</CreateDate>\
+         <PasswordResetRequired>false</PasswordResetRequired></LoginProfile>"
+    );
+    let provider = arn("oidc-provider/idp.example/corp");
+    let query = format!("OpenIDConnectProviderArn={provider}");
+    let tags = alice.ask("ListOpenIDConnectProviderTags", &query).unwrap();
+    assert_eq!(tags, "<Tags></Tags><IsTruncated>false</IsTruncated>");
+}
+
+/// Whoever mistakes a secret for an id does not find it in the answer, and so not on record.
+#[test]
+fn what_is_no_key_id_is_not_repeated() {
+    let alice = alice();
+    for secret in [
+        "wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY00",
+        "AKIAlrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY0",
+        "AKIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+        "sgk_abcdefgh_0123456789abcdef0123456789ab",
+    ] {
+        let query = format!("AccessKeyId={secret}");
+        let (code, message) = alice.ask("GetAccessKeyLastUsed", &query).unwrap_err();
+        assert_eq!(code, "NoSuchEntity");
+        assert!(!message.contains(secret), "{message}");
+    }
+    let query = "AccessKeyId=AKIANOBODYNOBODYNO01";
+    let (_, message) = alice.ask("GetAccessKeyLastUsed", query).unwrap_err();
+    assert!(message.contains("AKIANOBODYNOBODYNO01"));
 }
 
 #[test]
@@ -67,5 +125,50 @@ fn services_that_are_granted() {
     }
     assert!(
         xml.contains("<JobStatus>COMPLETED</JobStatus>") && !xml.contains("LastAuthenticated>")
+    );
+}
+
+#[test]
+fn who_is_granted_a_service_and_by_what() {
+    let alice = alice();
+    let job = |rest: &str| {
+        let query = format!("Arn={}", arn(rest));
+        let xml = alice
+            .ask("GenerateServiceLastAccessedDetails", &query)
+            .unwrap();
+        let job = xml.trim_start_matches("<JobId>");
+        job.trim_end_matches("</JobId>").to_owned()
+    };
+    let names = |rest: &str, service: &str| {
+        let query = format!("JobId={}&ServiceNamespace={service}", job(rest));
+        let action = "GetServiceLastAccessedDetailsWithEntities";
+        let xml = alice.ask(action, &query).unwrap();
+        assert!(xml.contains("<JobStatus>COMPLETED</JobStatus>"));
+        let found = xml.split("<Name>").skip(1);
+        let found = found.map(|rest| rest.split('<').next().unwrap().to_owned());
+        found.collect::<Vec<_>>()
+    };
+    assert_eq!(names("policy/shop/orders", "orders"), ["alice", "app"]);
+    assert_eq!(names("policy/shop/orders", "s3"), [""; 0]);
+    assert_eq!(names("group/admins", "iam"), ["alice"]);
+    assert_eq!(names("role/app", "orders"), ["app"]);
+    let query = format!(
+        "Arn={}&ServiceNamespaces.member.1=orders&ServiceNamespaces.member.2=iam&ServiceNamespaces.member.3=s3",
+        arn("user/staff/alice")
+    );
+    let xml = alice
+        .ask("ListPoliciesGrantingServiceAccess", &query)
+        .unwrap();
+    let of: Vec<&str> = xml.split("<ServiceNamespace>").skip(1).collect();
+    assert!(of[0].contains("<PolicyName>orders</PolicyName><PolicyType>MANAGED</PolicyType>"));
+    assert!(of[0].contains("<EntityType>USER</EntityType><EntityName>alice</EntityName>"));
+    assert!(of[1].contains("<EntityType>GROUP</EntityType><EntityName>admins</EntityName>"));
+    assert!(of[2].contains("<Policies></Policies>"));
+    assert_eq!(
+        alice.code(
+            "ListPoliciesGrantingServiceAccess",
+            "Arn=arn:aws:iam::555566667777:user/x"
+        ),
+        "ValidationError"
     );
 }

@@ -1,6 +1,7 @@
 //! The way upstream of requests that are not plain: that have a body, want another protocol, or go out as HTTP/2.
 
 use std::future::Future;
+use std::mem::take;
 use std::pin::Pin;
 use std::rc::Rc;
 
@@ -60,7 +61,7 @@ impl<C: Control> Proxy<C> {
         connection: &Connection,
         upstream: &Rc<Upstream>,
         whole: Box<Whole<'_>>,
-        (watch, places): (&Option<Watch>, Places),
+        (watch, places): (&Option<Watch>, &mut Places),
         id: &HeaderValue,
     ) -> Result<Response<Relay>, ForwardError> {
         let Whole {
@@ -102,10 +103,10 @@ impl<C: Control> Proxy<C> {
                 upstream,
                 trailers: hop.trailers,
             };
-            let request = Written::of(&sources, body)?;
+            let mut request = Written::of(&sources, body)?;
             // Not kept while an upload waits, perhaps with many others, for its client.
             drop((parts, permit, origin));
-            let sending = forward::send_written(upstream, request, &progress, places);
+            let sending = forward::send_written(upstream, &mut request, &progress, places);
             return unless_ended(watch.as_ref(), Box::pin(sending)).await;
         }
         let fields = &mut parts.headers;
@@ -113,7 +114,7 @@ impl<C: Control> Proxy<C> {
         headers::add_hop(fields, &hop, version);
         let outgoing = Outgoing::new(*parts, &permit, id, upstream)?;
         let Some(protocol) = wanted else {
-            let sending = forward::send_http2(upstream, outgoing, body, &progress, places);
+            let sending = forward::send_http2(upstream, outgoing, body, &progress, take(places));
             return unless_ended(watch.as_ref(), Box::pin(sending)).await;
         };
         let http2 = connection.protocol == Protocol::Http2;
@@ -122,7 +123,7 @@ impl<C: Control> Proxy<C> {
             stream: stream.filter(|_| http2),
         };
         let tunnel = Tunnel {
-            places,
+            places: take(places),
             watch: watch
                 .clone()
                 .ok_or(ForwardError::Client(Reason::Internal))?,

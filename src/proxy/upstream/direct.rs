@@ -8,7 +8,7 @@ use std::future::Future;
 use std::io;
 use std::mem::MaybeUninit;
 use std::pin::{Pin, pin};
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, ready};
 
 use bytes::{Bytes, BytesMut};
 use http_body::Frame;
@@ -69,13 +69,7 @@ impl Direct {
 
     /// Whether an idle connection takes another request now: nothing came, not even its end.
     pub(super) fn usable(&mut self) -> bool {
-        let mut space = [0; 1];
-        let mut space = ReadBuf::new(&mut space);
-        let mut context = Context::from_waker(Waker::noop());
-        self.buffer.is_empty()
-            && Pin::new(&mut self.stream)
-                .poll_read(&mut context, &mut space)
-                .is_pending()
+        self.buffer.is_empty() && self.stream.is_silent()
     }
 
     /// Makes it ready for another exchange; whether it may have one.

@@ -105,6 +105,12 @@ impl Sending {
         }
     }
 
+    /// What is left of it goes elsewhere.
+    pub(super) fn hand_over(&mut self) -> Self {
+        let nothing = Self::new(Vec::new(), RequestBody::empty(), Measure::Nothing);
+        std::mem::replace(self, nothing)
+    }
+
     /// Whether any byte of it was written.
     pub(super) fn has_begun(&self) -> bool {
         self.written > 0

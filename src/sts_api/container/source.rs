@@ -11,8 +11,10 @@ use http::Request;
 use http::header::USER_AGENT;
 use serde_json::{Value, json};
 
+use crate::authn::Sessions;
 use crate::authn::fetch::{self, Access, Post};
 use crate::clock::Timestamp;
+use crate::outcome::Reason;
 use crate::query_api::form::Form;
 use crate::query_api::xml;
 use crate::secret::Secret;
@@ -59,6 +61,26 @@ impl Made {
             "AccountId": self.role.split(':').nth(4),
         })
         .to_string()
+    }
+
+    /// Whether a client can use it no more. Of what another STS made this keyring may have no key yet: then only a
+    /// revocation and the time count.
+    pub(super) fn has_ended(&self, sessions: &dyn Sessions, now: Timestamp, foreign: bool) -> bool {
+        if self.expires_at <= now {
+            return true;
+        }
+        sessions
+            .open(self.token.expose(), now)
+            .err()
+            .is_some_and(|failure| {
+                let known = matches!(
+                    failure.reason,
+                    Reason::RevokedCredential
+                        | Reason::RevocationsUnknown
+                        | Reason::ExpiredCredential
+                );
+                known || !foreign
+            })
     }
 
     pub(super) fn read(xml: &str, role: &str) -> Option<Self> {

@@ -195,9 +195,9 @@ def round_trip(world):
         for key, items in page.items():
             if isinstance(items, list):
                 joined.setdefault(key, []).extend(items)
-    check("  in pages of two the same", plain(joined) == given and count == 10, count)
+    check("  in pages of two the same", plain(joined) == given and count == 11, count)
     code, only, error = world.cli("get-account-authorization-details", "--filter", "Role", "LocalManagedPolicy")
-    check("  filtered", code == 0 and len(only["RoleDetailList"]) == 3 and len(only["Policies"]) == 3 and not only["UserDetailList"], error)
+    check("  filtered", code == 0 and len(only["RoleDetailList"]) == 6 and len(only["Policies"]) == 3 and not only["UserDetailList"], error)
     printed_file = os.path.join(world.folder, "printed.json")
     with open(printed_file, "w", encoding="utf-8") as file:
         json.dump(world.cli("get-account-authorization-details")[1], file)
@@ -216,7 +216,7 @@ def round_trip(world):
 def reads(world):
     iam = world.client(AUDITOR)
     user = iam.get_user(UserName="Charlie")["User"]
-    check("GetUser", user["Path"] == "/engineering/platform/" and user["PermissionsBoundary"]["PermissionsBoundaryArn"].endswith("/boundaries/developers") and len(user["Tags"]) == 2, user)
+    check("GetUser", user["Path"] == "/engineering/platform/" and user["PermissionsBoundary"]["PermissionsBoundaryType"] == "Policy" and user["PermissionsBoundary"]["PermissionsBoundaryArn"].endswith("/boundaries/developers") and len(user["Tags"]) == 2, user)
     check("GetUser of the caller", iam.get_user()["User"]["Arn"] == AUDITOR[2])
     root = world.client(ROOT).get_user()["User"]
     check("GetUser of the root user", root["Arn"] == f"{ARN}root" and root["UserId"] == ACCOUNT, root)
@@ -230,7 +230,7 @@ def reads(world):
     role = iam.get_role(RoleName="cross-account-deploy")["Role"]
     statement = role["AssumeRolePolicyDocument"]["Statement"]
     check("GetRole", statement["Condition"]["Bool"] == {"aws:MultiFactorAuthPresent": True} and role["MaxSessionDuration"] == 3600, role)
-    check("ListRoles", len(iam.list_roles()["Roles"]) == 3 and len(iam.list_roles(PathPrefix="/ci/")["Roles"]) == 1)
+    check("ListRoles", len(iam.list_roles()["Roles"]) == 6 and len(iam.list_roles(PathPrefix="/ci/")["Roles"]) == 1)
     policies = {p["PolicyName"]: p for page in iam.get_paginator("list_policies").paginate(PaginationConfig={"PageSize": 2}) for p in page["Policies"]}
     check("ListPolicies", len(policies) == 9 and policies["developers"]["PermissionsBoundaryUsageCount"] == 2, list(policies))
     check("ListPolicies, the account's own", len(iam.list_policies(Scope="Local")["Policies"]) == 3 and len(iam.list_policies(Scope="AWS")["Policies"]) == 6)
@@ -261,10 +261,18 @@ def reads(world):
     used = iam.get_access_key_last_used(AccessKeyId=BOB[0])
     check("GetAccessKeyLastUsed", used["UserName"] == "Bob" and used["AccessKeyLastUsed"]["ServiceName"], used)
     provider = f"{ARN}oidc-provider/idp.example/corp"
-    check("ListOpenIDConnectProviders", iam.list_open_id_connect_providers()["OpenIDConnectProviderList"] == [{"Arn": provider}])
+    providers = [found["Arn"] for found in iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]]
+    check("ListOpenIDConnectProviders", provider in providers and len(providers) == 3, providers)
     found = iam.get_open_id_connect_provider(OpenIDConnectProviderArn=provider)
     check("GetOpenIDConnectProvider", found["Url"] == "idp.example/corp" and found["ClientIDList"] == ["app"], found)
-    check("ListSAMLProviders", iam.list_saml_providers()["SAMLProviderList"] == [])
+    saml = f"{ARN}saml-provider/AWSSSO_0123_DO_NOT_DELETE"
+    check("ListSAMLProviders, one that roles trust", [found["Arn"] for found in iam.list_saml_providers()["SAMLProviderList"]] == [saml])
+    check("ListSAMLProviderTags", iam.list_saml_provider_tags(SAMLProviderArn=saml)["Tags"] == [])
+    check("ListOpenIDConnectProviderTags", iam.list_open_id_connect_provider_tags(OpenIDConnectProviderArn=provider)["Tags"] == [])
+    check("ListVirtualMFADevices", iam.list_virtual_mfa_devices()["VirtualMFADevices"] == [])
+    check("IsAttachable", iam.get_policy(PolicyArn="arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole")["Policy"]["IsAttachable"] is False)
+    granting = iam.list_policies_granting_service_access(Arn=BOB[2], ServiceNamespaces=["iam", "s3"])["PoliciesGrantingServiceAccess"]
+    check("ListPoliciesGrantingServiceAccess", [[p["PolicyName"] for p in of["Policies"]] for of in granting] == [["AdministratorAccess", "PowerUserAccess"], ["AdministratorAccess", "PowerUserAccess", "S3-read-only-specific-bucket"]], granting)
     check("ListInstanceProfiles", iam.list_instance_profiles()["InstanceProfiles"] == [])
     check("a waiter", iam.get_waiter("policy_exists").wait(PolicyArn=bound) is None)
 
@@ -285,6 +293,8 @@ def account(world):
     job = iam.generate_service_last_accessed_details(Arn=f"{ARN}role/EC2role")["JobId"]
     details = iam.get_service_last_accessed_details(JobId=job)
     services = [service["ServiceNamespace"] for service in details["ServicesLastAccessed"]]
+    entities = iam.get_service_last_accessed_details_with_entities(JobId=job, ServiceNamespace="s3")["EntityDetailsList"]
+    check("GetServiceLastAccessedDetailsWithEntities", [found["EntityInfo"]["Name"] for found in entities] == ["EC2role"], entities)
     check("GetServiceLastAccessedDetails", details["JobStatus"] == "COMPLETED" and services == ["cloudwatch", "dynamodb", "iam", "s3", "s3-object-lambda"], services)
 
 
@@ -341,6 +351,9 @@ def refusals(world):
         ("GetGroup", lambda: iam.get_group(GroupName="Eve")),
         ("GetPolicy", lambda: iam.get_policy(PolicyArn=f"{ARN}policy/none")),
         ("GetUserPolicy", lambda: iam.get_user_policy(UserName="Bob", PolicyName="none")),
+        ("GetLoginProfile", lambda: iam.get_login_profile(UserName="Bob")),
+        ("GetInstanceProfile", lambda: iam.get_instance_profile(InstanceProfileName="EC2role")),
+        ("DeleteUser", lambda: iam.delete_user(UserName="Eve")),
     ]:
         refused(f"{name} of what is not there", 404, "NoSuchEntity", call)
     check("  which boto3 knows as its own", issubclass(iam.exceptions.NoSuchEntityException, ClientError))
@@ -358,7 +371,9 @@ def refusals(world):
         ("PutGroupPolicy", lambda: iam.put_group_policy(GroupName="Dev", PolicyName="x", PolicyDocument="{}"), "groups/Dev.yaml"),
         ("CreatePolicy", lambda: iam.create_policy(PolicyName="new", PolicyDocument="{}"), "policies/new.json"),
         ("CreateAccessKey", lambda: iam.create_access_key(UserName="Bob"), "credentials"),
-        ("DeleteOpenIDConnectProvider", lambda: iam.delete_open_id_connect_provider(OpenIDConnectProviderArn=f"{ARN}oidc-provider/idp.example/corp"), "identity-providers/"),
+        ("DeleteOpenIDConnectProvider", lambda: iam.delete_open_id_connect_provider(OpenIDConnectProviderArn=f"{ARN}oidc-provider/idp.example/corp"), "edit identity-providers/corp.yaml"),
+        ("DeletePolicyVersion of a predefined one", lambda: iam.delete_policy_version(PolicyArn="arn:aws:iam::aws:policy/PowerUserAccess", VersionId="v1"), "edit managed/PowerUserAccess.json"),
+        ("UpdateSAMLProvider", lambda: iam.update_saml_provider(SAMLProviderArn=f"{ARN}saml-provider/AWSSSO_0123_DO_NOT_DELETE", SAMLMetadataDocument="x" * 1000), "identity-providers/AWSSSO_0123_DO_NOT_DELETE.yaml"),
         ("CreateInstanceProfile", lambda: iam.create_instance_profile(InstanceProfileName="x"), "nothing of this kind"),
     ]:
         refused(f"{name}, a write", 400, "UnmodifiableEntity", call, file)

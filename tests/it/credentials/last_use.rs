@@ -1,7 +1,6 @@
 //! When a key was used last: asked of the process that runs, of what it left, and by the AWS way.
 
 use super::*;
-use crate::support::Client;
 
 fn last_used(site: &Site, admin: &str, id: &str) -> Option<Value> {
     let output = command()
@@ -68,32 +67,9 @@ impl Key {
     /// The status of GetCallerIdentity with it.
     fn who(&self, sidegate: &Sidegate) -> u16 {
         let sts = sidegate.listener("sts");
-        let host = sts.to_string();
         let body = "Action=GetCallerIdentity&Version=2011-06-15";
-        let signed = Signed {
-            method: "POST",
-            path: "/",
-            host: &host,
-            service: "sts",
-            region: "us-east-1",
-            body,
-        };
-        let credentials = signer::Credentials {
-            access_key: &self.id,
-            secret: &self.secret,
-            token: None,
-        };
-        let headers = signer::sign(&signed, &credentials, Clock::machine().now());
-        let mut text = "POST / HTTP/1.1\r\n".to_owned();
-        for (name, value) in headers {
-            text.push_str(&format!("{name}: {value}\r\n"));
-        }
-        text.push_str(&format!(
-            "content-type: application/x-www-form-urlencoded\r\ncontent-length: {}\r\n\r\n{body}",
-            body.len()
-        ));
-        let mut client = Client::connect(sts);
-        client.send(text.as_bytes());
-        client.answer(false).unwrap().status
+        let now = Clock::machine().now();
+        let scope = ("sts", "us-east-1");
+        signed::call(sts, &self.credentials(), scope, body, now).status
     }
 }

@@ -4,8 +4,9 @@ use std::os::unix::fs::PermissionsExt;
 
 use serde_json::{Value, json};
 
-use super::{Credentials, PIPELINE, World, element, world_sts};
-use crate::support::{Answer, Sidegate, Site, eventually, get, request, run};
+use super::revocation::KEEPING;
+use super::{Credentials, PIPELINE, World, element, world_of, world_sts};
+use crate::support::{Answer, Sidegate, Site, Upstream, eventually, get, request, run};
 
 const KEYS: &str = ", container_roles: [\"arn:aws:iam::111111111111:role/ci/pipeline\", \"arn:aws:iam::111111111111:role/closed\"], container_token_file: ./guard, web_identity_token_file: ./pod-token";
 
@@ -129,10 +130,82 @@ fn a_pod_gets_credentials_for_its_token() {
     }
 }
 
+/// Waited for: an exchange takes longer than a client waits on a busy machine.
+fn got(world: &World, right: &str) -> Credentials {
+    eventually("a session", || {
+        let answer = ask(&world.sidegate, "pipeline", right);
+        (answer.status == 200).then(|| credentials(&answer))
+    })
+}
+
+/// Credentials other than those that were handed out before, which are not handed out meanwhile.
+fn others(world: &World, right: &str, before: &Credentials) -> Credentials {
+    eventually("another session", || {
+        let answer = ask(&world.sidegate, "pipeline", right);
+        if answer.status != 200 {
+            return None;
+        }
+        let got = credentials(&answer);
+        assert_ne!(got.access_key, before.access_key);
+        Some(got)
+    })
+}
+
+#[test]
+fn what_is_revoked_is_not_handed_out_again() {
+    let world = world_of(&Upstream::start(), KEYS, KEEPING);
+    write_token(&world, &world.site);
+    let right = guard(&world.site);
+    let first = got(&world, &right);
+    world.revoke(&["--session", &first.access_key]);
+    let second = others(&world, &right, &first);
+    let who = world.signed(&second, &[("Action", "GetCallerIdentity")]);
+    assert_eq!(who.status, 200, "{}", who.text());
+    // The pod's own token is older than this revocation: it is good for no session.
+    world.revoke(&["--principal", PIPELINE]);
+    let answer = ask(&world.sidegate, "pipeline", &right);
+    assert_ne!(answer.status, 200, "{}", answer.text());
+    eventually("a token of a later second", || {
+        write_token(&world, &world.site);
+        let answer = ask(&world.sidegate, "pipeline", &right);
+        (answer.status == 200).then(|| {
+            assert_ne!(credentials(&answer).access_key, second.access_key);
+        })
+    });
+}
+
+#[test]
+fn another_bundle_or_keyring_asks_for_another_session() {
+    let world = world_sts(KEYS);
+    let site = &world.site;
+    write_token(&world, site);
+    let right = guard(site);
+    let first = got(&world, &right);
+    let (code, _, said) = run(&["keyring", "rotate"], &site.path("."));
+    assert_eq!(code, 0, "{said}");
+    let second = eventually("a session under the new keyring", || {
+        let got = got(&world, &right);
+        (got.access_key != first.access_key).then_some(got)
+    });
+    // The role trusts others from now on.
+    let file = "policies/accounts/111111111111-management/roles/pipeline.yaml";
+    let role = std::fs::read_to_string(site.path(file)).unwrap();
+    site.write(file, &role.replace("\"main\"", "\"another\""));
+    eventually("the role is closed", || {
+        let answer = ask(&world.sidegate, "pipeline", &right);
+        (answer.status == 403).then_some(())
+    });
+    let still = ask(&world.sidegate, "pipeline", &right);
+    assert_eq!(still.status, 403, "{}", still.text());
+    site.write(file, &role);
+    let third = got(&world, &right);
+    assert_ne!(third.access_key, second.access_key);
+}
+
 #[test]
 fn a_sidecar_that_cannot_issue_asks_the_sts() {
     let central = world_sts("");
-    let site = Site::with_bundle(&crate::support::Upstream::start(), "nothing");
+    let site = Site::with_bundle(&Upstream::start(), "nothing");
     let out = site.path("keyring.yaml").display().to_string();
     let (status, _, said) = run(
         &["keyring", "export", "--verify-only", &out],
@@ -173,7 +246,7 @@ fn a_sidecar_that_cannot_issue_asks_the_sts() {
 
 #[test]
 fn what_cannot_be_served_stops_the_start() {
-    let site = Site::with_bundle(&crate::support::Upstream::start(), "nothing");
+    let site = Site::with_bundle(&Upstream::start(), "nothing");
     let settings = std::fs::read_to_string(site.path("sidegate.yaml")).unwrap();
     let (_, _, _) = run(&["keyring", "new"], &site.path("."));
     for (keys, words) in [

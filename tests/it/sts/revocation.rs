@@ -9,7 +9,7 @@ use crate::streams::endless;
 use crate::support::{PATIENCE, command};
 
 const ADMIN: &str = "admin: { address: \"127.0.0.1:0\", token_file: ./admin-token }\n";
-const KEEPING: &str = "state: { path: ./state/ }\n\
+pub(super) const KEEPING: &str = "state: { path: ./state/ }\n\
     admin: { address: \"127.0.0.1:0\", token_file: ./admin-token }\n";
 
 impl World {
@@ -28,7 +28,7 @@ impl World {
         (code, text(&output.stdout), text(&output.stderr))
     }
 
-    fn revoke(&self, arguments: &[&str]) {
+    pub(super) fn revoke(&self, arguments: &[&str]) {
         let all: Vec<&str> = ["revoke"].iter().chain(arguments).copied().collect();
         let (code, _, said) = self.sessions(&all);
         assert_eq!(code, 0, "{said}");

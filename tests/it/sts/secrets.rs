@@ -101,49 +101,23 @@ impl Ears {
 
 impl World {
     fn by_alice(&self, id: &str, secret: &str, parameters: &[(&str, &str)]) -> Answer {
-        let body = form(parameters);
-        let host = self.sts.to_string();
-        let request = Signed {
-            method: "POST",
-            path: "/",
-            host: &host,
-            service: "sts",
-            region: "us-east-1",
-            body: &body,
-        };
-        let credentials = signer::Credentials {
-            access_key: id,
-            secret,
-            token: None,
-        };
-        self.post(&signer::sign(&request, &credentials, Self::now()), &body)
+        self.call(&key(id, secret, None), parameters, Self::now())
     }
 
     fn by_alice_at_the_proxy(&self, id: &str, secret: &str, token: Option<&str>) -> Answer {
-        let signed = Signed {
-            method: "GET",
-            path: "/a",
-            host: "app.test",
-            service: "app",
-            region: "us-east-1",
-            body: "",
-        };
-        let credentials = signer::Credentials {
-            access_key: id,
-            secret,
-            token,
-        };
-        let headers = signer::sign(&signed, &credentials, Self::now());
-        let headers: Vec<(&str, &str)> = headers
-            .iter()
-            .filter(|(name, _)| name != "host")
-            .map(|(name, value)| (&**name, &**value))
-            .collect();
-        request(self.sidegate.ingress, "GET", "app.test", "/a", &headers)
+        signed::get(self.sidegate.ingress, &key(id, secret, token), Self::now())
     }
 
     fn file(&self, name: &str) -> String {
         fs::read_to_string(self.site.path(name)).unwrap()
+    }
+}
+
+fn key<'a>(id: &'a str, secret: &'a str, token: Option<&'a str>) -> signer::Credentials<'a> {
+    signer::Credentials {
+        access_key: id,
+        secret,
+        token,
     }
 }
 

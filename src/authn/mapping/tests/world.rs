@@ -128,12 +128,17 @@ pub(super) fn world(roles: Vec<Role>, rcp: Option<&str>) -> Directory {
 
 /// A verified token of a provider with this `map`, with these claims added.
 pub(super) fn token(map: &str, claims: &str) -> Arc<VerifiedToken> {
+    token_saying(map, &payload(claims))
+}
+
+/// The same with this payload.
+pub(super) fn token_saying(map: &str, payload: &str) -> Arc<VerifiedToken> {
     let provider = idp(&format!(r#","map":{map}"#));
     let keys = KeySet::read(signers().jwks().as_bytes()).unwrap();
     let algorithm = Algorithm::EdDsa;
     let text = signers()
         .ed
-        .token(algorithm, &header(algorithm, "ed"), &payload(claims));
+        .token(algorithm, &header(algorithm, "ed"), payload);
     let digest = crate::authn::sha256(text.as_bytes());
     let unverified = Unverified::parse(&text).unwrap();
     Arc::new(unverified.verify(&provider, &keys, now(), digest).unwrap())

@@ -2,6 +2,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::bundle::{self, Files, Options};
+use crate::directory::provider::KeySource;
 
 /// What is done to an input.
 type Edit<'e> = &'e dyn Fn(&mut Value);
@@ -29,7 +30,7 @@ fn an_account_becomes_a_valid_bundle() {
     let written = made(&fixture()).unwrap();
     assert_eq!(
         written.summary,
-        "4 users, 3 groups, 3 roles and 9 policies of account 123456789012"
+        "4 users, 3 groups, 6 roles and 9 policies of account 123456789012"
     );
     let snapshot = bundle::load(&files(&written), &Options::default());
     let snapshot = snapshot.unwrap_or_else(|faults| panic!("{faults:?}\n{:?}", written.files));
@@ -62,6 +63,70 @@ fn an_account_becomes_a_valid_bundle() {
 }
 
 #[test]
+fn what_aws_allows_and_files_do_not() {
+    let mut input = fixture();
+    let user = &mut input["UserDetailList"][0];
+    user["UserName"] = json!(".ci");
+    user["Path"] = json!("/team:a/");
+    user["Arn"] = json!("arn:aws:iam::123456789012:user/team:a/.ci");
+    let written = made(&input).unwrap();
+    let snapshot = bundle::load(&files(&written), &Options::default());
+    let snapshot = snapshot.unwrap_or_else(|faults| panic!("{faults:?}"));
+    let arn = "arn:aws:iam::123456789012:user/team:a/.ci";
+    assert_eq!(&*snapshot.directory.user(arn).unwrap().name, ".ci");
+    let lambda = "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole";
+    assert!(!snapshot.directory.policy(lambda).unwrap().attachable);
+}
+
+/// The providers that roles trust exist, and let nobody in.
+#[test]
+fn providers_are_there_to_be_completed() {
+    let mut input = fixture();
+    let trust = &mut input["RoleDetailList"][4]["AssumeRolePolicyDocument"];
+    let eks = "arn:aws:iam::123456789012:oidc-provider/oidc.eks.eu-west-1.amazonaws.com/id";
+    trust["Statement"][0]["Principal"]["Federated"] = json!([
+        format!("{eks}/0123456789ABCDEF0123456789ABCDEF"),
+        format!("{eks}-0123456789ABCDEF0123456789ABCDEF"),
+        "arn:aws:iam::123456789012:oidc-provider/AWSSSO_0123_DO_NOT_DELETE",
+        "accounts.google.com",
+    ]);
+    let written = made(&input).unwrap();
+    assert_eq!(written.to_complete.len(), 5, "{:?}", written.to_complete);
+    let snapshot = bundle::load(&files(&written), &Options::default());
+    let snapshot = snapshot.unwrap_or_else(|faults| panic!("{faults:?}"));
+    let providers = snapshot.directory.providers();
+    assert_eq!(providers.len(), 5);
+    for provider in providers {
+        if let Some(metadata) = provider.metadata() {
+            let metadata = crate::saml::Metadata::read(metadata).unwrap();
+            let now = crate::clock::Clock::machine().now();
+            let refused = crate::saml::verify("PHgvPg==", &metadata, provider, now);
+            assert!(refused.unwrap_err().to_string().contains("expired"));
+            assert_eq!(&*provider.name, "AWSSSO_0123_DO_NOT_DELETE");
+        } else {
+            let KeySource::File { path, content } = &provider.keys.source else {
+                panic!("{provider:?}");
+            };
+            assert!(content.is_none() && path.starts_with("/to-be-completed"));
+            assert!(provider.introspection.is_none());
+        }
+    }
+    // A name that would lead elsewhere names no file.
+    for name in ["../x", "a/b", "", "x y", "#"] {
+        let arn = format!("arn:aws:iam::123456789012:saml-provider/{name}");
+        let trust = &mut input["RoleDetailList"][5]["AssumeRolePolicyDocument"];
+        trust["Statement"][0]["Principal"]["Federated"] = json!(arn);
+        let written = made(&input).unwrap();
+        for path in written.files.keys() {
+            assert!(
+                path.split('/').count() <= 4 && !path.contains(".."),
+                "{path}"
+            );
+        }
+    }
+}
+
+#[test]
 fn documents_may_be_percent_encoded_text() {
     let mut input = fixture();
     let trust = &mut input["RoleDetailList"][1]["AssumeRolePolicyDocument"];
@@ -81,7 +146,7 @@ fn what_would_lose_something_is_refused() {
         edit(&mut input);
         made(&input).unwrap_err()
     };
-    let cases: [(Edit<'_>, &str); 11] = [
+    let cases: [(Edit<'_>, &str); 12] = [
         (
             &|all| all["IsTruncated"] = json!(true),
             "one page of several",
@@ -102,8 +167,12 @@ fn what_would_lose_something_is_refused() {
             "no name",
         ),
         (
-            &|all| all["UserDetailList"][0]["UserName"] = json!(".x"),
-            "begins with a dot",
+            &|all| all["Policies"][0]["IsAttachable"] = json!("no"),
+            "IsAttachable",
+        ),
+        (
+            &|all| all["RoleDetailList"][0]["RoleName"] = json!("%.x"),
+            "no name",
         ),
         (
             &|all| all["UserDetailList"][0]["UserName"] = json!("Bob"),

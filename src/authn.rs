@@ -33,6 +33,7 @@ pub mod session;
 mod signatures;
 pub mod sigv4;
 mod verified;
+mod waiting;
 
 use std::path::PathBuf;
 use std::sync::Arc;

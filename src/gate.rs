@@ -164,6 +164,8 @@ impl Gate {
             region: matched.service.region(),
         };
         let shown = self.who(head, snapshot, matched, &request, facts).await?;
+        let now = facts.judged_at.unwrap_or(now);
+        let request = RequestFacts { now, ..request };
         self.may(
             snapshot,
             matched,
@@ -434,7 +436,7 @@ fn text<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h str> {
     values.next().is_none().then_some(first)
 }
 
-/// The headers of a request, as a route reads them: `_` and `-` alike.
+/// The headers of a request, for a route to read.
 #[derive(Debug)]
 struct Headers<'h>(&'h HeaderMap);
 

@@ -86,7 +86,12 @@ impl Gate {
         let (presigned, chunks) = match verified {
             Verified::Signature(Signature {
                 body, presigned, ..
-            }) => (presigned, held_to(head, body, facts).await?),
+            }) => {
+                let chunks = held_to(head, body, facts).await?;
+                // Reading the body took its time.
+                facts.judged_at = Some(self.clock.now());
+                (presigned, chunks)
+            }
             Verified::Token(_) | Verified::Session(_) | Verified::ApiKey(_) => (false, None),
         };
         facts.identity = Some(Arc::clone(&identity));

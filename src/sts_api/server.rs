@@ -168,6 +168,11 @@ impl<L: Log + 'static> Service<L> {
         self.container.as_ref().is_some_and(Container::is_remote)
     }
 
+    /// Whether this address may ask for something now.
+    pub(super) fn may_ask(&self, peer: IpAddr) -> bool {
+        self.intake.admit(peer).is_ok()
+    }
+
     pub(super) fn parts(&self) -> &Parts {
         &self.parts
     }

@@ -28,10 +28,12 @@ pub mod opener;
 pub mod password;
 mod percent;
 mod possession;
+pub(crate) mod recent;
 pub mod session;
 mod signatures;
 pub mod sigv4;
 mod verified;
+mod waiting;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -95,7 +97,7 @@ pub struct Presented<'a> {
     /// Its headers.
     pub headers: &'a HeaderMap,
     /// What they hold of credentials, where somebody has looked already.
-    pub credentials: Option<Credentials<'a>>,
+    pub credentials: Option<&'a Credentials<'a>>,
     /// HTTP/2's `:authority`, which stands for a missing `Host`.
     pub authority: Option<&'a str>,
     /// Whether the client's own connection has TLS.

@@ -26,7 +26,7 @@ use crate::bundle::{Snapshot, Store};
 use crate::clock::{Clock, Timestamp};
 use crate::outcome::Reason;
 use crate::policy::{self, Decision, LayerKind, Layers, Principal};
-use crate::route::{Asked, CanonicalPath, Match, MatchKind, Refused as Unrouted, is_grpc};
+use crate::route::{Asked, CanonicalPath, Match, MatchKind, Refused as Unrouted, Route, is_grpc};
 use crate::sts::Keys;
 
 pub use crate::authn::Method;
@@ -164,6 +164,8 @@ impl Gate {
             region: matched.service.region(),
         };
         let shown = self.who(head, snapshot, matched, &request, facts).await?;
+        let now = facts.judged_at.unwrap_or(now);
+        let request = RequestFacts { now, ..request };
         self.may(
             snapshot,
             matched,
@@ -187,6 +189,7 @@ impl Gate {
         let account = matched.service.account();
         let attached = Attached::of(identity, directory);
         let rcps: Sets<'_> = directory.rcps(account).iter().collect();
+        let action = matched.route.map_or(&*matched.action, Route::folded_action);
         for arn in &matched.resources {
             let mut resource = directory.resources(arn);
             // A file's tag wins over a route's, so it stands first.
@@ -215,7 +218,7 @@ impl Gate {
             };
             let asked = policy::Request {
                 principal: identity.map_or(&Principal::Anonymous, |identity| &identity.principal),
-                action: &matched.action,
+                action,
                 resource: arn,
                 resource_account: Some(matched.service.account_text()),
                 context: &context,
@@ -225,6 +228,10 @@ impl Gate {
             if !decision.is_allowed() {
                 let mut refusal = self.denied(identity, &matched.action, arn, &decision, facts);
                 if let (Some(keys), Some(identity)) = (&self.keys, identity) {
+                    let asked = policy::Request {
+                        action: &matched.action,
+                        ..asked
+                    };
                     let refused = Refused {
                         explanation: &policy::explain(&asked, &layers),
                         resource_account: account.as_str(),
@@ -429,7 +436,7 @@ fn text<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h str> {
     values.next().is_none().then_some(first)
 }
 
-/// The headers of a request, as a route reads them: `_` and `-` alike.
+/// The headers of a request, for a route to read.
 #[derive(Debug)]
 struct Headers<'h>(&'h HeaderMap);
 

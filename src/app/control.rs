@@ -19,7 +19,7 @@ use crate::metrics::{self, Metrics, RouteMetrics, Series};
 use crate::outcome::Reason;
 use crate::policy::LayerKind;
 use crate::proxy::{Control, Identifiers, Outcome, Unjudged};
-use crate::route::CanonicalPath;
+use crate::route::{CanonicalPath, RouteRef, Service};
 use crate::state::Ledger;
 use identities::Identities;
 pub(super) use identities::of_identity;
@@ -88,7 +88,9 @@ impl Worker {
             Ok(_) => Reason::Allowed,
             Err(refusal) => refusal.reason,
         };
-        let account = facts.account();
+        let matched = facts.matched();
+        let service = matched.map(|matched| matched.service);
+        let account = service.map(Service::account_text);
         let resources: smallvec::SmallVec<[record::Resource<'_>; 2]> = facts
             .resources
             .iter()
@@ -97,7 +99,6 @@ impl Worker {
         let decided = facts.decision.as_ref();
         let event_id = self.events.text();
         let identity = self.identities.written(facts);
-        let route = facts.route();
         let record = Record {
             time: facts.judged_at.unwrap_or_else(|| self.shared.clock.now()),
             request_id: head.request_id,
@@ -106,15 +107,15 @@ impl Worker {
             source_ip: head.peer,
             user_agent: head.said.user_agent(),
             action: present(facts.action()),
-            region: present(facts.region()),
+            region: service.map(Service::region).and_then(present),
             resources: &resources,
             recipient_account: account,
             method: head.parts.method.as_str(),
             path: present(&facts.path),
             client_request_id: head.said.client_request_id(),
             snapshot: facts.snapshot.as_ref().map(|snapshot| &*snapshot.digest),
-            service: present(facts.service()),
-            route,
+            service: service.map(Service::name).and_then(present),
+            route: matched.as_ref().map(RouteRef::label),
             status: verdict.is_err().then(|| reason.status()),
             error_message: present(&facts.detail),
             decision: record::Decision {

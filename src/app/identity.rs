@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::app::StartError;
 use crate::clock::Clock;
 use crate::gate::assertion::{Assertions, SigningKey};
+use crate::secret_file;
 
 /// No key is larger, in bytes.
 const LARGEST: u64 = 16 * 1024;
@@ -60,10 +61,7 @@ fn made() -> SigningKey {
 
 fn read(file: &Path) -> Result<SigningKey, StartError> {
     let what = || format!("identity.key_file {}", file.display());
-    let size = std::fs::metadata(file).map_err(|error| StartError::cannot(what(), error))?;
-    if size.len() > LARGEST {
-        return Err(StartError::cannot(what(), "it is too large to be a key"));
-    }
-    let pem = std::fs::read(file).map_err(|error| StartError::cannot(what(), error))?;
+    let pem =
+        secret_file::read(file, LARGEST).map_err(|error| StartError::cannot(what(), error))?;
     SigningKey::from_pem(&pem).map_err(|error| StartError::cannot(what(), error))
 }

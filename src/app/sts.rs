@@ -2,7 +2,6 @@
 //! calls leaves the proxy's threads alone.
 
 use std::cell::RefCell;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -79,16 +78,8 @@ pub(super) fn keys(settings: &Settings) -> Result<Arc<Keys>, StartError> {
 }
 
 fn read(file: &Path) -> Result<Keyring, String> {
-    let mut text = String::new();
-    let length = secret_file::open(file)
-        .and_then(|opened| {
-            let mut opened = opened.take(MAX_BYTES.saturating_add(1));
-            opened.read_to_string(&mut text)
-        })
-        .map_err(|error| error.to_string())?;
-    if u64::try_from(length).unwrap_or(u64::MAX) > MAX_BYTES {
-        return Err(format!("it is larger than {MAX_BYTES} bytes"));
-    }
+    let bytes = secret_file::read(file, MAX_BYTES).map_err(|error| error.to_string())?;
+    let text = String::from_utf8(bytes).map_err(|_| "it is no UTF-8".to_owned())?;
     Keyring::read(&text, &file.display().to_string()).map_err(|faults| {
         let lines: Vec<String> = faults.iter().map(Fault::line).collect();
         lines.join("\n")

@@ -215,11 +215,13 @@ impl Authenticator {
     /// # Errors
     /// See [`Failure`].
     pub async fn authenticate(&self, presented: &Presented<'_>) -> Result<Authentication, Failure> {
-        let headers = presented.headers;
-        let lines = presented.credentials;
-        let lines = lines.unwrap_or_else(|| credential::Lines::of(headers));
-        let found = credential::find(headers, &lines, presented.query, &self.settings.places)
-            .map_err(Failure::from)?;
+        let (headers, query) = (presented.headers, presented.query);
+        let find = |lines: &_| credential::find(headers, lines, query, &self.settings.places);
+        let found = match presented.credentials {
+            Some(lines) => find(lines),
+            None => find(&credential::Lines::of(headers)),
+        };
+        let found = found.map_err(Failure::from)?;
         let now = presented.now.unwrap_or_else(|| self.clock.now());
         let certificate = trusted(presented, now)?;
         let (token, shown) = match found {

@@ -6,6 +6,7 @@
 //! from verified tokens, under the snapshot and the chosen role, and only those that rest on nothing else. Both are
 //! bounded in entries and bytes. Knows no clock.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -14,6 +15,7 @@ use quick_cache::{DefaultHashBuilder, Equivalent, Lifecycle, Weighter};
 
 use super::identity::Identity;
 use super::jwt::VerifiedToken;
+use super::recent::{self, HEAVIEST, Recent};
 use super::session::Session;
 
 /// How much is kept.
@@ -84,6 +86,18 @@ impl<K, V> Lifecycle<K, V> for Evicted {
 pub struct TokenCache {
     tokens: Cache<Key, Arc<VerifiedToken>, Weight, DefaultHashBuilder, Evicted>,
     counters: Arc<Counters>,
+    number: u64,
+}
+
+thread_local! {
+    static TOKENS: RefCell<Recent<(Key, Arc<VerifiedToken>)>> = const { RefCell::new(Recent::new()) };
+    static IDENTITIES: RefCell<Recent<Remembered>> = const { RefCell::new(Recent::new()) };
+}
+
+/// Where a thread remembers what it found under a digest, which is as good as random.
+fn place(digest: &[u8; 32]) -> usize {
+    let [first, ..] = digest;
+    usize::from(*first)
 }
 
 /// A provider as it was configured, by its number, and the token.
@@ -137,6 +151,7 @@ impl TokenCache {
                 Evicted(Arc::clone(&counters)),
             ),
             counters,
+            number: recent::number(),
         }
     }
 
@@ -152,7 +167,20 @@ impl TokenCache {
 
     /// A token that was verified before.
     pub fn get(&self, key: &Key) -> Option<Arc<VerifiedToken>> {
-        self.tokens.get(key)
+        let at = place(&key.digest);
+        let recent = TOKENS.with_borrow(|recent| {
+            let (known, token) = recent.get(self.number, at)?;
+            (known == key).then(|| Arc::clone(token))
+        });
+        if recent.is_some() {
+            return recent;
+        }
+        let token = self.tokens.get(key)?;
+        if token.weight() <= HEAVIEST {
+            let kept = (*key, Arc::clone(&token));
+            TOKENS.with_borrow_mut(|recent| recent.put(self.number, at, kept));
+        }
+        Some(token)
     }
 
     /// Keeps a verified token.
@@ -163,6 +191,8 @@ impl TokenCache {
     /// Drops a token.
     pub fn remove(&self, key: &Key) {
         self.tokens.remove(key);
+        // Other threads judge what they remember by themselves, and come here then.
+        TOKENS.with_borrow_mut(|recent| recent.forget(place(&key.digest)));
     }
 
     /// How many tokens, and their weight in bytes.
@@ -176,6 +206,15 @@ impl TokenCache {
 pub struct IdentityCache {
     identities: Cache<Choice, Made, Weight, DefaultHashBuilder, Evicted>,
     counters: Arc<Counters>,
+    number: AtomicU64,
+}
+
+/// A principal that a thread found last, of a token with which no role was chosen.
+#[derive(Debug)]
+struct Remembered {
+    digest: [u8; 32],
+    audience: usize,
+    made: Made,
 }
 
 /// A token, which of its audiences it was accepted for, and the role that was chosen of it.
@@ -235,6 +274,7 @@ impl IdentityCache {
                 Evicted(Arc::clone(&counters)),
             ),
             counters,
+            number: AtomicU64::new(recent::number()),
         }
     }
 
@@ -250,15 +290,38 @@ impl IdentityCache {
         snapshot: &str,
         role: Option<&str>,
     ) -> Option<Arc<Identity>> {
+        let (digest, audience) = (token.digest(), token.audience_at());
+        let (number, at) = (self.number.load(Ordering::Relaxed), place(digest));
+        let recent = IDENTITIES.with_borrow(|recent| {
+            let known = recent.get(number, at).filter(|_| role.is_none())?;
+            let same = known.digest == *digest
+                && known.audience == audience
+                && *known.made.snapshot == *snapshot;
+            same.then(|| Arc::clone(&known.made.identity))
+        });
+        if recent.is_some() {
+            self.counters.looked(true);
+            return recent;
+        }
         let asked = Asked {
-            digest: token.digest(),
-            audience: token.audience_at(),
+            digest,
+            audience,
             role,
         };
         let made = self.identities.get(&asked);
         let found = made.filter(|made| *made.snapshot == *snapshot);
         self.counters.looked(found.is_some());
-        found.map(|made| made.identity)
+        let made = found?;
+        let identity = Arc::clone(&made.identity);
+        if role.is_none() && identity.weight() <= HEAVIEST {
+            let known = Remembered {
+                digest: *digest,
+                audience,
+                made,
+            };
+            IDENTITIES.with_borrow_mut(|recent| recent.put(number, at, known));
+        }
+        Some(identity)
     }
 
     /// Keeps a principal.
@@ -284,6 +347,8 @@ impl IdentityCache {
     /// Lets go of everything: what it holds keeps parts of an old snapshot in memory.
     pub fn clear(&self) {
         self.identities.clear();
+        // Each thread lets go of its own when it remembers the next one.
+        self.number.store(recent::number(), Ordering::Relaxed);
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! What is believed is kept for `max_age`, and never past the token's own end; what was refused for a moment, in a place
 //! of its own, so that made-up tokens push out no good one. One question a token is under way at a time, [`SLOTS`] about
-//! tokens never heard of, [`KNOWN_SLOTS`] about such as were good when last asked, and [`MAX_WAITING`] wait for either: a
+//! tokens never heard of, [`KNOWN_SLOTS`] about such as were good when last asked, and [`MOST`](super::waiting::MOST) wait for either: a
 //! flood of new tokens, good or made up, costs neither memory nor the endpoint's life, nor those who were let in before. An
 //! endpoint in trouble is [`Unsure::Unavailable`] and never a refusal; after [`FAILURES`] in a row it is asked once a
 //! second, until it answers. Which token is whose is for the caller to know ([`of`]): a token goes to nobody else.
@@ -10,7 +10,6 @@
 mod client;
 mod question;
 
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -23,14 +22,13 @@ use crate::sts::seal::is_session_token;
 
 use super::cache::{Counters, Key, Size, TokenCache};
 use super::jwt::{TokenError, VerifiedToken};
+use super::waiting::Waiting;
 use question::Endpoint;
 
 /// Questions under way at one endpoint about tokens never heard of.
 const SLOTS: usize = 24;
 /// And about those that were good before.
 const KNOWN_SLOTS: usize = 8;
-/// Requests that wait for either; more are told at once that it takes too long.
-const MAX_WAITING: usize = 1024;
 /// Refusals that are remembered.
 const REFUSALS: usize = 4096;
 /// How long, at most.
@@ -68,7 +66,7 @@ pub(super) struct Introspector {
 #[derive(Debug)]
 struct Lane {
     slots: Semaphore,
-    waiting: AtomicUsize,
+    waiting: Waiting,
 }
 
 /// What is known of a token.
@@ -278,7 +276,7 @@ impl Lane {
     fn new(slots: usize) -> Self {
         Self {
             slots: Semaphore::new(slots),
-            waiting: AtomicUsize::new(0),
+            waiting: Waiting::default(),
         }
     }
 
@@ -286,26 +284,9 @@ impl Lane {
         if let Ok(slot) = self.slots.try_acquire() {
             return Ok(slot);
         }
-        let _place = Place::take(&self.waiting)
-            .ok_or("more questions about tokens wait than can be answered")?;
+        let place = self.waiting.place();
+        let _place = place.ok_or("more questions about tokens wait than can be answered")?;
         let slot = self.slots.acquire().await;
         slot.map_err(|_| "nobody is asked any more".to_owned())
-    }
-}
-
-/// One who waits.
-struct Place<'w>(&'w AtomicUsize);
-
-impl<'w> Place<'w> {
-    fn take(waiting: &'w AtomicUsize) -> Option<Self> {
-        let before = waiting.fetch_add(1, Ordering::Relaxed);
-        let place = Self(waiting);
-        (before < MAX_WAITING).then_some(place)
-    }
-}
-
-impl Drop for Place<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }

@@ -4,6 +4,8 @@
 //! its kind, its size, that it is a point of its curve, and that its `use`, `key_ops` and `alg` allow verifying. A key
 //! that fails is left out and named; one bad key does not take the others along. Fetches nothing.
 
+mod small_order;
+
 use std::sync::Arc;
 
 use aws_lc_rs::digest::{Context, SHA256};
@@ -235,6 +237,9 @@ impl Key {
             ("OKP", Some("Ed25519")) => {
                 let x = bytes("x")?;
                 parses(&ED25519, &x)?;
+                if small_order::is_small_order(&x) {
+                    return Err("anybody can sign for it: its point is of small order");
+                }
                 let decoding = DecodingKey::from_ed_der(&x);
                 (Kind::Ed25519, x, decoding)
             }

@@ -4,7 +4,8 @@
 //! another. Requests read the current set through an atomic pointer; only one whose key is unknown waits, for at most
 //! [`Timing::wait`], for the one fetch that is allowed in each [`Timing::refetch`]; so does one that the key of its name
 //! did not sign, as when another took that name. A set is replaced only by a usable one; the last good one outlives
-//! failures, on disk also a restart, up to the provider's `max_stale`. Judges no token.
+//! failures, on disk also a restart, up to the provider's `max_stale`. Those who wait are bounded in number, so that an
+//! issuer that never answers does not take the room of all other requests. Judges no token.
 
 mod disk;
 mod worker;
@@ -21,6 +22,7 @@ use crate::clock::{Clock, Timestamp, monotonic};
 use crate::directory::provider::{KeySource, Provider};
 
 use crate::authn::jwks::{KeyId, KeySet};
+use crate::authn::waiting::Waiting;
 
 /// How long things take.
 #[derive(Debug, Clone)]
@@ -89,6 +91,7 @@ pub struct ProviderKeys {
     current: ArcSwapOption<Loaded>,
     progress: watch::Sender<Progress>,
     demand: Notify,
+    waiting: Waiting,
     max_stale: Duration,
     timing: Timing,
 }
@@ -114,6 +117,7 @@ impl ProviderKeys {
             current: ArcSwapOption::empty(),
             progress: watch::Sender::new(Progress::default()),
             demand: Notify::new(),
+            waiting: Waiting::default(),
             max_stale: provider.max_stale,
             timing,
         }
@@ -143,19 +147,25 @@ impl ProviderKeys {
     /// cause, but never long.
     pub async fn refetch(&self) -> Outcome {
         let mut progress = self.progress.subscribe();
-        let awaited = {
+        let (awaited, age) = {
             let now = progress.borrow();
             if now.started > now.finished {
-                now.started
+                (now.started, now.age())
             } else if now.may_start(self.timing.refetch) {
                 self.demand.notify_one();
-                now.started.saturating_add(1)
+                (now.started.saturating_add(1), Duration::ZERO)
             } else {
                 return now.last.unwrap_or(Outcome::Failed);
             }
         };
+        let place = self.waiting.place();
+        let wait = match place {
+            Some(_) => self.timing.wait,
+            // One too many: only for a fetch that goes well.
+            None => self.timing.wait.div_f64(4.0).saturating_sub(age),
+        };
         let ended = progress.wait_for(|progress| progress.finished >= awaited);
-        match tokio::time::timeout(self.timing.wait, ended).await {
+        match tokio::time::timeout(wait, ended).await {
             Ok(Ok(progress)) => progress.last.unwrap_or(Outcome::Failed),
             Ok(Err(_)) | Err(_) => Outcome::Failed,
         }
@@ -194,6 +204,14 @@ impl ProviderKeys {
 }
 
 impl Progress {
+    /// Since when the last fetch is under way, or was.
+    fn age(&self) -> Duration {
+        let at = self.last_started;
+        at.map_or(Duration::ZERO, |at| {
+            monotonic().saturating_duration_since(at)
+        })
+    }
+
     fn may_start(&self, interval: Duration) -> bool {
         self.last_started
             .is_none_or(|at| monotonic().saturating_duration_since(at) >= interval)

@@ -159,7 +159,12 @@ fn check_bundle(path: &Path, options: &Options, told: &mut Told) {
         }
         Err(faults) => {
             told.refused = true;
-            let how = if options.strict {
+            // Without it, would it be?
+            let lenient = Options {
+                strict: false,
+                ..options.clone()
+            };
+            let how = if options.strict && bundle::load(&files, &lenient).is_ok() {
                 " under --strict, which counts warnings as errors"
             } else {
                 ""

@@ -14,6 +14,7 @@ use super::settings::{
     RoleArn, Settings, Sts, Upstream, UpstreamTimes,
 };
 use crate::net::Address;
+use crate::net::limits::MOST_STREAMS;
 
 use super::value::{Name, Size, Token};
 use crate::throttle::Rate;
@@ -402,7 +403,7 @@ fn limits(section: &mut Section<'_, '_, '_>, settings: &mut Settings) {
     section.set_within("write_timeout", &TIMEOUT, &mut limits.write_timeout);
     section.set_within("idle_timeout", &TIMEOUT, &mut limits.idle_timeout);
     section.set_within("connections", &(1..=1_000_000), &mut limits.connections);
-    section.set_within("streams", &(1..=10_000), &mut limits.streams);
+    section.set_within("streams", &(1..=MOST_STREAMS), &mut limits.streams);
     section.set_within("requests", &(1..=1_000_000), &mut limits.requests);
     section.set_within("stream_grace", &WAIT, &mut limits.stream_grace);
     section.set_within(

@@ -19,7 +19,7 @@ pub struct DecidedBy {
     /// The kind of policy; for an implicit deny, the kind that lacks an allow.
     pub layer: Option<LayerKind>,
     /// The policy's name.
-    pub policy: Option<Box<str>>,
+    pub policy: Option<Arc<str>>,
     /// The statement's index in the policy, from 0.
     pub statement: Option<usize>,
     /// The statement's Sid.
@@ -32,7 +32,7 @@ impl DecidedBy {
         Self {
             verdict: decision.verdict,
             layer: decision.layer,
-            policy: decision.policy.map(Into::into),
+            policy: decision.kept_name.cloned(),
             statement: decision.statement,
             sid: decision.sid.map(Into::into),
         }
@@ -99,7 +99,8 @@ impl Facts {
         route.map_or("", |route| route.action())
     }
 
-    fn matched(&self) -> Option<RouteRef<'_>> {
+    /// The route that matched, and its service.
+    pub fn matched(&self) -> Option<RouteRef<'_>> {
         self.snapshot.as_ref()?.routes.entry(self.route?)
     }
 }

@@ -86,7 +86,12 @@ impl Gate {
         let (presigned, chunks) = match verified {
             Verified::Signature(Signature {
                 body, presigned, ..
-            }) => (presigned, held_to(head, body, facts).await?),
+            }) => {
+                let chunks = held_to(head, body, facts).await?;
+                // Reading the body took its time.
+                facts.judged_at = Some(self.clock.now());
+                (presigned, chunks)
+            }
             Verified::Token(_) | Verified::Session(_) | Verified::ApiKey(_) => (false, None),
         };
         facts.identity = Some(Arc::clone(&identity));
@@ -165,7 +170,7 @@ fn presented<'a>(
         path: head.parts.uri.path(),
         query: head.parts.uri.query(),
         headers: &head.parts.headers,
-        credentials: Some(head.said.credential),
+        credentials: Some(&head.said.credential),
         authority: head.parts.uri.authority().map(Authority::as_str),
         secure: head.secure,
         certificate: head.certificate,

@@ -4,6 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+/// The most that `Limits::streams` may be.
+pub const MOST_STREAMS: u32 = 10_000;
+
 /// Bounds on a client's connection. The defaults are the documented ones.
 #[derive(Debug, Clone)]
 pub struct Limits {

@@ -185,6 +185,11 @@ impl Line {
         self.stalled_since.set(None);
     }
 
+    #[cfg(test)]
+    pub(super) fn is_stalled(&self) -> bool {
+        self.stalled_since.get().is_some()
+    }
+
     /// Something goes on that is no request any more, and yet is not idle.
     pub(super) fn hold(&self) {
         self.active.set(self.active.get().saturating_add(1));

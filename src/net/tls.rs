@@ -3,7 +3,6 @@
 pub mod client_certificate;
 mod server;
 
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,9 +13,13 @@ use rustls::{ClientConfig, RootCertStore};
 use tokio_rustls::TlsConnector;
 
 use crate::net::stream::Plain;
+use crate::secret_file;
 
 pub use client_certificate::ClientCertificate;
 pub use server::{ClientFiles, Server, ServerFiles};
+
+/// Of any of its files; lists of revoked certificates are the longest.
+const MOST_BYTES: u64 = 64 << 20;
 
 /// Why TLS files cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -112,7 +115,7 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
-    fs::read(path).map_err(|error| fault(path, &error))
+    secret_file::read(path, MOST_BYTES).map_err(|error| fault(path, &error))
 }
 
 fn fault(path: &Path, cause: &dyn std::fmt::Display) -> TlsError {

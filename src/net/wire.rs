@@ -244,11 +244,9 @@ impl<S: AsyncRead + AsyncWrite + Still + Unpin> AsyncWrite for Wire<S> {
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        // TLS keeps the tail of what was written to itself; parsers flush when they have written everything.
         let outcome = Pin::new(&mut this.socket).poll_flush(context);
-        if outcome.is_pending() {
-            this.line.stalled();
-        }
-        outcome
+        this.wrote(outcome)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -284,7 +282,7 @@ impl<S: AsyncRead + AsyncWrite + Still + Unpin> AsyncWrite for Wire<S> {
 mod tests {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
-    use std::task::Wake;
+    use std::task::{Wake, Waker};
 
     use tokio::net::{TcpListener, TcpStream};
 
@@ -350,5 +348,58 @@ mod tests {
         drop(client);
         other.once().await;
         assert_eq!(read(&mut wire, &other), Poll::Ready(Vec::new()));
+    }
+
+    /// Takes everything, and like TLS needs two flushes until the last of it is out.
+    struct Behind(u32);
+
+    impl AsyncWrite for Behind {
+        fn poll_write(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            bytes: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            Poll::Ready(Ok(bytes.len()))
+        }
+
+        fn poll_flush(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            self.0 = self.0.saturating_sub(1);
+            if self.0 > 0 {
+                return Poll::Pending;
+            }
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    impl AsyncRead for Behind {
+        fn poll_read(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            _: &mut ReadBuf<'_>,
+        ) -> Poll<io::Result<()>> {
+            Poll::Pending
+        }
+    }
+
+    impl Still for Behind {
+        fn has_nothing(&self) -> bool {
+            false
+        }
+    }
+
+    #[test]
+    fn who_took_everything_is_not_stalled() {
+        let line = Registry::default().open_line(&Limits::default());
+        let mut wire = Wire::new(Behind(2), Bytes::new(), Rc::clone(&line));
+        let mut context = Context::from_waker(Waker::noop());
+        let mut flush = || Pin::new(&mut wire).poll_flush(&mut context);
+        assert!(flush().is_pending());
+        assert!(line.is_stalled());
+        assert!(flush().is_ready());
+        assert!(!line.is_stalled());
     }
 }

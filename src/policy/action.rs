@@ -95,26 +95,34 @@ impl Actions {
     }
 }
 
-/// An action in lower case, on the stack if it is of usual length.
-pub(crate) struct Folded(smallvec::SmallVec<[u8; 128]>);
+/// An action in lower case: as it came, if it was, or on the stack if it is of usual length.
+pub(crate) enum Folded<'a> {
+    As(&'a str),
+    Made(smallvec::SmallVec<[u8; 128]>),
+}
 
-impl Folded {
+impl<'a> Folded<'a> {
     /// Folds an action's case.
-    pub(crate) fn new(action: &str) -> Self {
-        if action.is_ascii() {
+    pub(crate) fn new(action: &'a str) -> Self {
+        let is_folded = |byte: u8| byte.is_ascii() && !byte.is_ascii_uppercase();
+        if action.bytes().all(is_folded) {
+            return Self::As(action);
+        }
+        Self::Made(if action.is_ascii() {
             let mut folded = smallvec::SmallVec::from_slice(action.as_bytes());
             folded.make_ascii_lowercase();
-            Self(folded)
+            folded
         } else {
-            Self(smallvec::SmallVec::from_slice(
-                action.to_lowercase().as_bytes(),
-            ))
-        }
+            smallvec::SmallVec::from_slice(action.to_lowercase().as_bytes())
+        })
     }
 
     /// The folded text.
     pub(crate) fn as_str(&self) -> &str {
-        std::str::from_utf8(&self.0).unwrap_or_default()
+        match self {
+            Self::As(action) => action,
+            Self::Made(folded) => std::str::from_utf8(folded).unwrap_or_default(),
+        }
     }
 }
 

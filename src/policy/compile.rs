@@ -42,6 +42,11 @@ impl Policy {
         &self.text
     }
 
+    /// Its name, to keep.
+    pub(crate) fn kept_name(&self) -> &Arc<str> {
+        &self.name
+    }
+
     /// Its name.
     pub fn name(&self) -> &str {
         &self.name

@@ -1,5 +1,7 @@
 //! The answer, and the table that adds the layers up (rule book: same account, cross-account, special requesters).
 
+use std::sync::Arc;
+
 use serde::Serialize;
 
 use super::layers::{LayerKind, Request, ResourceKind};
@@ -38,6 +40,8 @@ pub struct Decision<'a> {
     pub layer: Option<LayerKind>,
     /// The policy that decided, by name.
     pub policy: Option<&'a str>,
+    /// The same name, to keep.
+    pub(crate) kept_name: Option<&'a Arc<str>>,
     /// Its statement, counted from 0.
     pub statement: Option<usize>,
     /// The statement's Sid.

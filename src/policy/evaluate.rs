@@ -77,6 +77,7 @@ fn decision(verdict: Verdict, layer: LayerKind, hit: Option<Hit<'_>>) -> Decisio
         verdict,
         layer: Some(layer),
         policy: hit.map(|hit| hit.policy.name()),
+        kept_name: hit.map(|hit| hit.policy.kept_name()),
         statement: hit.map(|hit| hit.number),
         sid: hit.and_then(|hit| hit.statement.sid.as_deref()),
     }

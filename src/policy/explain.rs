@@ -382,6 +382,7 @@ fn reason(
         verdict: decision,
         layer: Some(layer),
         policy: found.map(|(policy, _)| &*policy.policy),
+        kept_name: None,
         statement: statement.map(|statement| statement.statement),
         sid: statement.and_then(|statement| statement.sid.as_deref()),
     }

@@ -205,7 +205,8 @@ impl Body for Relay {
             }
         };
         if let Poll::Ready(Some(Err(error))) = polled {
-            // What came before is sent on first: with the error in hand the client's connection would drop it.
+            // What came before has a chance to be sent on first: with the error in hand the client's connection would
+            // drop it.
             self.0 = Answer::Broken(error);
             context.waker().wake_by_ref();
             return Poll::Pending;

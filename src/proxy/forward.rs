@@ -195,7 +195,12 @@ pub fn send_written(
                     let Head { parts, body, .. } = head;
                     return Ok(Response::from_parts(parts, Relay::direct(body, lease)));
                 }
-                Ok(Err(error)) => broken(error, fresh, progress)?,
+                Ok(Err(error)) => {
+                    if fresh && matches!(error, ExchangeError::Unsent) {
+                        lease.failed();
+                    }
+                    broken(error, fresh, progress)?
+                }
                 Err(late) => {
                     lease.failed();
                     return Err(late);

@@ -60,7 +60,12 @@ pub struct Strip {
     prefixes: Vec<Box<str>>,
     /// Bytes that a listed name begins with.
     first: [bool; 256],
+    /// Of names that nearly every request has, whether they are removed.
+    usual: [bool; USUAL.len()],
 }
+
+/// Such names.
+const USUAL: [&str; 4] = ["host", "user-agent", "accept", "accept-encoding"];
 
 impl Strip {
     /// From names as they are configured.
@@ -69,6 +74,7 @@ impl Strip {
             exact: Vec::new(),
             prefixes: Vec::new(),
             first: [false; 256],
+            usual: [false; USUAL.len()],
         };
         for name in names.into_iter().chain(ALWAYS) {
             let (name, prefix) = match name.strip_suffix('*') {
@@ -90,12 +96,23 @@ impl Strip {
                 strip.exact.push(plain.into());
             }
         }
+        strip.usual = USUAL.map(|name| strip.finds(name.as_bytes()));
         strip
     }
 
     /// Whether a field of that name is removed.
     pub fn holds(&self, name: &HeaderName) -> bool {
-        let name = name.as_str().as_bytes();
+        let [host, user_agent, accept, accept_encoding] = self.usual;
+        match name.as_str() {
+            "host" => host,
+            "user-agent" => user_agent,
+            "accept" => accept,
+            "accept-encoding" => accept_encoding,
+            name => self.finds(name.as_bytes()),
+        }
+    }
+
+    fn finds(&self, name: &[u8]) -> bool {
         let Some(first) = name.first() else {
             return false;
         };

@@ -198,7 +198,7 @@ impl<C: Control> Proxy<C> {
             began: record.began,
             again: false,
             listener: &connection.listener,
-            request_id: record.id.to_str().unwrap_or_default(),
+            request_id: std::str::from_utf8(record.id.as_bytes()).unwrap_or_default(),
             body: &inbound,
         };
         let facts = record.facts.insert(Facts::default());

@@ -33,15 +33,17 @@ pub(in crate::route) fn header(
 ) -> Result<Option<String>, Ambiguous> {
     let mut found: Option<&[u8]> = None;
     let mut count = 0_u32;
-    let mut dropped = false;
+    // A spelling that some servers take for the name and others do not, or what is dropped on the way.
+    let mut unsure = false;
     headers.each(&mut |given, value| {
         if same_header(given, name) {
             found = Some(value);
             count = count.saturating_add(1);
+            unsure |= !given.eq_ignore_ascii_case(name);
         }
         // What Connection names is removed on the way, so the upstream would not see what policy saw.
         if given.eq_ignore_ascii_case("connection") {
-            dropped |= value.split(|byte| *byte == b',').any(|option| {
+            unsure |= value.split(|byte| *byte == b',').any(|option| {
                 std::str::from_utf8(option).is_ok_and(|option| same_header(option.trim(), name))
             });
         }
@@ -49,7 +51,7 @@ pub(in crate::route) fn header(
     let Some(value) = found else {
         return Ok(None);
     };
-    if count > 1 || dropped {
+    if count > 1 || unsure {
         return Err(Ambiguous);
     }
     let text = std::str::from_utf8(value).map_err(|_| Ambiguous)?.trim();
@@ -59,14 +61,16 @@ pub(in crate::route) fn header(
     Ok(Some(text.to_owned()))
 }
 
-/// A header that must be there exactly once to count.
+/// A header that must be there exactly once, in any spelling, to count, and in its own.
 pub(in crate::route) fn single<'h>(headers: &'h dyn Headers, name: &str) -> Option<&'h str> {
     let mut found = None;
     let mut count = 0_u32;
     headers.each(&mut |given, value| {
         if same_header(given, name) {
-            found = std::str::from_utf8(value).ok();
             count = count.saturating_add(1);
+        }
+        if given.eq_ignore_ascii_case(name) {
+            found = std::str::from_utf8(value).ok();
         }
     });
     found.filter(|_| count == 1)
@@ -220,7 +224,10 @@ mod tests {
         let read = |lines: &[(&str, &str)]| header(&lines, "x-channel");
         assert_eq!(read(&[("host", "a")]), Ok(None));
         assert_eq!(read(&[("X-Channel", " web ")]), Ok(Some("web".to_owned())));
-        assert_eq!(read(&[("x_channel", "web")]), Ok(Some("web".to_owned())));
+        // The upstream may well not find these; what policy then judged would be nothing that it goes by.
+        for other in ["x_channel", "x~channel", "X.Channel"] {
+            assert_eq!(read(&[(other, "web")]), Err(Ambiguous), "{other}");
+        }
         assert_eq!(
             read(&[("x-channel", "a"), ("x_channel", "b")]),
             Err(Ambiguous)
@@ -234,6 +241,15 @@ mod tests {
             Err(Ambiguous)
         );
         assert_eq!(read(&[("x-channel", "a\u{1}")]), Err(Ambiguous));
+    }
+
+    #[test]
+    fn what_must_be_there_once() {
+        let read = |lines: &[(&str, &str)]| single(&lines, "x-channel").map(str::to_owned);
+        assert_eq!(read(&[("X-Channel", "a")]), Some("a".to_owned()));
+        assert_eq!(read(&[("x~channel", "a")]), None);
+        assert_eq!(read(&[("x-channel", "a"), ("x_channel", "a")]), None);
+        assert_eq!(read(&[("x-channel", "a"), ("x-channel", "a")]), None);
     }
 
     #[test]

@@ -27,6 +27,7 @@ type Values = Box<[(Box<str>, ValueTemplate)]>;
 pub struct Route {
     pub(in crate::route) template: Template,
     pub(in crate::route) action: Box<str>,
+    folded_action: Box<str>,
     pub(in crate::route) resources: Box<[ValueTemplate]>,
     pub(in crate::route) tags: Values,
     pub(in crate::route) context: Values,
@@ -83,6 +84,11 @@ impl Route {
     /// The action that it asks for.
     pub fn action(&self) -> &str {
         &self.action
+    }
+
+    /// The same in lower case, as policies compare it.
+    pub fn folded_action(&self) -> &str {
+        &self.folded_action
     }
 
     /// Its own enforcement, where the file says one.
@@ -144,6 +150,7 @@ impl Parts<'_> {
         let upgrades = read_upgrades(self.upgrade, &template, report);
         Some(Route {
             action: action.into(),
+            folded_action: action.to_lowercase().into(),
             resources: resources?,
             tags: tags?,
             context: context?,

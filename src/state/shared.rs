@@ -7,7 +7,6 @@
 //! limit; while Redis is out of reach the ledger's own memory decides.
 
 use std::collections::HashSet;
-use std::io::Read;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -173,10 +172,7 @@ impl Shared {
 
     fn client(&self) -> Result<Client, LinkError> {
         let read = |file: &PathBuf| {
-            let mut bytes = Vec::new();
-            secret_file::open(file)
-                .and_then(|opened| opened.take(MOST_BYTES).read_to_end(&mut bytes))
-                .map(|_| bytes)
+            secret_file::read(file, MOST_BYTES)
                 .map_err(|error| LinkError::File(file.clone(), error))
         };
         let known: ConnectionInfo = self.settings.url.as_ref().into_connection_info()?;

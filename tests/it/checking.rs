@@ -166,9 +166,16 @@ fn strict_refuses_arns_that_never_match() {
     let (code, text, _) = check(&[], &site);
     assert_eq!(code, 0, "{text}");
     assert!(text.contains("warning[arn-never-matches]"), "{text}");
-    let (code, text, _) = check(&["--strict"], &site);
+    let (code, text, said) = check(&["--strict"], &site);
     assert_eq!(code, 1, "{text}");
     assert!(text.contains("error[arn-never-matches]"), "{text}");
+    let why = "is not valid under --strict, which counts warnings as errors";
+    assert!(format!("{text}{said}").contains(why), "{text}{said}");
+    // What is broken anyway is not for that reason.
+    write(&site, policy, "{}");
+    let (code, text, said) = check(&["--strict"], &site);
+    assert_eq!(code, 1, "{text}");
+    assert!(!format!("{text}{said}").contains(why), "{text}{said}");
 }
 
 /// How many findings of each severity there are, and the exit code, must be the same whatever the form.

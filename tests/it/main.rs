@@ -27,6 +27,7 @@
 //! - [`sts`]: sessions, from the call that makes one to the request that uses it
 //! - [`unread`]: heads that never became a request, refused and recorded like any other
 //! - [`http2`]: heads, trailers and bodies that HTTP/2 forbids
+//! - [`frames`]: HTTP/2 as those two speak it, frame by frame
 //! - [`http2_bounds`]: how long, how large and how wrong what comes over HTTP/2 may be, and how a connection ends
 //! - [`readme`]: every command that the README shows
 

@@ -7,6 +7,10 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::support::{Answer, Client, Sidegate, Site, Upstream, eventually};
 use signer::{KEY, Request, SECRET, Signed, chunks, sha256, trailed};
@@ -298,6 +302,35 @@ fn bodies_are_what_was_signed() {
             .filter(|record| record["errorCode"] == "SignatureDoesNotMatch");
         (changed.count() >= 6).then_some(())
     });
+}
+
+/// A body that is read before anything goes on takes its time: what the upstream is told of it is told afterwards.
+#[test]
+fn what_a_slow_body_goes_with_is_fresh() {
+    let world = world();
+    let body = b"slow";
+    let signed = Request::new("PUT", "/a", "").in_head(&sha256(body));
+    let mut head = format!("PUT {} HTTP/1.1\r\ncontent-length: 4\r\n", signed.target);
+    for (name, value) in &signed.headers {
+        head.push_str(&format!("{name}: {value}\r\n"));
+    }
+    let mut client = Client::connect(world.sidegate.ingress);
+    client.send(format!("{head}\r\n").as_bytes());
+    std::thread::sleep(Duration::from_millis(2100));
+    let late = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap()
+        .as_secs();
+    client.send(body);
+    assert_eq!(client.answer(false).unwrap().status, 200);
+    let upstream = world.last().head;
+    let token = upstream
+        .lines()
+        .find_map(|line| line.strip_prefix("x-sidegate-identity: "));
+    let claims = token.unwrap().split('.').nth(1).unwrap();
+    let claims: serde_json::Value =
+        serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).unwrap()).unwrap();
+    assert!(claims["iat"].as_u64().unwrap() >= late, "{claims}, {late}");
 }
 
 #[test]

@@ -166,6 +166,40 @@ fn a_key_with_alg_serves_that_one_alone() {
 }
 
 #[test]
+fn keys_for_which_anybody_can_sign_are_left_out() {
+    // With the neutral element as the key, its encoding and a zero are a signature of whatever there is.
+    let mut neutral = [0; 32];
+    neutral[0] = 1;
+    let forged = [neutral, [0; 32]].concat();
+    let key = aws_lc_rs::signature::UnparsedPublicKey::new(&ED25519, neutral);
+    assert!(
+        key.verify(b"whatever", &forged).is_ok(),
+        "the danger is real"
+    );
+    let order_8 = "JuiVj8KyJ7BFw_SJ8u-Y8NXfrAXTxjM5sTgCiG1T_AU";
+    let mut points = vec![URL_SAFE_NO_PAD.decode(order_8).unwrap()];
+    for (first, rest, last) in [
+        (0, 0, 0),
+        (1, 0, 0),
+        (0xec, 0xff, 0x7f),
+        (0xed, 0xff, 0x7f),
+        (0xee, 0xff, 0x7f),
+    ] {
+        let mut point = vec![rest; 32];
+        (point[0], point[31]) = (first, last);
+        points.push(point);
+    }
+    for mut point in points {
+        for sign in [0, 0x80] {
+            point[31] = (point[31] & 0x7f) | sign;
+            let x = b64(&point);
+            let key = format!(r#"{{"kty":"OKP","crv":"Ed25519","x":"{x}","kid":"k"}}"#);
+            assert!(!left_out(&key).is_empty(), "{x}");
+        }
+    }
+}
+
+#[test]
 fn signatures_that_others_published() {
     let published = include_str!("../../../tests/vectors/jose.json");
     let published: serde_json::Value = serde_json::from_str(published).unwrap();

@@ -153,8 +153,8 @@ async fn a_flood_of_key_names_causes_no_flood_of_fetches() {
     // A busy machine is no failed fetch here: requests wait as long as they must.
     let settings = Settings {
         timing: Timing {
-            wait: Duration::from_secs(30),
-            fetch: Duration::from_secs(30),
+            wait: Duration::from_secs(120),
+            fetch: Duration::from_secs(120),
             ..timing()
         },
         ..Settings::default()
@@ -183,6 +183,57 @@ async fn a_flood_of_key_names_causes_no_flood_of_fetches() {
     assert!(caused as u128 <= intervals, "{caused} in {intervals}");
     assert!(accepts(&authenticator, &provider, &token_of(&issuer.url)).await);
     assert_eq!(authenticator.cached().0, 1, "bad tokens are not kept");
+}
+
+#[tokio::test]
+async fn those_who_wait_for_a_silent_issuer_are_bounded_in_number() {
+    let issuer = Issuer::start(keys()).await;
+    let settings = Settings {
+        timing: Timing {
+            wait: Duration::from_secs(16),
+            fetch: Duration::from_secs(60),
+            ..timing()
+        },
+        ..Settings::default()
+    };
+    let authenticator = Authenticator::new(settings, Clock::fixed(now()));
+    let provider = discovered("corp", &issuer.url);
+    authenticator.follow(std::slice::from_ref(&provider));
+    assert!(accepts(&authenticator, &provider, &token_of(&issuer.url)).await);
+    issuer.set(Mode::Silent);
+    tokio::time::sleep(timing().refetch).await;
+    let stranger = Signer::ed();
+    let mut flood = Vec::new();
+    for n in 0..3000 {
+        // Unknown names, and wrong signatures under a known one.
+        let kid = if n % 2 == 0 { "ed" } else { "new" };
+        let token = token_by(&stranger, kid, &issuer.url, &format!(",\"n\":{n}"));
+        let (authenticator, provider) = (authenticator.clone(), provider.clone());
+        flood.push(tokio::spawn(async move {
+            try_token(&authenticator, &[provider], &token).await.err()
+        }));
+    }
+    // The others are told, a quarter of the time after the fetch began, that nobody knows.
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    eventually("the others are told", async || {
+        flood.iter().filter(|one| !one.is_finished()).count() <= 1024
+    })
+    .await;
+    assert!(accepts(&authenticator, &provider, &token_of(&issuer.url)).await);
+    let mut waiting = 0;
+    for (n, one) in flood.into_iter().enumerate() {
+        if !one.is_finished() {
+            waiting += 1;
+            one.abort();
+            continue;
+        }
+        let answer = match n % 2 {
+            0 => Reason::BadSignature,
+            _ => Reason::ProviderUnavailable,
+        };
+        assert_eq!(one.await.unwrap(), Some(answer));
+    }
+    assert_eq!(waiting, 1024);
 }
 
 #[tokio::test]

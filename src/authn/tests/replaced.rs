@@ -6,8 +6,8 @@ use super::*;
 fn patient() -> Arc<Authenticator> {
     let settings = Settings {
         timing: Timing {
-            wait: Duration::from_secs(30),
-            fetch: Duration::from_secs(30),
+            wait: Duration::from_secs(120),
+            fetch: Duration::from_secs(120),
             ..timing()
         },
         ..Settings::default()

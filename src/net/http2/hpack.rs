@@ -15,6 +15,8 @@ mod table;
 
 /// A list keeps room for so many bytes, between two heads.
 const ROOM: usize = 4096;
+/// And for so many fields.
+const PLACES: usize = 128;
 
 /// Why a block cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,7 +50,7 @@ impl Fields {
 
     /// Forgets them.
     pub(super) fn clear(&mut self) {
-        if self.bytes.capacity() > ROOM {
+        if self.bytes.capacity() > ROOM || self.places.capacity() > PLACES {
             self.bytes = Vec::new();
             self.places = Vec::new();
         }

@@ -5,7 +5,7 @@
 //! compression: what it has of the table is never used again. Where the client's frames or its compression cannot be
 //! followed any further, the parser gets a frame that ends the connection, and nothing after it; the reason that the
 //! client is told is put in on the way out. After too many faults nothing more is read, and the same is done once what
-//! came before is answered.
+//! came before is answered, as far as that needs nothing more of the client.
 
 use tokio::io::ReadBuf;
 

@@ -3,8 +3,12 @@
 
 use std::collections::VecDeque;
 
-/// The most streams that are followed. The parser lets a client open fewer at a time.
-const FOLLOWED: usize = 1024;
+use crate::net::limits::MOST_STREAMS;
+
+/// The most streams that are followed. The parser lets a client open no more at a time.
+const FOLLOWED: usize = MOST_STREAMS as usize;
+/// The most that are remembered of those that were reset.
+const RESET: usize = 1024;
 
 /// Streams that a client has opened.
 #[derive(Debug, Default)]
@@ -34,7 +38,7 @@ impl Open {
     /// It was reset from here.
     pub(super) fn reset(&mut self, stream: u32) {
         self.remove(stream);
-        if self.reset.len() >= FOLLOWED {
+        if self.reset.len() >= RESET {
             self.reset.pop_front();
         }
         self.reset.push_back(stream);
@@ -130,16 +134,16 @@ mod tests {
         open.remove(7);
         open.remove(1);
         assert!(open.is_empty());
-        for stream in 0..5000 {
+        for stream in 0..12_000 {
             open.add(stream * 2 + 1);
         }
         assert_eq!(open.answers.len(), FOLLOWED);
-        assert!(open.waits(9999) && !open.waits(1));
-        for stream in 0..5000 {
+        assert!(open.waits(23_999) && !open.waits(1));
+        for stream in 0..12_000 {
             open.reset(stream * 2 + 1);
         }
-        assert!(open.is_empty() && open.was_reset(9999) && !open.was_reset(1));
-        assert_eq!(open.reset.len(), FOLLOWED);
+        assert!(open.is_empty() && open.was_reset(23_999) && !open.was_reset(1));
+        assert_eq!(open.reset.len(), RESET);
     }
 
     #[test]

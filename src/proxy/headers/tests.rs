@@ -55,6 +55,20 @@ fn claimed_names_are_removed_in_every_spelling() {
     ] {
         assert!(!strip.holds(&HeaderName::from_static(name)), "{name}");
     }
+    // Nor is any name too usual to be listed.
+    let strip = Strip::new(["Accept", "user-*"]);
+    for (name, held) in [
+        ("host", 0),
+        ("accept", 1),
+        ("user-agent", 1),
+        ("accept-encoding", 0),
+    ] {
+        assert_eq!(
+            strip.holds(&HeaderName::from_static(name)),
+            held == 1,
+            "{name}"
+        );
+    }
 }
 
 #[test]

@@ -10,6 +10,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
+use super::attacks::{STATUS_200, field, frame};
 use super::support::*;
 use crate::clock::monotonic;
 use crate::net::Limits;
@@ -390,5 +391,66 @@ fn what_met_a_stale_connection_is_sent_again_only_if_asked_for_and_idempotent() 
         assert_eq!(head.get(9..12), Some(status), "{again}: {head}");
         let connections = if status == "200" { 2 } else { 1 };
         assert_eq!(upstream.lock().unwrap().len(), connections, "{again}");
+    }
+}
+
+/// A connection that its upstream closes while the end of a body is awaited, of which nothing was sent: whatever it
+/// said is no answer, and another connection is taken.
+#[test]
+fn what_comes_before_the_request_is_no_answer() {
+    for last_words in ["", "HTTP/1.1 408 Timeout\r\nContent-Length: 0\r\n\r\n"] {
+        let (close, closing) = std::sync::mpsc::channel();
+        let closing = Mutex::new(closing);
+        let first = Mutex::new(true);
+        let (url, upstream) = raw_upstream(move |stream, keep| {
+            let _ = stream.write_all(OK);
+            if std::mem::take(&mut *first.lock().unwrap()) {
+                closing.lock().unwrap().recv().unwrap();
+                let _ = stream.write_all(last_words.as_bytes());
+            } else {
+                keep_rest(stream, keep);
+            }
+        });
+        let proxy = proxy_to(&url);
+        let mut plain = connect(proxy.address);
+        plain
+            .write_all(b"GET /1 HTTP/1.1\r\nHost: a\r\n\r\n")
+            .unwrap();
+        assert!(answer(&mut plain).0.starts_with("HTTP/1.1 200"));
+        let mut client = connect(proxy.address);
+        let fields = [
+            (":method", "POST"),
+            (":scheme", "http"),
+            (":path", "/a"),
+            (":authority", "a"),
+            ("content-length", "5"),
+        ];
+        let head: Vec<u8> = (fields.iter())
+            .flat_map(|(name, value)| field(name, value))
+            .collect();
+        let mut bytes = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
+        bytes.extend(frame(4, 0, 0, &[]));
+        bytes.extend(frame(1, 0b100, 1, &head));
+        bytes.extend(frame(0, 0, 1, b"hello"));
+        client.write_all(&bytes).unwrap();
+        // Until the connection is leased and waits.
+        thread::sleep(Duration::from_millis(200));
+        close.send(()).unwrap();
+        thread::sleep(Duration::from_millis(200));
+        client.write_all(&frame(0, 1, 1, b"")).unwrap();
+        let status = loop {
+            let mut head = [0; 9];
+            client.read_exact(&mut head).unwrap();
+            let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
+            let mut payload = vec![0; usize::try_from(length).unwrap()];
+            client.read_exact(&mut payload).unwrap();
+            if head[3] == 1 {
+                break payload[0];
+            }
+        };
+        assert_eq!(status, STATUS_200, "{last_words}");
+        let connections = upstream.lock().unwrap();
+        assert_eq!(connections.len(), 2);
+        assert!(connections[1].starts_with(b"POST /a "));
     }
 }

@@ -117,7 +117,12 @@ impl Direct {
             }
         }
         loop {
-            if ready!(self.poll_more(context)).map_err(ExchangeError::Io)? == 0 {
+            let read = ready!(self.poll_more(context));
+            if !request.has_begun() {
+                // Nobody was asked yet: whatever this is, it is no answer, and the connection is of no use.
+                return Poll::Ready(Err(ExchangeError::Unsent));
+            }
+            if read.map_err(ExchangeError::Io)? == 0 {
                 return Poll::Ready(Err(AnswerError::Truncated.into()));
             }
             if let Some(head) = answer::head(&mut self.buffer, &mut self.seen, bodiless)? {

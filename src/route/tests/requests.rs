@@ -48,7 +48,7 @@ fn values_are_decoded_and_literal() {
         "GET",
         "/customers/c%20%c3%a9/orders/%2A%3F%24%7Baws:username%7D%25",
         "x&channel=w%2Ab",
-        &[("X_DEVICE", "phone")],
+        &[("X-DEVICE", "phone")],
     )
     .unwrap();
     assert_eq!(kind, MatchKind::Route);

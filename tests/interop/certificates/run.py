@@ -15,6 +15,8 @@ import uuid
 
 from jwcrypto import jwk, jws
 
+import attacks
+
 ACCOUNT = "555566667777"
 ISSUER = "https://idp.example"
 PATIENCE = 60
@@ -240,6 +242,8 @@ def main(binary):
         try:
             certificates(site)
             tokens(site, issuer)
+            keys = [jwk.JWK.generate(kty="EC", crv="P-256") for _ in range(2)]
+            attacks.run(site, issuer, token, sign, proof, keys)
         finally:
             process.kill()
             process.wait()

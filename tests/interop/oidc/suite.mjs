@@ -58,6 +58,7 @@ try {
   await opaque();
   await clientKeys();
   await rotation();
+  await sameName();
   await outage();
 } catch (error) {
   failed += 1;
@@ -219,6 +220,34 @@ async function rotation() {
   await eventually('the latest key is known', async () => (await world.use(latest)).status === 200);
   check('a withdrawn key is good no longer', (await world.use(old)).status === 401);
   check('nor the second', (await world.use(fresh)).status === 401);
+}
+
+// Another key under the name of the one before, and those who only pretend that there is one.
+async function sameName() {
+  const old = await issuer.token('ES256');
+  check('before the key is replaced', (await world.use(old)).status === 200);
+  await issuer.stop();
+  await issuer.start([await key('ES256', 'third-ES256')]);
+  const fresh = await issuer.token('ES256');
+  check('the name is the same', decodeProtectedHeader(fresh).kid === decodeProtectedHeader(old).kid);
+  // Within the ten seconds after another fetch the last one's keys count.
+  await eventually('the key that took its name is known', async () => (await world.use(fresh)).status === 200);
+  check('the one before is good no longer', (await world.use(old)).status === 401);
+  const stranger = await importJWK(await key('ES256', 'third-ES256'), 'ES256');
+  const forged = await Promise.all(
+    Array.from({ length: 200 }, (_, index) => {
+      const now = Math.floor(Date.now() / 1000);
+      return new SignJWT({ iss: issuer.url, aud: 'app', sub: `worker-${index}`, iat: now, exp: now + 60 })
+        .setProtectedHeader({ alg: 'ES256', kid: 'third-ES256', typ: 'at+jwt' })
+        .sign(stranger);
+    }),
+  );
+  const [before, started] = [issuer.fetches, Date.now()];
+  const answers = await Promise.all(forged.map((token) => world.use(token)));
+  const allowed = 1 + Math.ceil((Date.now() - started) / 10_000);
+  check('200 wrong signatures are refused', answers.every(({ status }) => status === 401), answers.find(({ status }) => status !== 401));
+  check(`and cost ${allowed} fetches at most`, issuer.fetches - before <= allowed, issuer.fetches - before);
+  check('and the good one is good', (await world.use(fresh)).status === 200);
 }
 
 // The issuer is down: what is known goes on, over a restart too; what is not known is 503, never 401.

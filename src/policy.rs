@@ -78,7 +78,9 @@ pub mod possible;
 pub mod principal;
 mod resource;
 mod statement;
+mod subset;
 mod variable;
+mod worlds;
 
 pub use compile::{Policy, PolicySet};
 pub use context::Context;

@@ -1,5 +1,6 @@
 mod alternatives;
 mod services;
+mod together;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -4,7 +4,7 @@
 
 use crate::clock::Timestamp;
 use crate::directory::provider::ClaimPath;
-use crate::policy::context::Value;
+use crate::policy::context::{self, Value};
 
 use super::json::{Json, List};
 
@@ -191,7 +191,7 @@ fn member<'j>(value: &'j Json, folded: &str) -> Option<&'j Json> {
         if name.is_ascii() {
             name.eq_ignore_ascii_case(folded)
         } else {
-            name.to_lowercase() == folded
+            *context::folded(name) == *folded
         }
     });
     let (_, found) = same.next()?;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::clock::Timestamp;
 use crate::directory::{Group, Role, User};
-use crate::policy::context::Value;
+use crate::policy::context::{self, Value};
 use crate::policy::{PolicySet, Principal};
 
 use super::jwt::VerifiedToken;
@@ -262,7 +262,7 @@ fn same_key(key: &str, folded: &str) -> bool {
     if key.is_ascii() {
         key.eq_ignore_ascii_case(folded)
     } else {
-        key.to_lowercase() == folded
+        *context::folded(key) == *folded
     }
 }
 

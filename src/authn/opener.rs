@@ -11,6 +11,7 @@ use quick_cache::sync::Cache;
 use crate::arn::Arn;
 use crate::clock::Timestamp;
 use crate::outcome::Reason;
+use crate::policy::context::folded;
 use crate::policy::{self, Kind, Policy, PolicySet};
 use crate::state::Ledger;
 use crate::sts::seal::{MAX_TEXT, OpenError};
@@ -202,10 +203,7 @@ fn session(of: sts::Session) -> Result<Session, Failure> {
         Some(federation) => {
             let issuer = federation.issuer;
             let claims = federation.claims.into_iter();
-            let claims = claims.map(|(name, values)| {
-                let key = format!("{issuer}:{name}").to_lowercase();
-                (key.into(), values)
-            });
+            let claims = claims.map(|(name, values)| (folded(&format!("{issuer}:{name}")), values));
             (
                 Some(Arc::from(federation.provider)),
                 Some(claims.collect::<Vec<_>>().into()),

@@ -90,12 +90,13 @@ mod tests {
     use super::*;
 
     /// Texts of the same form as ids in the modules below that are none.
-    const NO_IDS: [&str; 14] = [
+    const NO_IDS: [&str; 15] = [
         "access-control-request-method",
         "assumed-role",
         "built-in",
         "content-length",
         "identity-providers",
+        "kebab-case",
         "keep-alive",
         "permission-sets",
         "proxy-authenticate",

@@ -9,7 +9,7 @@ use crate::arn::AccountId;
 use crate::authn::Identity;
 use crate::clock::Timestamp;
 use crate::directory::Directory;
-use crate::policy::context::{Context, Value};
+use crate::policy::context::{self, Context, Value};
 
 /// What is known of the request before anybody is identified.
 #[derive(Debug, Clone, Copy)]
@@ -145,7 +145,7 @@ impl Context for DecisionContext<'_> {
 
 /// Whether `name`, lower-cased, is `lower`.
 fn equals_lower(name: &str, lower: &str) -> bool {
-    name.chars().flat_map(char::to_lowercase).eq(lower.chars())
+    name.chars().map(context::lower).eq(lower.chars())
 }
 
 #[cfg(test)]
@@ -156,6 +156,8 @@ mod tests {
     fn tag_names_compare_without_case() {
         assert!(equals_lower("Team", "team"));
         assert!(equals_lower("ÄB", "äb"));
+        assert!(equals_lower("ΣΑΣ", "σασ"));
+        assert!(equals_lower("İ", "i"));
         assert!(!equals_lower("teams", "team"));
     }
 }

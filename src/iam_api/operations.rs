@@ -115,7 +115,7 @@ const fn write(text: &'static str, subject: Subject) -> Operation {
     }
 }
 
-static READS: [Operation; 62] = [
+static READS: [Operation; 65] = [
     read("iam:GenerateCredentialReport", report::generate),
     read("iam:GenerateServiceLastAccessedDetails", accessed::generate),
     read("iam:GetAccessKeyLastUsed", keys::last_used),
@@ -206,6 +206,19 @@ static READS: [Operation; 62] = [
         "user",
         "The SSH Public Key of user",
     ),
+    absent(
+        "iam:GetServiceLinkedRoleDeletionStatus",
+        "DeletionTaskId",
+        "role",
+        "The deletion task",
+    ),
+    absent(
+        "iam:GetDelegationRequest",
+        "DelegationRequestId",
+        "delegation-request",
+        "The delegation request",
+    ),
+    empty("iam:ListDelegationRequests", "DelegationRequests"),
     absent(
         "iam:GetServerCertificate",
         "ServerCertificateName",

@@ -2,6 +2,7 @@
 //!
 //! Wildcards stand in the name; the service has none, except in a bare `*` and in `*:*`, which say the same.
 
+use super::context::folded;
 use super::pattern::{Builder, Pattern, Piece};
 
 /// Action or NotAction.
@@ -113,7 +114,7 @@ impl<'a> Folded<'a> {
             folded.make_ascii_lowercase();
             folded
         } else {
-            smallvec::SmallVec::from_slice(action.to_lowercase().as_bytes())
+            smallvec::SmallVec::from_slice(folded(action).as_bytes())
         })
     }
 

@@ -16,7 +16,7 @@ pub(crate) mod operator;
 pub(crate) mod values;
 
 use super::context::{Context, Value};
-use super::document::Effect;
+use super::document::{Effect, entry};
 use crate::source::Span;
 pub(crate) use operator::{Operator, Quantifier};
 pub(crate) use values::Values;
@@ -38,6 +38,8 @@ pub(crate) struct Condition {
     pub(crate) values: Values,
     /// Where the key stands.
     pub(crate) span: Span,
+    /// Where each value stands.
+    pub(crate) value_spans: Box<[Span]>,
 }
 
 /// What became of a condition, before the statement's effect is considered.
@@ -122,6 +124,11 @@ impl Condition {
     /// Whether one request value satisfies the operator against the policy's values.
     fn satisfied(&self, value: Value<'_>, context: &dyn Context) -> Result<bool, Unreadable> {
         Ok(self.values.any_matches(value, context)? != self.operator.negated)
+    }
+
+    /// Where a value stands.
+    pub(crate) fn value_span(&self, at: usize) -> Span {
+        entry(&self.value_spans, at, self.span)
     }
 
     /// The context keys that it reads, in lower case.

@@ -122,6 +122,23 @@ impl Write for Short {
     }
 }
 
+/// A letter in lower case: the one letter that Unicode's simple mapping has for it, wherever it stands in a word. The
+/// full mapping has two for U+0130, and another final sigma than the one within.
+pub fn lower(letter: char) -> char {
+    if letter == '\u{130}' {
+        return 'i';
+    }
+    letter.to_lowercase().next().unwrap_or(letter)
+}
+
+/// A name in lower case, letter by letter: so names of keys are compared.
+pub fn folded(name: &str) -> Box<str> {
+    if name.is_ascii() {
+        return name.to_ascii_lowercase().into();
+    }
+    name.chars().map(lower).collect::<String>().into()
+}
+
 /// Where values come from.
 pub trait Context {
     /// The value of `key`, which is given in lower case (key names are compared without case, tag keys included).
@@ -159,8 +176,7 @@ impl Map {
 
     /// Sets a single-valued key.
     pub fn set(&mut self, key: &str, value: impl Into<Box<str>>) -> &mut Self {
-        self.values
-            .insert(key.to_lowercase().into(), Owned::One(value.into()));
+        self.values.insert(folded(key), Owned::One(value.into()));
         self
     }
 
@@ -171,8 +187,7 @@ impl Map {
         values: impl IntoIterator<Item = V>,
     ) -> &mut Self {
         let values = values.into_iter().map(Into::into).collect();
-        self.values
-            .insert(key.to_lowercase().into(), Owned::Many(values));
+        self.values.insert(folded(key), Owned::Many(values));
         self
     }
 }
@@ -194,6 +209,23 @@ mod tests {
 
     fn text(value: Value<'_>) -> String {
         value.with_text(str::to_owned)
+    }
+
+    #[test]
+    fn names_are_folded_letter_by_letter() {
+        for (name, same) in [
+            ("aws:SourceIp", "aws:sourceip"),
+            ("k/ΣΑΣ", "K/σασ"),
+            ("k/İ", "k/i"),
+            ("k/ẞ", "k/ß"),
+        ] {
+            assert_eq!(folded(name), folded(same), "{name}");
+            assert_eq!(folded(&folded(name)), folded(name), "{name}");
+        }
+        assert_ne!(folded("k/ß"), folded("k/ss"));
+        let mut map = Map::new();
+        map.set("aws:PrincipalTag/ΣΑΣ", "x");
+        assert!(map.get(&folded("aws:principaltag/σασ")).is_some());
     }
 
     #[test]

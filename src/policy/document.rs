@@ -101,10 +101,31 @@ pub(crate) struct Statement {
     pub(crate) principal: Option<Element>,
     pub(crate) actions: Actions,
     pub(crate) actions_span: Span,
+    /// Of each pattern.
+    pub(crate) action_spans: Box<[Span]>,
     /// None where the element is absent: then it covers every resource.
     pub(crate) resources: Option<Resources>,
     pub(crate) resources_span: Span,
+    /// Of each pattern.
+    pub(crate) resource_spans: Box<[Span]>,
     pub(crate) conditions: Box<[Condition]>,
+}
+
+impl Statement {
+    /// Where one pattern of Action or NotAction stands.
+    pub(crate) fn action_span(&self, at: usize) -> Span {
+        entry(&self.action_spans, at, self.actions_span)
+    }
+
+    /// Where one pattern of Resource or NotResource stands.
+    pub(crate) fn resource_span(&self, at: usize) -> Span {
+        entry(&self.resource_spans, at, self.resources_span)
+    }
+}
+
+/// The place of one entry of a list, or else that of the whole list.
+pub(crate) fn entry(spans: &[Span], at: usize, whole: Span) -> Span {
+    spans.get(at).copied().unwrap_or(whole)
 }
 
 impl Document {

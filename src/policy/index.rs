@@ -12,7 +12,8 @@ use super::document::Statement;
 use super::principal::Principal;
 use super::principal::element::Name;
 use super::statement::Ask;
-use trie::Trie;
+use super::subset::Beginnings;
+pub(crate) use trie::Trie;
 
 /// A bucket of this many statements is not worth splitting.
 const FEW: usize = 8;
@@ -220,6 +221,33 @@ fn cut(prefix: &[u8]) -> &[u8] {
 }
 
 impl Bucket {
+    /// Calls `each` with every statement that could apply to all requests that begin so, each perhaps several times.
+    pub(super) fn visit_beginnings(&self, of: &Beginnings<'_>, each: &mut dyn FnMut(Place)) {
+        let mut visit = |bucket: &Self| {
+            bucket.visit_beginnings(of, each);
+            true
+        };
+        match self {
+            Self::Few(places) => places.iter().for_each(|place| each(*place)),
+            Self::Split(Dimension::Action, trie) => {
+                trie.along(of.action.as_bytes(), visit);
+            }
+            Self::Split(Dimension::Resource, trie) => {
+                trie.along(of.resource.as_bytes(), visit);
+            }
+            Self::Split(Dimension::Principal, trie) => {
+                let named = of.name.map(str::as_bytes).filter(|name| !name.is_empty());
+                for bucket in [Some(&b""[..]), named]
+                    .into_iter()
+                    .flatten()
+                    .filter_map(|name| trie.at(name))
+                {
+                    visit(bucket);
+                }
+            }
+        }
+    }
+
     /// Calls `each` with every statement that could apply, until it returns false. False if it did.
     pub(crate) fn visit(&self, ask: &Ask<'_>, each: &mut dyn FnMut(Place) -> bool) -> bool {
         match self {

@@ -11,18 +11,16 @@
 //! Every id is told in `src/cli/findings.txt`, which `sidegate check --list` prints; a test compares the two.
 
 mod conditions;
-mod cover;
+pub(super) mod cover;
 mod keys;
 mod limits;
 mod names;
 mod security;
-mod subset;
 mod trust;
-mod worlds;
 
 use super::document::{Document, Effect, Statement, Version};
+use super::subset::Effort;
 use crate::source::{Report, Severity};
-use subset::Effort;
 
 /// What a bundle knows and a document does not.
 #[derive(Clone, Copy)]
@@ -31,6 +29,8 @@ pub struct Surroundings<'a> {
     pub is_own_account: &'a dyn Fn(&str) -> bool,
     /// Every action that some route offers, in lower case; `None` if routes are not known.
     pub offered: Option<&'a [Box<str>]>,
+    /// The organization that our accounts belong to; `None` if there is none, or it is not known.
+    pub organization: Option<&'a str>,
     /// The partition that all ARNs are of; `None` if it is not known.
     pub partition: Option<&'a str>,
 }
@@ -64,6 +64,16 @@ pub fn lint(document: &Document, surroundings: &Surroundings<'_>, report: &mut R
         }
     }
     cover::statements(&document.statements, &effort, report);
+    if effort.is_spent() {
+        let span = document.statements.first().map(|first| first.span);
+        report.add(
+            Severity::Suggestion,
+            "comparison-unfinished",
+            span.unwrap_or_default(),
+            "the policy is so large that not all of its statements and lists were compared: more of them may be redundant or unreachable",
+            "split the policy",
+        );
+    }
 }
 
 fn version(document: &Document, report: &mut Report) {
@@ -76,33 +86,24 @@ fn version(document: &Document, report: &mut Report) {
     };
     let mut found = false;
     for statement in &*document.statements {
-        let resources = statement
-            .resources
-            .iter()
-            .flat_map(|resources| &resources.patterns);
-        if resources
-            .map(super::variable::Template::source)
-            .any(looks_open)
-        {
+        let mut literal = |span| {
             found = true;
             report.add(
                 Severity::Warning,
                 "variable-needs-version",
-                statement.resources_span,
+                span,
                 "without Version 2012-10-17 a policy variable is literal text",
                 "add \"Version\": \"2012-10-17\"",
             );
+        };
+        let resources = statement.resources.iter();
+        let mut resources = resources.flat_map(|resources| &resources.patterns);
+        if let Some(at) = resources.position(|pattern| looks_open(pattern.source())) {
+            literal(statement.resource_span(at));
         }
         for condition in &statement.conditions {
-            if condition.texts.iter().any(|text| looks_open(text)) {
-                found = true;
-                report.add(
-                    Severity::Warning,
-                    "variable-needs-version",
-                    condition.span,
-                    "without Version 2012-10-17 a policy variable is literal text",
-                    "add \"Version\": \"2012-10-17\"",
-                );
+            if let Some(at) = condition.texts.iter().position(|text| looks_open(text)) {
+                literal(condition.value_span(at));
             }
         }
     }
@@ -120,16 +121,14 @@ fn version(document: &Document, report: &mut Report) {
 /// Whether a statement spares every action or every resource, which is reported.
 fn applies_to_nothing(statement: &Statement, report: &mut Report) -> bool {
     let every_action =
-        (statement.actions.patterns.iter()).any(super::action::ActionPattern::is_everything);
+        (statement.actions.patterns.iter()).position(super::action::ActionPattern::is_everything);
     let resources = statement.resources.iter().filter(|list| list.negated);
-    let every_resource =
-        (resources.flat_map(|list| &list.patterns)).any(super::variable::Template::is_everything);
-    let (element, span) = if statement.actions.negated && every_action {
-        ("NotAction", statement.actions_span)
-    } else if every_resource {
-        ("NotResource", statement.resources_span)
-    } else {
-        return false;
+    let every_resource = (resources.flat_map(|list| &list.patterns))
+        .position(super::variable::Template::is_everything);
+    let (element, span) = match (every_action, every_resource) {
+        (Some(at), _) if statement.actions.negated => ("NotAction", statement.action_span(at)),
+        (_, Some(at)) => ("NotResource", statement.resource_span(at)),
+        _ => return false,
     };
     report.add(
         Severity::Warning,
@@ -143,7 +142,7 @@ fn applies_to_nothing(statement: &Statement, report: &mut Report) -> bool {
 
 /// Actions of a service that routes offer, though none offers these.
 fn not_offered(statement: &Statement, offered: &[Box<str>], report: &mut Report) {
-    for pattern in &statement.actions.patterns {
+    for (at, pattern) in statement.actions.patterns.iter().enumerate() {
         let source = pattern.source.to_lowercase();
         let Some((service, _)) = source.split_once(':') else {
             continue;
@@ -157,7 +156,7 @@ fn not_offered(statement: &Statement, offered: &[Box<str>], report: &mut Report)
             report.add(
                 Severity::Warning,
                 "action-not-offered",
-                statement.actions_span,
+                statement.action_span(at),
                 format!("no route offers `{}`", pattern.source),
                 match crate::source::nearest(&source, offered.iter().map(|action| &**action)) {
                     Some(near) => format!("did you mean `{near}`?"),
@@ -171,7 +170,8 @@ fn not_offered(statement: &Statement, offered: &[Box<str>], report: &mut Report)
 /// Resources of another partition than everything here.
 fn foreign_partition(statement: &Statement, partition: &str, report: &mut Report) {
     let resources = statement.resources.iter();
-    for pattern in resources.flat_map(|resources| &resources.patterns) {
+    let patterns = resources.flat_map(|resources| &resources.patterns);
+    for (at, pattern) in patterns.enumerate() {
         let Some(found) = pattern.source().split(':').nth(1) else {
             continue;
         };
@@ -179,7 +179,7 @@ fn foreign_partition(statement: &Statement, partition: &str, report: &mut Report
             report.add(
                 Severity::Warning,
                 "arn-never-matches",
-                statement.resources_span,
+                statement.resource_span(at),
                 format!(
                     "`{}` can never match: every ARN here is of the partition {partition}",
                     pattern.source()

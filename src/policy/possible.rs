@@ -3,10 +3,11 @@
 //!
 //! Whether a condition on an open key holds is left open: once every Allow is given what it asks for and every Deny is
 //! kept from applying (the best case), once the other way round. Both cases are ordinary policies, with those
-//! conditions taken out or their statements emptied, judged by the ordinary engine: nothing is decided here. Conditions
-//! are looked at one by one, so a permission may be called possible though its conditions contradict each other.
+//! conditions taken out or their statements emptied, judged by the ordinary engine. What is allowed in the best case is
+//! taken back where the conditions that it rests on contradict each other, or a Deny waits for whatever they leave.
 
 mod refused;
+mod together;
 mod ways;
 
 use std::sync::Arc;
@@ -16,7 +17,7 @@ use serde::Serialize;
 use super::action::{Actions, Folded};
 use super::compile::{Policy, PolicySet};
 use super::condition::Condition;
-use super::condition::operator::Test;
+use super::condition::operator::{Quantifier, Test};
 use super::decision::Verdict;
 use super::document::{Document, Effect, Statement};
 use super::evaluate;
@@ -27,6 +28,7 @@ use super::resource::Resources;
 use super::variable::Template;
 
 pub use refused::refused_by;
+use together::{Asking, Together};
 use ways::Both;
 pub use ways::{Need, Way};
 
@@ -113,6 +115,8 @@ pub fn possible(request: &Request<'_>, layers: &Layers<'_>, is_open: IsOpen<'_>)
     if verdict == Verdict::Allowed {
         let explained = |case| assuming(layers, is_open, case, |layers| explain(request, layers));
         let (best, plain, feared) = (explained(BEST), explained(PLAIN), explained(FEARED));
+        let unless = unless(layers, &feared, is_open);
+        let together = Together::beside(&unless, is_open);
         if plain.decision == Verdict::Allowed {
             // The best case may rest on another statement, with its conditions taken out.
             found.words = plain.reason.words;
@@ -123,11 +127,32 @@ pub fn possible(request: &Request<'_>, layers: &Layers<'_>, is_open: IsOpen<'_>)
                 best: &best,
                 plain: &plain,
             };
-            found.needs = both.needs(request, is_open);
+            found.needs = both.needs(request, is_open, &together);
         }
-        found.unless = unless(layers, &feared, is_open);
+        let is_never = plain.decision != Verdict::Allowed && found.needs.is_empty();
+        // Denies do not count for what needs no permission.
+        let is_refusable = feared.decision == Verdict::ExplicitDeny;
+        if is_never || (is_refusable && together.refuses_all()) {
+            return never(request);
+        }
+        found.unless = unless.into_iter().map(|asking| asking.clause).collect();
     }
     found
+}
+
+/// What is asked for contradicts itself, or Denies refuse all that could be brought.
+fn never(request: &Request<'_>) -> Possible {
+    let name = request.principal.name();
+    let (action, resource) = (request.action, request.resource);
+    Possible {
+        verdict: Verdict::ImplicitDeny,
+        layer: None,
+        words: format!(
+            "{name} may not {action} on {resource}: no request meets all that its policies ask for together"
+        ),
+        needs: Vec::new(),
+        unless: Vec::new(),
+    }
 }
 
 fn under_conditions(request: &Request<'_>) -> String {
@@ -264,11 +289,14 @@ fn asked(statement: &Statement, is_open: IsOpen<'_>) -> Vec<String> {
         .filter(|found| is_open_condition(found, is_open))
         .map(|found| {
             let texts: Vec<&str> = found.texts.iter().map(|text| &**text).collect();
+            let is_for_all = found.operator.quantifier == Some(Quantifier::ForAll)
+                && found.operator.test != Test::Null;
             format!(
-                "{} {}: {}",
+                "{} {}: {}{}",
                 found.operator.name,
                 found.name,
-                texts.join(", ")
+                texts.join(", "),
+                if is_for_all { " (or no such key)" } else { "" }
             )
         });
     let resources = statement.resources.iter().flat_map(|resources| {
@@ -302,30 +330,31 @@ fn policies<'l>(layers: &Layers<'l>, report: &LayerReport) -> Vec<&'l Arc<Policy
 }
 
 /// The statements of a layer that apply, are `wanted` and ask for something.
-fn clauses(
-    layers: &Layers<'_>,
+fn clauses<'l>(
+    layers: &Layers<'l>,
     report: &LayerReport,
     wanted: &dyn Fn(&StatementReport) -> bool,
     is_open: IsOpen<'_>,
-    found: &mut Vec<Clause>,
+    found: &mut Vec<Asking<'l>>,
 ) {
     for (policy, told) in policies(layers, report).into_iter().zip(&report.policies) {
         for (statement, told) in policy.statements().iter().zip(&told.statements) {
             let conditions = asked(statement, is_open);
             if told.applies && wanted(told) && !conditions.is_empty() {
-                found.push(Clause {
+                let clause = Clause {
                     layer: report.layer,
                     policy: policy.name().to_owned(),
                     statement: told.statement,
                     sid: told.sid.clone(),
                     conditions,
-                });
+                };
+                found.push(Asking::new(clause, statement));
             }
         }
     }
 }
 
-fn unless(layers: &Layers<'_>, feared: &Explanation, is_open: IsOpen<'_>) -> Vec<Clause> {
+fn unless<'l>(layers: &Layers<'l>, feared: &Explanation, is_open: IsOpen<'_>) -> Vec<Asking<'l>> {
     let mut found = Vec::new();
     for report in &feared.layers {
         let denies = |statement: &StatementReport| statement.effect == Effect::Deny;

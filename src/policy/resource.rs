@@ -6,7 +6,7 @@
 //! documentation is silent: boundaries are completed too; a `*` that ends the text reaches over all missing parts; one
 //! within an incomplete ARN may be meant so too, since patterns are globs over the whole text, and covers what either
 //! reading does (`arn:aws:s3:*/secret`, any resource of S3 that ends so; `arn:aws:sqs:*:111111111111`, any queue of that
-//! account).
+//! account); in the NotResource of a Deny, which is to spare no more than is surely meant, what both do.
 
 use super::context::Context;
 use super::variable::{FORMS, Syntax, Template};
@@ -27,17 +27,28 @@ pub(crate) struct Problem {
     pub(crate) help: &'static str,
 }
 
+/// What becomes of an ARN that lacks parts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Completion {
+    /// It is refused.
+    None,
+    /// It is completed. One with a `*` within covers what either reading does.
+    Either,
+    /// It is completed. One with a `*` within covers what both readings do: a Deny spares no more.
+    Both,
+}
+
 const SHAPE: &str = "write arn:partition:service:region:account:resource, or \"*\"";
 
 /// Reads one pattern; what is covered by any of the templates is covered by it. `variables`: the policy's version knows
-/// them. `completes`: the policy's kind completes ARNs.
+/// them.
 ///
 /// # Errors
 /// What is wrong with it.
 pub(crate) fn read(
     source: &str,
     variables: bool,
-    completes: bool,
+    completion: Completion,
 ) -> Result<Vec<Template>, Problem> {
     if source != "*" {
         check(source, variables)?;
@@ -45,7 +56,7 @@ pub(crate) fn read(
     let Some(whole) = completed(source) else {
         return Ok(vec![template(source, source, variables)?]);
     };
-    if !completes {
+    if completion == Completion::None {
         return Err(Problem {
             id: "incomplete-arn",
             message: format!(
@@ -57,10 +68,14 @@ pub(crate) fn read(
     if !source.contains('*') {
         return Ok(vec![template(source, &whole, variables)?]);
     }
-    Ok(vec![
+    let readings = [
         template(&whole, &whole, variables)?,
         template(source, source, variables)?,
-    ])
+    ];
+    Ok(match completion {
+        Completion::Both => vec![Template::both(source, readings)],
+        Completion::None | Completion::Either => readings.into(),
+    })
 }
 
 fn template(source: &str, whole: &str, variables: bool) -> Result<Template, Problem> {
@@ -145,7 +160,7 @@ mod tests {
         context.set("aws:username", "ann");
         Resources {
             negated: false,
-            patterns: read(pattern, true, true).unwrap().into(),
+            patterns: read(pattern, true, Completion::Either).unwrap().into(),
         }
         .cover(resource, &context)
     }
@@ -184,7 +199,7 @@ mod tests {
             "arn:aws:sqs:e?:111111111111",
         ] {
             assert!(covers(pattern, queue), "{pattern}");
-            let refused = read(pattern, true, false).unwrap_err();
+            let refused = read(pattern, true, Completion::None).unwrap_err();
             assert_eq!(refused.id, "incomplete-arn", "{pattern}");
         }
         assert!(covers("arn:*:sqs", queue));
@@ -192,7 +207,7 @@ mod tests {
         assert!(!covers("arn:aws:sqs:us", queue));
         for pattern in ["arn:aws:sqs:*", "arn:aws:sqs:eu:*", "arn:*"] {
             assert!(covers(pattern, queue), "{pattern}");
-            assert!(read(pattern, true, false).is_ok(), "{pattern}");
+            assert!(read(pattern, true, Completion::None).is_ok(), "{pattern}");
         }
     }
 
@@ -209,7 +224,7 @@ mod tests {
         ] {
             assert!(covers(pattern, object), "{pattern}");
             assert!(!covers(pattern, "arn:aws:s3:::b/open"), "{pattern}");
-            let refused = read(pattern, true, false).unwrap_err();
+            let refused = read(pattern, true, Completion::None).unwrap_err();
             assert_eq!(refused.id, "incomplete-arn", "{pattern}");
         }
         assert!(!covers("arn:aws:s3:*/secret", "arn:aws:sqs:::b/secret"));
@@ -226,6 +241,33 @@ mod tests {
                 !covers(pattern, "arn:aws:sqs:us-2:222222222222:orders"),
                 "{pattern}"
             );
+        }
+    }
+
+    #[test]
+    fn a_deny_spares_what_both_readings_of_an_incomplete_arn_cover() {
+        let denies = |pattern: &str, resource: &str| {
+            Resources {
+                negated: true,
+                patterns: read(pattern, true, Completion::Both).unwrap().into(),
+            }
+            .cover(resource, &Map::new())
+        };
+        let queues = "arn:aws:sqs:*:111111111111";
+        // By the completed reading alone, by the one over the whole text alone, by both, by none.
+        assert!(denies(queues, "arn:aws:sqs:eu:111111111111:orders"));
+        assert!(denies(queues, "arn:aws:sqs:eu:222222222222:x:111111111111"));
+        assert!(!denies(
+            queues,
+            "arn:aws:sqs:eu:111111111111:x:111111111111"
+        ));
+        assert!(denies(queues, "arn:aws:sqs:eu:222222222222:orders"));
+        for (pattern, resource) in [
+            ("arn:aws:sqs:eu", "arn:aws:sqs:eu:111111111111:orders"),
+            ("arn:aws:sqs:*", "arn:aws:sqs:eu:111111111111:orders"),
+            ("arn:aws:s3:::b/*", "arn:aws:s3:::b/x"),
+        ] {
+            assert!(!denies(pattern, resource), "{pattern}");
         }
     }
 
@@ -249,9 +291,10 @@ mod tests {
             ("arn:aws:s3::${aws:username}:x", "variable-in-arn"),
             ("arn:aws:s3:::${}", "bad-variable"),
         ] {
-            assert_eq!(read(pattern, true, true).unwrap_err().id, id, "{pattern}");
+            let refused = read(pattern, true, Completion::Either).unwrap_err();
+            assert_eq!(refused.id, id, "{pattern}");
         }
         // To the language of 2008 it is text.
-        assert!(read("arn:aws:s3:${aws:username}::x", false, true).is_ok());
+        assert!(read("arn:aws:s3:${aws:username}::x", false, Completion::Either).is_ok());
     }
 }

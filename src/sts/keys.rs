@@ -104,6 +104,19 @@ impl Keys {
     /// # Errors
     /// See [`IssueError`].
     pub fn issue(&self, asked: Session, now: Timestamp) -> Result<Issued, IssueError> {
+        self.issue_padded(asked, now, 0)
+    }
+
+    /// The same, with a token of at least `least` letters.
+    ///
+    /// # Errors
+    /// See [`IssueError`].
+    pub fn issue_padded(
+        &self,
+        asked: Session,
+        now: Timestamp,
+        least: usize,
+    ) -> Result<Issued, IssueError> {
         let session = asked.with_key().ok_or(IssueError::NoKey)?;
         let ring = self.ring.load();
         let key = ring
@@ -111,7 +124,7 @@ impl Keys {
             .sealing(now)
             .and_then(|entry| ring.key(entry.id))
             .ok_or(IssueError::NoKey)?;
-        let (token, packed) = key.seal(&session)?.ok_or(IssueError::NoKey)?;
+        let (token, packed) = key.seal(&session, least)?.ok_or(IssueError::NoKey)?;
         Ok(Issued {
             session,
             packed,

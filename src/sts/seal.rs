@@ -23,6 +23,9 @@ const KIND: &[u8] = b"sgs";
 /// The longest token.
 pub const MAX_TEXT: usize = 4096;
 const SIGNATURE: usize = 64;
+const TAG: usize = 16;
+/// The prefix, a key's id and a mark.
+const HEAD: usize = PREFIX.len() + 9;
 /// What the signature is over, before the head and the session: nothing else that the key might sign begins so.
 const CONTEXT: &[u8] = b"sidegate session token 1\0";
 
@@ -98,10 +101,14 @@ impl Key {
         })
     }
 
-    /// Signs and seals, and tells how many of a hundred parts of a token's room its policies and tags take. `Ok(None)`:
-    /// this key cannot.
-    pub(super) fn seal(&self, session: &Session) -> Result<Option<(String, u32)>, TooLarge> {
-        let (body, packed) = session.encode()?;
+    /// Signs and seals to a text of at least `least` letters, and tells how many of a hundred parts of a token's room its
+    /// policies and tags take. `Ok(None)`: this key cannot.
+    pub(super) fn seal(
+        &self,
+        session: &Session,
+        least: usize,
+    ) -> Result<Option<(String, u32)>, TooLarge> {
+        let (body, packed) = session.encode(body_for(least))?;
         let Some(text) = self.seal_bytes(&body) else {
             return Ok(None);
         };
@@ -155,6 +162,15 @@ impl Key {
             .map_err(|_| OpenError::NotOurs)?;
         Session::decode(session).map_err(|_| OpenError::NotOurs)
     }
+}
+
+/// How many bytes of a session become at least so many letters of a token.
+fn body_for(letters: usize) -> usize {
+    let letters = letters.saturating_sub(HEAD);
+    let encoded = |bytes: usize| bytes.saturating_mul(4).div_ceil(3);
+    let bytes = letters.saturating_mul(3) / 4;
+    let bytes = bytes.saturating_add(usize::from(encoded(bytes) < letters));
+    bytes.saturating_sub(NONCE_LEN.saturating_add(SIGNATURE).saturating_add(TAG))
 }
 
 fn signed(head: &str, body: &[u8]) -> Vec<u8> {

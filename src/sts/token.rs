@@ -117,7 +117,8 @@ const MFA_USED: u8 = 8;
 const MFA_TIME: u8 = 16;
 const SOURCE_IDENTITY: u8 = 32;
 const FEDERATION: u8 = 64;
-const ALL_FLAGS: u8 = 127;
+/// Zeros come behind it: it was asked to be longer than it is.
+const PADDED: u8 = 128;
 
 impl Session {
     /// A session that is asked for: it has no access key yet.
@@ -176,8 +177,9 @@ impl Session {
         }
     }
 
-    /// Its bytes, and how many of a hundred parts of what a token can hold its policies and tags take.
-    pub(super) fn encode(&self) -> Result<(Vec<u8>, u32), TooLarge> {
+    /// Its bytes, `least` of them at least, and how many of a hundred parts of what a token can hold its policies and tags
+    /// take.
+    pub(super) fn encode(&self, least: usize) -> Result<(Vec<u8>, u32), TooLarge> {
         let mut out = Writer::default();
         let (kind, arn, id, name) = self.who.parts();
         out.byte(kind);
@@ -192,6 +194,7 @@ impl Session {
         out.raw(&secret);
         out.number(seconds(self.issued_at));
         out.number(seconds(self.expires_at));
+        let flags_at = out.0.len();
         out.byte(self.flags());
         if let Mfa::Yes(Some(time)) = self.mfa {
             out.number(seconds(time));
@@ -203,7 +206,14 @@ impl Session {
             federation.encode(&mut out);
         }
         let packed = self.packed().write(&mut out)?;
-        Ok((out.0, packed))
+        let mut bytes = out.0;
+        if bytes.len() < least {
+            if let Some(flags) = bytes.get_mut(flags_at) {
+                *flags |= PADDED;
+            }
+            bytes.resize(least, 0);
+        }
+        Ok((bytes, packed))
     }
 
     fn flags(&self) -> u8 {
@@ -236,15 +246,16 @@ impl Session {
             (true, true, true) => Mfa::Yes(Some(time(from.number()?)?)),
             _ => return Err(Malformed),
         };
-        if flags & !ALL_FLAGS != 0 {
-            return Err(Malformed);
-        }
         let source_identity = has(SOURCE_IDENTITY).then(|| from.text()).transpose()?;
         let federation = has(FEDERATION)
             .then(|| Federation::decode(&mut from))
             .transpose()?;
         let packed = Packed::read(&mut from)?;
-        from.end()?;
+        if has(PADDED) {
+            from.padding()?;
+        } else {
+            from.end()?;
+        }
         Ok(Self {
             who,
             key: Some(key),

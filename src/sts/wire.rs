@@ -89,6 +89,12 @@ impl<'b> Reader<'b> {
         Ok(count)
     }
 
+    /// What is left, which is there and all zeros.
+    pub(super) fn padding(self) -> Result<(), Malformed> {
+        let padded = !self.0.is_empty() && self.0.iter().all(|byte| *byte == 0);
+        padded.then_some(()).ok_or(Malformed)
+    }
+
     pub(super) fn bytes(&mut self) -> Result<&'b [u8], Malformed> {
         let length = self.count()?;
         self.raw(length)

@@ -17,7 +17,7 @@ use super::fields::{
 use super::form::Form;
 use super::xml::Members;
 
-const PARAMETERS: [&str; 14] = [
+const PARAMETERS: [&str; 15] = [
     "RoleArn",
     "RoleSessionName",
     "PolicyArns.*.arn",
@@ -32,6 +32,7 @@ const PARAMETERS: [&str; 14] = [
     "SourceIdentity",
     "ProvidedContexts.*.ProviderArn",
     "ProvidedContexts.*.ContextAssertion",
+    "MinimumSessionTokenSize",
 ];
 /// Without `DurationSeconds`, and the most when roles are chained.
 pub(super) const HOUR: u32 = 3600;
@@ -100,7 +101,7 @@ pub(super) async fn run(call: &mut Call<'_>, caller: &Caller) -> Result<Members,
     let mut members = Members::default();
     call::credentials(&mut members, &issued);
     assumed(&mut members, directory.partition(), role, name);
-    call::packed_size(&mut members, &issued);
+    call::sizes(&mut members, &issued);
     members.maybe("SourceIdentity", issued.session.source_identity.as_deref());
     Ok(members)
 }

@@ -12,6 +12,7 @@ use crate::query_api::context::BaseContext;
 use crate::query_api::judge::{self, Question, Seen};
 use crate::secret::Secret;
 use crate::sts::keys::{IssueError, Issued};
+use crate::sts::seal::MAX_TEXT;
 use crate::sts::{Session, Who};
 
 use super::Parts;
@@ -19,6 +20,7 @@ use super::asked::Asked;
 use super::caller::Caller;
 use super::context::CallContext;
 use super::error::Error;
+use super::fields;
 use super::form::Form;
 use super::xml::Members;
 
@@ -106,7 +108,9 @@ impl<'a> Call<'a> {
     /// # Errors
     /// PackedPolicyTooLarge, or a keyring without a key that issues.
     pub(super) fn issue(&self, session: Session) -> Result<Issued, Error> {
-        let issued = self.parts.keys.issue(session, self.now());
+        let least = fields::least_token(self.form)?;
+        let keys = &self.parts.keys;
+        let issued = keys.issue_padded(session, self.now(), least);
         issued.map_err(|error| match error {
             IssueError::TooLarge(too_large) => Error::new(
                 "PackedPolicyTooLarge",
@@ -158,9 +162,14 @@ pub(super) fn credentials(members: &mut Members, issued: &Issued) {
     });
 }
 
-/// `<PackedPolicySize>`, where something was packed.
-pub(super) fn packed_size(members: &mut Members, issued: &Issued) {
+/// `<PackedPolicySize>`, where something was packed, and how long the token is, of the longest that there is.
+pub(super) fn sizes(members: &mut Members, issued: &Issued) {
     if issued.packed > 0 {
         members.text("PackedPolicySize", &issued.packed.to_string());
     }
+    let length = issued.token.expose().len();
+    let used = length.saturating_mul(100).div_ceil(MAX_TEXT);
+    members
+        .number("SessionTokenUtilization", used)
+        .number("SessionTokenSize", length);
 }

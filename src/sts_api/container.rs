@@ -211,7 +211,10 @@ pub(super) async fn answer<L: Log + 'static>(
         return None;
     }
     let readable = reading.is_ok();
-    let admitted = if readable {
+    let admitted = if !service.may_ask(connection.peer) {
+        // Each refusal is a record: whoever guesses must not fill the disk.
+        Err(Refusal::new(429, "Throttling", "Rate exceeded"))
+    } else if readable {
         container.admit(connection.peer, head)
     } else {
         let message = "the request cannot be read in one way only";
@@ -262,6 +265,7 @@ async fn put_on_record<L: Log + 'static>(
         403 => Reason::InvalidHost,
         404 => Reason::NoRoute,
         405 => Reason::MethodNotSupported,
+        429 => Reason::Throttled,
         _ => Reason::MalformedRequest,
     };
     let message = format!("container credentials: {}", refusal.message);

@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 use super::error::Error;
 use super::form::Form;
 use crate::query_api::fields::{external_id_letter, model, name_letter, policy_letter, printable};
+use crate::sts::seal::MAX_TEXT;
 
 pub(super) use crate::query_api::fields::{Model, only, tag_letter};
 
@@ -43,33 +44,50 @@ pub(super) const SAML_ASSERTION: Model =
 pub(super) const ENCODED_MESSAGE: Model =
     model("EncodedMessage", "encodedMessage", (1, 10_240), printable);
 
+/// `MinimumSessionTokenSize`.
+pub(super) fn least_token(form: &Form) -> Result<usize, Error> {
+    let most = u32::try_from(MAX_TEXT).unwrap_or(u32::MAX);
+    let found = integer(
+        form,
+        "MinimumSessionTokenSize",
+        "minimumSessionTokenSize",
+        0..=most,
+    )?;
+    Ok(usize::try_from(found.unwrap_or_default()).unwrap_or_default())
+}
+
 /// `DurationSeconds`, in the range that the model has.
 pub(super) fn duration(form: &Form, range: RangeInclusive<u32>) -> Result<Option<u32>, Error> {
-    let Some(text) = form.get("DurationSeconds") else {
+    integer(form, "DurationSeconds", "durationSeconds", range)
+}
+
+fn integer(
+    form: &Form,
+    name: &str,
+    field: &str,
+    range: RangeInclusive<u32>,
+) -> Result<Option<u32>, Error> {
+    let Some(text) = form.get(name) else {
         return Ok(None);
     };
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    let Some(seconds) = text.parse::<u32>().ok().filter(|_| digits) else {
+    let Some(value) = text.parse::<u32>().ok().filter(|_| digits) else {
         return Err(Error::new(
             "MalformedInput",
             400,
             crate::outcome::Reason::MalformedRequest,
-            "DurationSeconds is not a whole number",
+            format!("{name} is not a whole number"),
         ));
     };
-    if seconds < *range.start() {
-        let constraint = format!(
-            "Member must have value greater than or equal to {}",
-            range.start()
-        );
-        return Err(Error::constraint("durationSeconds", &constraint));
+    let bound = |which: &str, bound: &u32| {
+        let constraint = format!("Member must have value {which} than or equal to {bound}");
+        Error::constraint(field, &constraint)
+    };
+    if value < *range.start() {
+        return Err(bound("greater", range.start()));
     }
-    if seconds > *range.end() {
-        let constraint = format!(
-            "Member must have value less than or equal to {}",
-            range.end()
-        );
-        return Err(Error::constraint("durationSeconds", &constraint));
+    if value > *range.end() {
+        return Err(bound("less", range.end()));
     }
-    Ok(Some(seconds))
+    Ok(Some(value))
 }

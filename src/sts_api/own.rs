@@ -19,7 +19,15 @@ const RANGE: std::ops::RangeInclusive<u32> = 900..=129_600;
 /// Needs no permission, and no policy stops it.
 pub(super) async fn session_token(call: &mut Call<'_>, caller: &Caller) -> Result<Members, Error> {
     let form = call.form;
-    fields::only(form, &["DurationSeconds", "SerialNumber", "TokenCode"])?;
+    fields::only(
+        form,
+        &[
+            "DurationSeconds",
+            "SerialNumber",
+            "TokenCode",
+            "MinimumSessionTokenSize",
+        ],
+    )?;
     let duration = fields::duration(form, RANGE)?;
     only_own_keys(caller, "GetSessionToken")?;
     let mfa = match asked::factor(form)? {
@@ -41,6 +49,7 @@ pub(super) async fn session_token(call: &mut Call<'_>, caller: &Caller) -> Resul
     let issued = call.issue(session)?;
     let mut members = Members::default();
     call::credentials(&mut members, &issued);
+    call::sizes(&mut members, &issued);
     Ok(members)
 }
 
@@ -56,6 +65,7 @@ pub(super) fn federation_token(call: &mut Call<'_>, caller: &Caller) -> Result<M
             "DurationSeconds",
             "Tags.*.Key",
             "Tags.*.Value",
+            "MinimumSessionTokenSize",
         ],
     )?;
     let name = FEDERATED_NAME.required(form)?;
@@ -96,7 +106,7 @@ pub(super) fn federation_token(call: &mut Call<'_>, caller: &Caller) -> Result<M
             .text("FederatedUserId", &format!("{account}:{name}"))
             .text("Arn", arn.as_str());
     });
-    call::packed_size(&mut members, &issued);
+    call::sizes(&mut members, &issued);
     Ok(members)
 }
 

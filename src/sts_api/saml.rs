@@ -19,13 +19,14 @@ use super::fields::{self, PRINCIPAL_ARN, ROLE_ARN, SAML_ASSERTION, SESSION_NAME,
 use super::xml::Members;
 use keys::{SamlContext, Subject};
 
-const PARAMETERS: [&str; 6] = [
+const PARAMETERS: [&str; 7] = [
     "RoleArn",
     "PrincipalArn",
     "SAMLAssertion",
     "PolicyArns.*.arn",
     "Policy",
     "DurationSeconds",
+    "MinimumSessionTokenSize",
 ];
 
 /// Attributes that AWS reads (IAM User Guide, "Configure SAML assertions for the authentication response").
@@ -114,7 +115,7 @@ pub(super) async fn run(call: &mut Call<'_>) -> Result<Members, Error> {
         .text("Subject", &assertion.subject)
         .text("SubjectType", &assertion.subject_type);
     assumed(&mut members, directory.partition(), role, &name);
-    call::packed_size(&mut members, &issued);
+    call::sizes(&mut members, &issued);
     members.maybe("SourceIdentity", issued.session.source_identity.as_deref());
     Ok(members)
 }

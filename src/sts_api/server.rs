@@ -27,7 +27,7 @@ use super::error::Error;
 use super::form::Form;
 use super::reading::{Intake, malformed, text};
 use super::xml::{self, Members};
-use super::{Log, Parts, Recorded, assume_role, caller, info, own, saml, web_identity};
+use super::{Log, Parts, Recorded, assume_role, caller, fields, info, own, saml, web_identity};
 use record::Court;
 
 /// The API's version.
@@ -168,6 +168,11 @@ impl<L: Log + 'static> Service<L> {
         self.container.as_ref().is_some_and(Container::is_remote)
     }
 
+    /// Whether this address may ask for something now.
+    pub(super) fn may_ask(&self, peer: IpAddr) -> bool {
+        self.intake.admit(peer).is_ok()
+    }
+
     pub(super) fn parts(&self) -> &Parts {
         &self.parts
     }
@@ -299,6 +304,10 @@ async fn perform(
 ) -> Result<Members, Error> {
     if asked.issues() && !call.parts.authenticator.knows_revocations() {
         return Err(Error::revocations_unknown());
+    }
+    if asked.issues() {
+        // Before a second factor or an assertion is used up.
+        fields::least_token(call.form)?;
     }
     let service = match asked {
         Asked::Sts(Action::AssumeRoleWithWebIdentity) => return web_identity::run(call).await,

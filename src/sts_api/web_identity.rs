@@ -18,7 +18,7 @@ use super::fields::{self, PROVIDER_ID, ROLE_ARN, SESSION_NAME, WEB_TOKEN};
 use super::form::Form;
 use super::xml::Members;
 
-const PARAMETERS: [&str; 7] = [
+const PARAMETERS: [&str; 8] = [
     "RoleArn",
     "RoleSessionName",
     "WebIdentityToken",
@@ -26,6 +26,7 @@ const PARAMETERS: [&str; 7] = [
     "PolicyArns.*.arn",
     "Policy",
     "DurationSeconds",
+    "MinimumSessionTokenSize",
 ];
 
 pub(super) async fn run(call: &mut Call<'_>) -> Result<Members, Error> {
@@ -124,7 +125,7 @@ pub(super) async fn run(call: &mut Call<'_>) -> Result<Members, Error> {
         .text("Audience", &audience)
         .text("Provider", &provider_arn);
     assumed(&mut members, directory.partition(), role, name);
-    call::packed_size(&mut members, &issued);
+    call::sizes(&mut members, &issued);
     members.maybe("SourceIdentity", issued.session.source_identity.as_deref());
     Ok(members)
 }

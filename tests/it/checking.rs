@@ -254,7 +254,7 @@ fn the_forms_agree_on_severities_and_exit_codes() {
             let json: Value = serde_json::from_str(&run("json")).unwrap();
             let found = json["findings"].as_array().unwrap().iter();
             let found: Vec<_> = found.map(|one| one["severity"].as_str().unwrap()).collect();
-            let wanted = shown.replace(' ', "");
+            let wanted = shown.replace(' ', "-");
             assert_eq!(
                 found,
                 level.map(|_| &*wanted).into_iter().collect::<Vec<_>>()
@@ -300,9 +300,20 @@ fn sarif_tells_security_warnings_from_others() {
             .iter()
             .any(|tag| tag == "security")
     );
+    let known = ["suggestion", "warning", "security-warning", "error"];
     for result in run["results"].as_array().unwrap() {
-        assert!(result["properties"]["severity"].is_string(), "{result}");
+        let severity = result["properties"]["severity"].as_str().unwrap();
+        assert!(known.contains(&severity), "{result}");
+        let of_security = result["ruleId"] == "public-principal";
+        assert!(!of_security || severity == "security-warning", "{result}");
     }
+    let (_, out, _) = crate::support::run(&["check", "--format", "json"], root);
+    let report: Value = serde_json::from_str(&out).unwrap();
+    let findings = report["findings"].as_array().unwrap();
+    let public = findings
+        .iter()
+        .find(|finding| finding["id"] == "public-principal");
+    assert_eq!(public.unwrap()["severity"], "security-warning");
 }
 
 /// Rows of the sweep in the unit tests, through the binary: where, what, how drawn, in all three forms.

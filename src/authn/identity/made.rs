@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::arn::{AccountId, Arn};
 use crate::authn::session::{Session, SessionOf};
 use crate::directory::{Directory, Role, Tags, User};
+use crate::policy::context::folded;
 use crate::policy::{PolicySet, Principal};
 
 use super::{Identity, find_tag};
@@ -181,7 +182,7 @@ fn root(arn: &str) -> Option<AccountId> {
 fn over(tags: &Tags, stored: &Tags) -> Tags {
     let mut all = tags.clone();
     for (key, value) in stored {
-        if find_tag(tags, &key.to_lowercase()).is_none() {
+        if find_tag(tags, &folded(key)).is_none() {
             all.push((key.clone(), value.clone()));
         }
     }

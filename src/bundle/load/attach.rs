@@ -6,7 +6,7 @@ use super::Work;
 use crate::arn::{AccountId, Arn};
 use crate::bundle::read::document::{Source, Use};
 use crate::bundle::read::field::Reference;
-use crate::bundle::read::principal::Inline;
+use crate::bundle::read::principal::{Inline, Who};
 use crate::directory::ManagedPolicy;
 use crate::policy::{Kind, Policy};
 use crate::source::{Report, Severity};
@@ -218,17 +218,16 @@ impl Work<'_> {
             let message = format!(
                 "the inline policies have {size} characters together, and IAM stores {quota} at most"
             );
-            let mut report = Report::on(file);
-            report.add(
-                Severity::Warning,
-                "quota",
-                super::first_line(),
-                message,
-                "make some of them managed policies",
-            );
-            self.take(report);
+            self.too_large(file, message, "make some of them managed policies");
         }
         policies
+    }
+
+    fn too_large(&mut self, file: &str, message: String, help: &str) {
+        let mut report = Report::on(file);
+        let place = super::first_line();
+        report.add(Severity::Warning, "quota", place, message, help);
+        self.take(report);
     }
 
     /// The inline policy of a permission set.
@@ -243,6 +242,14 @@ impl Work<'_> {
             name,
         };
         let doc = self.document(file, source, used)?;
+        let quota = Who::Role.inline_quota();
+        if doc.size > quota {
+            let message = format!(
+                "the inline policy has {} characters and becomes a role's, of which IAM stores {quota} at most",
+                doc.size
+            );
+            self.too_large(file, message, "make a part of it a managed policy");
+        }
         Some(Arc::clone(&doc.policy))
     }
 }

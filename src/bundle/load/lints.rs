@@ -20,6 +20,7 @@ pub(super) struct Found {
     accounts: BTreeSet<AccountId>,
     offered: Vec<Box<str>>,
     partition: Box<str>,
+    organization: Option<Box<str>>,
     policies: HashMap<Key, (Arc<Policy>, Vec<Fault>)>,
 }
 
@@ -28,10 +29,13 @@ impl Work<'_> {
     pub(super) fn lints(&mut self, routes: Option<&Table>) {
         let accounts: BTreeSet<AccountId> = self.folders.values().copied().collect();
         let offered = routes.map(offered).unwrap_or_default();
+        let organization = self.parts.organization.as_ref();
+        let organization: Option<Box<str>> = organization.map(|own| own.id.clone());
         let former = std::mem::take(&mut self.memos.found);
         let is_same = former.accounts == accounts
             && former.offered == offered
-            && former.partition == self.partition;
+            && former.partition == self.partition
+            && former.organization == organization;
         let mut former = if is_same {
             former.policies
         } else {
@@ -43,6 +47,7 @@ impl Work<'_> {
                 AccountId::parse(account).is_some_and(|account| accounts.contains(&account))
             },
             offered: Some(&offered),
+            organization: organization.as_deref(),
             partition: Some(&self.partition),
         };
         for (file, policy) in std::mem::take(&mut self.seen) {
@@ -62,6 +67,7 @@ impl Work<'_> {
             accounts,
             offered,
             partition: self.partition.clone(),
+            organization,
             policies,
         };
     }

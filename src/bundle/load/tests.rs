@@ -330,6 +330,23 @@ fn warnings_refuse_only_when_strict() {
     assert!(load(&files, &strict).is_err());
 }
 
+/// The inline policy of a permission set becomes a role's, and is as long as that may be.
+#[test]
+fn a_permission_set_has_the_quota_of_a_role() {
+    let told = |length: usize| {
+        let text = format!(
+            "provider: corp\ninline_policy: {{ Version: \"2012-10-17\", Statement: {{ Effect: Deny, Action: \"db:Drop\", Resource: \"arn:aws:db:::{}\" }} }}\nassignments:\n  - {{ group: eng, account: \"555566667777\" }}\n",
+            "x".repeat(length)
+        );
+        let mut all = sound();
+        all.retain(|(path, _)| *path != "permission-sets/Readers.yaml");
+        all.push(("permission-sets/Readers.yaml", &text));
+        faults(&files(&all))
+    };
+    assert!(told(10_000).is_empty(), "{:?}", told(10_000));
+    assert_eq!(told(10_240), ["quota permission-sets/Readers.yaml:1:1"]);
+}
+
 #[test]
 fn a_second_load_makes_anew_what_changed_and_keeps_the_rest() {
     let mut loader = Loader::default();

@@ -12,6 +12,9 @@ pub(crate) struct Instant {
     fraction: u64,
 }
 
+/// What a second has of the smallest parts.
+const SECOND: u64 = 1_000_000_000_000_000_000;
+
 impl Instant {
     /// From whole epoch seconds.
     pub(crate) fn from_seconds(seconds: i64) -> Self {
@@ -19,6 +22,27 @@ impl Instant {
             seconds,
             fraction: 0,
         }
+    }
+
+    /// The instant behind it: there is none between the two.
+    pub(crate) fn next(self) -> Option<Self> {
+        if let Some(fraction) = self
+            .fraction
+            .checked_add(1)
+            .filter(|fraction| *fraction < SECOND)
+        {
+            return Some(Self { fraction, ..self });
+        }
+        self.seconds.checked_add(1).map(Self::from_seconds)
+    }
+
+    /// As epoch seconds, exactly.
+    pub(crate) fn epoch(self) -> String {
+        if self.seconds < 0 && self.fraction > 0 {
+            let whole = self.seconds.saturating_add(1).unsigned_abs();
+            return format!("-{whole}.{:018}", SECOND.saturating_sub(self.fraction));
+        }
+        format!("{}.{:018}", self.seconds, self.fraction)
     }
 
     /// Reads a date or epoch seconds.
@@ -58,7 +82,7 @@ fn epoch(text: &str) -> Option<Instant> {
     } else {
         Instant {
             seconds: whole.saturating_neg().saturating_sub(1),
-            fraction: 1_000_000_000_000_000_000u64.saturating_sub(fraction),
+            fraction: SECOND.saturating_sub(fraction),
         }
     })
 }

@@ -2,7 +2,7 @@
 //!
 //! Several policy values are alternatives; the operator's sign is the caller's affair.
 
-use super::super::context::{Context, Value};
+use super::super::context::{Context, Value, lower};
 use super::super::pattern::Piece;
 use super::super::variable::{Syntax, Template};
 use super::arn::{ArnPattern, parts};
@@ -303,7 +303,5 @@ fn same_without_case(a: &str, b: &str) -> bool {
     if a.is_ascii() && b.is_ascii() {
         return a.eq_ignore_ascii_case(b);
     }
-    a.chars()
-        .flat_map(char::to_lowercase)
-        .eq(b.chars().flat_map(char::to_lowercase))
+    a.chars().map(lower).eq(b.chars().map(lower))
 }

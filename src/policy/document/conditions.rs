@@ -8,6 +8,7 @@ use crate::policy::condition::key::is_multivalued;
 use crate::policy::condition::operator::Test;
 use crate::policy::condition::values::Problem;
 use crate::policy::condition::{Condition, Operator, Values};
+use crate::policy::context::folded;
 use crate::policy::variable;
 use crate::source::{Entry, Report, Span, Value};
 
@@ -72,7 +73,7 @@ pub(super) fn conditions(
         }
         let mut seen: HashMap<Box<str>, &str> = HashMap::new();
         for key in keys {
-            let folded: Box<str> = key.key.to_lowercase().into();
+            let folded = folded(&key.key);
             // The same key in the same letters is the reader's affair.
             if keys.len() > 1
                 && let Some(first) = seen.insert(folded.clone(), &key.key)
@@ -146,6 +147,7 @@ fn condition(
                 texts: texts.into(),
                 values,
                 span: entry.key_span,
+                value_spans: nodes.iter().map(|node| node.span).collect(),
             })
         }
         Err(bad) => {

@@ -4,9 +4,22 @@ use super::read::{Members, one_or_many};
 use super::{Effect, Kind, Statement, Version, arns, warn};
 use crate::policy::action::{ActionPattern, Actions};
 use crate::policy::principal::element::{Element, Name};
-use crate::policy::resource::{self, Resources};
+use crate::policy::resource::{self, Completion, Resources};
 use crate::policy::variable::Template;
 use crate::source::{Entry, Node, Report, Span, Value, nearest};
+
+/// Where an element stands, and each entry of its list.
+pub(super) struct Spans {
+    pub(super) whole: Span,
+    pub(super) each: Vec<Span>,
+}
+
+impl Spans {
+    pub(super) fn whole(whole: Span) -> Self {
+        let each = Vec::new();
+        Self { whole, each }
+    }
+}
 
 /// A string or a list of strings; never empty.
 fn texts<'n>(node: &'n Node, what: &str, report: &mut Report) -> Vec<(&'n str, Span)> {
@@ -83,9 +96,9 @@ pub(super) fn principal(
             );
         }
     }
-    let mut names = Vec::new();
+    let mut names = Names::default();
     match &entry.value.value {
-        Value::String(text) if &**text == "*" => names.push(Name::Everyone),
+        Value::String(text) if &**text == "*" => names.push(Name::Everyone, entry.value.span),
         Value::Map(_) | Value::List(_) | Value::String(_) if kind == Kind::Rcp && !negated => {
             report.error(
                 "rcp-principal",
@@ -122,12 +135,27 @@ pub(super) fn principal(
     }
     Some(Element {
         negated,
-        names: names.into(),
+        names: names.all.into(),
         span: entry.value.span,
+        name_spans: names.spans.into(),
     })
 }
 
-fn named(entry: &Entry, names: &mut Vec<Name>, report: &mut Report) {
+/// Principals with their places.
+#[derive(Default)]
+struct Names {
+    all: Vec<Name>,
+    spans: Vec<Span>,
+}
+
+impl Names {
+    fn push(&mut self, name: Name, span: Span) {
+        self.all.push(name);
+        self.spans.push(span);
+    }
+}
+
+fn named(entry: &Entry, names: &mut Names, report: &mut Report) {
     const KEYS: [&str; 4] = ["AWS", "Service", "Federated", "CanonicalUser"];
     if !KEYS.contains(&&*entry.key) {
         let help = nearest(&entry.key, KEYS).map_or_else(
@@ -149,7 +177,7 @@ fn named(entry: &Entry, names: &mut Vec<Name>, report: &mut Report) {
             Name::other(&entry.key, text)
         };
         match name {
-            Ok(name) => names.push(name),
+            Ok(name) => names.push(name, span),
             Err(help) => report.error(
                 "bad-principal",
                 span,
@@ -166,7 +194,7 @@ pub(super) fn actions(
     kind: Kind,
     effect: Option<Effect>,
     report: &mut Report,
-) -> Option<(Actions, Span)> {
+) -> Option<(Actions, Spans)> {
     let found = members.either("Action", "NotAction", report);
     let Some((entry, negated)) = found else {
         if members.get("Action").is_none() {
@@ -180,6 +208,7 @@ pub(super) fn actions(
         return None;
     };
     let mut patterns = Vec::new();
+    let mut spans = Spans::whole(entry.value.span);
     for (text, span) in texts(&entry.value, &entry.key, report) {
         match ActionPattern::read(text) {
             Ok(pattern) => {
@@ -206,6 +235,7 @@ pub(super) fn actions(
                     );
                 }
                 patterns.push(pattern);
+                spans.each.push(span);
             }
             Err(help) => report.error("bad-action", span, format!("`{text}` is no action"), help),
         }
@@ -224,7 +254,7 @@ pub(super) fn actions(
             negated,
             patterns: patterns.into(),
         },
-        entry.value.span,
+        spans,
     ))
 }
 
@@ -232,9 +262,10 @@ pub(super) fn actions(
 pub(super) fn resources(
     members: &Members<'_>,
     kind: Kind,
+    effect: Option<Effect>,
     version: Version,
     report: &mut Report,
-) -> Option<(Resources, Span)> {
+) -> Option<(Resources, Spans)> {
     let found = members.either("Resource", "NotResource", report);
     let Some((entry, negated)) = found else {
         if members.get("Resource").is_some() {
@@ -269,14 +300,23 @@ pub(super) fn resources(
         return None;
     }
     let variables = version == Version::V2012;
-    let completes = matches!(kind, Kind::Identity | Kind::Boundary);
+    let completion = if !matches!(kind, Kind::Identity | Kind::Boundary) {
+        Completion::None
+    } else if negated && effect != Some(Effect::Allow) {
+        Completion::Both
+    } else {
+        Completion::Either
+    };
     let mut patterns = Vec::new();
+    let mut spans = Spans::whole(entry.value.span);
     for (text, span) in texts(&entry.value, &entry.key, report) {
-        match resource::read(text, variables, completes) {
+        match resource::read(text, variables, completion) {
             Ok(found) => {
                 arns::check(text, variables, span, report);
                 if let Some(whole) = resource::completed(text) {
-                    let besides = if found.len() > 1 {
+                    let besides = if found.iter().any(Template::is_both) {
+                        "; but, with its `*` over colons too, no ARN that does not fit it as it stands"
+                    } else if found.len() > 1 {
                         "; and, with its `*` over colons too, every ARN that fits it as it stands"
                     } else {
                         ""
@@ -288,6 +328,7 @@ pub(super) fn resources(
                         format!("write {whole} if that is meant, or the ARN with all six parts");
                     warn(report, "incomplete-arn", span, message, help);
                 }
+                spans.each.extend(found.iter().map(|_| span));
                 patterns.extend(found);
             }
             Err(problem) => report.error(problem.id, span, problem.message, problem.help),
@@ -298,7 +339,7 @@ pub(super) fn resources(
             negated,
             patterns: patterns.into(),
         },
-        entry.value.span,
+        spans,
     ))
 }
 

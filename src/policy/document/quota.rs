@@ -4,12 +4,15 @@
 use super::{Form, Kind, warn};
 use crate::source::{Node, Report, Value};
 
+/// How far a service quota raises the size of trust policies.
+const TRUST_RAISED: usize = 8_192;
+
 /// Reports a document that IAM would not store for its size or its characters.
 pub(super) fn check(node: &Node, kind: Kind, form: Form<'_>, report: &mut Report) {
     let (limit, what) = match kind {
         Kind::Identity | Kind::Boundary => (6_144, "a managed policy"),
         Kind::Session => (2_048, "a session policy"),
-        Kind::Trust => (8_192, "a role trust policy"),
+        Kind::Trust => (2_048, "a role trust policy"),
         Kind::Scp => (5_120, "a service control policy"),
         Kind::Rcp => (5_120, "a resource control policy"),
         // Each service has its own limit; the largest is S3's.
@@ -25,13 +28,26 @@ pub(super) fn check(node: &Node, kind: Kind, form: Form<'_>, report: &mut Report
         _ => (least, "without white space"),
     };
     if size > limit && form != Form::Inline {
-        warn(
-            report,
-            "quota-policy-size",
-            node.span,
-            format!("{what} has at most {limit} characters {counted}, and this one has {size}"),
-            "split it, or shorten it with wildcards",
+        let (raised, help) = match kind {
+            Kind::Trust if size <= TRUST_RAISED => (
+                format!(" ({TRUST_RAISED} where the account's quota is raised)"),
+                "shorten it: name an account or an organization in place of many principals; or have the quota raised",
+            ),
+            Kind::Trust => (
+                format!(" ({TRUST_RAISED} where the account's quota is raised as far as it goes)"),
+                "shorten it: name an account or an organization in place of many principals",
+            ),
+            Kind::Identity
+            | Kind::Boundary
+            | Kind::Session
+            | Kind::Resource
+            | Kind::Scp
+            | Kind::Rcp => (String::new(), "split it, or shorten it with wildcards"),
+        };
+        let message = format!(
+            "{what} has at most {limit} characters {counted}{raised}, and this one has {size}"
         );
+        warn(report, "quota-policy-size", node.span, message, help);
     }
     if let Some((character, span)) = odd {
         report.error(

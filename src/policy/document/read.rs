@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::conditions;
-use super::elements;
+use super::elements::{self, Spans};
 use super::quota;
 use super::{Document, Effect, Form, Kind, Statement, Version, warn};
 use crate::source::{Entry, Node, Report, Severity, Span, Value, nearest};
@@ -214,12 +214,12 @@ fn statement(node: &Node, kind: Kind, version: Version, report: &mut Report) -> 
     let effect = effect(&members, report);
     let principal = elements::principal(&members, kind, effect, report);
     let actions = elements::actions(&members, kind, effect, report);
-    let resources = elements::resources(&members, kind, version, report);
+    let resources = elements::resources(&members, kind, effect, version, report);
     let conditions = conditions::conditions(&members, version, report);
-    let (actions, actions_span) = actions?;
-    let (resources, resources_span) = match resources {
-        Some((resources, span)) => (Some(resources), span),
-        None => (None, node.span),
+    let (actions, action_spans) = actions?;
+    let (resources, resource_spans) = match resources {
+        Some((resources, spans)) => (Some(resources), spans),
+        None => (None, Spans::whole(node.span)),
     };
     let statement = Statement {
         span: node.span,
@@ -227,9 +227,11 @@ fn statement(node: &Node, kind: Kind, version: Version, report: &mut Report) -> 
         effect: effect?,
         principal,
         actions,
-        actions_span,
+        actions_span: action_spans.whole,
+        action_spans: action_spans.each.into(),
         resources,
-        resources_span,
+        resources_span: resource_spans.whole,
+        resource_spans: resource_spans.each.into(),
         conditions: conditions.into(),
     };
     if kind == Kind::Rcp {

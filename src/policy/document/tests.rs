@@ -419,6 +419,29 @@ fn warnings_do_not_refuse() {
     assert_eq!(sizes(&wide, Kind::Scp, Form::Written(&wide)), 1);
     let around = format!("{}{text}{}", " ".repeat(6_200), "\n".repeat(6_200));
     assert_eq!(sizes(&around, Kind::Scp, Form::Written(&around)), 0);
+    let trust = |length: usize| {
+        let text = format!(
+            r#"{{"Version":"2012-10-17","Statement":{{"Effect":"Allow","Principal":"*","Action":"sts:AssumeRole","Condition":{{"StringEquals":{{"sts:ExternalId":"{}"}}}}}}}}"#,
+            "x".repeat(length)
+        );
+        let mut report = Report::on("t");
+        let node = json::read(&text, &mut report).unwrap();
+        Document::read(&node, Kind::Trust, &mut report).unwrap();
+        let told = report.faults().iter().map(|fault| fault.message.clone());
+        told.collect::<String>()
+    };
+    assert_eq!(trust(1_800), "");
+    assert!(trust(2_048).contains("2048 characters"), "{}", trust(2_048));
+    assert!(
+        trust(2_048).contains("(8192 where the account's quota is raised)"),
+        "{}",
+        trust(2_048)
+    );
+    assert!(
+        trust(8_192).contains("raised as far as it goes"),
+        "{}",
+        trust(8_192)
+    );
     // Of inline policies all together count.
     assert_eq!(sizes(&long, Kind::Identity, Form::Inline), 0);
 }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::{LayerReport, Mismatch, PolicyReport, Says, StatementReport};
 use crate::policy::compile::PolicySet;
-use crate::policy::condition::{Condition, Outcome};
+use crate::policy::condition::{Condition, Outcome, Values};
 use crate::policy::context::{Context, Value};
 use crate::policy::document::{Effect, Statement};
 use crate::policy::layers::{LayerKind, Request};
@@ -209,7 +209,13 @@ fn condition_mismatch(condition: &Condition, context: &dyn Context) -> Mismatch 
             Ok(_) | Err(_) => text.to_string(),
         }
     });
-    let expected = listed(texts, condition.operator.negated);
+    let expected = if let Values::Null { absent: true, .. } = condition.values {
+        "no such key".to_owned()
+    } else if let Values::Null { present: true, .. } = condition.values {
+        "a value".to_owned()
+    } else {
+        listed(texts, condition.operator.negated)
+    };
     let actual = match context.get(&condition.key) {
         None => "no such key".to_owned(),
         Some(Value::List(values)) => format!(

@@ -35,6 +35,11 @@ impl Explanation {
             out.push('\n');
             draw(&rows, &mut out);
         }
+        if self.decision == Verdict::ExplicitDeny && !self.missing.is_empty() {
+            out.push_str(
+                "\nEvery DENIES above stands against it. Without them it would be refused still:\n",
+            );
+        }
         if let Some(nearest) = &self.nearest {
             let level = nearest
                 .level
@@ -132,10 +137,16 @@ fn named(sid: Option<&str>) -> String {
 }
 
 fn words(mismatch: &Mismatch) -> String {
-    let words = format!(
-        "{}: {} is asked for, and the request has {}",
-        mismatch.element, mismatch.expected, mismatch.actual
-    );
+    let Mismatch {
+        element,
+        expected,
+        actual,
+    } = mismatch;
+    let words = if matches!(&**element, "Principal" | "NotPrincipal") {
+        format!("{element}: {expected} is named, and {actual} asks")
+    } else {
+        format!("{element}: {expected} is asked for, and the request has {actual}")
+    };
     one_line(&words).into_owned()
 }
 
@@ -144,6 +155,8 @@ impl Explanation {
         let says = match report.says {
             Says::Allow => "allows",
             Says::Deny => "DENIES",
+            // RCPFullAWSAccess stands on every level besides.
+            Says::Silent if report.layer == LayerKind::Rcp => "denies nothing",
             Says::Silent => "is silent",
         };
         let level = report

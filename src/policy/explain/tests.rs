@@ -341,9 +341,10 @@ fn agree(explanation: &Explanation) {
         let mut next = || cells(lines.next().unwrap(), starts);
         for layer in layers {
             let [name, _, _, says] = next();
-            let told = match &*text(&layer["says"]) {
-                "allow" => "allows",
-                "deny" => "DENIES",
+            let told = match (&*text(&layer["says"]), &*text(&layer["layer"])) {
+                ("allow", _) => "allows",
+                ("deny", _) => "DENIES",
+                (_, "rcp") => "denies nothing",
                 _ => "is silent",
             };
             assert_eq!(says, told, "{table}");
@@ -378,8 +379,14 @@ fn agree(explanation: &Explanation) {
             }
         }
     }
-    let rest: Vec<&str> = lines.collect();
+    let mut rest: Vec<&str> = lines.collect();
     let nearest = &data["nearest"];
+    if data["decision"] == "explicitDeny" && data["missing"].is_array() {
+        assert_eq!(
+            rest.remove(0),
+            "Every DENIES above stands against it. Without them it would be refused still:"
+        );
+    }
     assert_eq!(
         rest.first()
             .is_some_and(|line| line.starts_with("Nearest allow: ")),
@@ -394,12 +401,13 @@ fn agree(explanation: &Explanation) {
             continue;
         };
         for lack in lacks {
-            let line = format!(
-                "{}: {} is asked for, and the request has {}",
-                text(&lack["element"]),
-                text(&lack["expected"]),
-                text(&lack["actual"])
-            );
+            let (element, expected) = (text(&lack["element"]), text(&lack["expected"]));
+            let actual = text(&lack["actual"]);
+            let line = if element.ends_with("Principal") {
+                format!("{element}: {expected} is named, and {actual} asks")
+            } else {
+                format!("{element}: {expected} is asked for, and the request has {actual}")
+            };
             assert!(
                 rest.iter().any(|found| found.trim() == line),
                 "{line}\n{table}"

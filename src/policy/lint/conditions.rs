@@ -2,16 +2,17 @@
 
 use std::net::IpAddr;
 
-use super::{allows, keys, worlds};
+use super::{allows, keys};
 use crate::policy::condition::key::{self, Holds};
-use crate::policy::condition::operator::{Quantifier, Relation, Test};
+use crate::policy::condition::operator::{Quantifier, Test};
 use crate::policy::condition::values::Values;
 use crate::policy::condition::{Condition, Outcome};
 use crate::policy::context::Map;
 use crate::policy::document::{Effect, Statement};
-use crate::source::{Report, Severity};
+use crate::policy::worlds::{self, Demand};
+use crate::source::{Report, Severity, Span};
 
-/// Conditions of one statement, and values of one condition, that are compared with each other.
+/// Conditions of one statement that are compared with each other.
 const MOST: usize = 50;
 
 /// Looks at the conditions of one statement.
@@ -39,6 +40,12 @@ fn warn(
     help: impl Into<String>,
 ) {
     report.add(Severity::Warning, id, condition.span, message, help);
+}
+
+/// The first value of a kind, and where it stands.
+fn find(condition: &Condition, wanted: impl Fn(&str) -> bool) -> Option<(&str, Span)> {
+    let at = condition.texts.iter().position(|text| wanted(text))?;
+    Some((condition.texts.get(at)?, condition.value_span(at)))
 }
 
 /// A global key that is read as what it is not.
@@ -96,11 +103,17 @@ fn wildcards(condition: &Condition, report: &mut Report) {
         return;
     }
     let bare = |text: &str| text.replace("${*}", "").contains('*');
-    if let Some(text) = condition.texts.iter().find(|text| bare(text)) {
+    if let Some((text, span)) = find(condition, bare) {
         let operator = &condition.operator.name;
         let message = format!("under {operator} the `*` of `{text}` is a letter");
         let help = "use StringLike or StringNotLike, or write ${*} where the letter is meant";
-        warn(report, "wildcard-without-like", condition, message, help);
+        report.add(
+            Severity::Warning,
+            "wildcard-without-like",
+            span,
+            message,
+            help,
+        );
     }
 }
 
@@ -112,17 +125,16 @@ fn arn_as_text(condition: &Condition, report: &mut Report) {
     {
         return;
     }
-    let is_open = |text: &&str| {
+    let is_open = |text: &str| {
         let head = text.splitn(6, ':').take(5);
         text.starts_with("arn:") && head.into_iter().any(|part| part.contains('*'))
     };
-    let mut texts = condition.texts.iter().map(|text| &**text);
-    if let Some(text) = texts.find(is_open) {
+    if let Some((text, span)) = find(condition, is_open) {
         let operator = &condition.operator.name;
         report.add(
             Severity::Suggestion,
             "arn-as-text",
-            condition.span,
+            span,
             format!("under {operator} a `*` of `{text}` reaches over colons into the next parts"),
             format!("write {}", operator.replace("String", "Arn")),
         );
@@ -134,7 +146,7 @@ fn host_bits(condition: &Condition, report: &mut Report) {
     if condition.operator.test != Test::Ip {
         return;
     }
-    for text in &condition.texts {
+    for (at, text) in condition.texts.iter().enumerate() {
         let Some((address, length)) = text.split_once('/') else {
             continue;
         };
@@ -161,7 +173,7 @@ fn host_bits(condition: &Condition, report: &mut Report) {
             report.add(
                 Severity::Suggestion,
                 "cidr-host-bits",
-                condition.span,
+                condition.value_span(at),
                 message,
                 help,
             );
@@ -224,18 +236,10 @@ fn contradictions(statement: &Statement, report: &mut Report) {
         if same.len() < 2 || reported.contains(&&*condition.key) {
             continue;
         }
-        let excluded = condition.candidates().is_some_and(|candidates| {
-            !candidates.iter().any(|candidate| {
-                same.iter().all(|other| {
-                    // What a variable stands for is not known here.
-                    other.values.keys().next().is_some()
-                        || other.judge(candidate).counts(statement.effect)
-                })
-            })
-        }) || (allows(statement) && empty_interval(&same))
-            || worlds::exclude_each_other(&same, statement.effect)
-            || worlds::patterns_exclude_each_other(&same, statement.effect);
-        if excluded {
+        let demands = same
+            .iter()
+            .map(|other| Demand::met(other, statement.effect));
+        if worlds::is_impossible(&demands.collect::<Vec<_>>()) {
             reported.push(&condition.key);
             let last = same.last().copied().unwrap_or(condition);
             let operators: Vec<&str> = same.iter().map(|other| &*other.operator.name).collect();
@@ -252,130 +256,6 @@ fn contradictions(statement: &Statement, report: &mut Report) {
                 "drop one of them, or put the values into one list",
             );
         }
-    }
-}
-
-impl Condition {
-    /// Every state of its key in which the condition holds, as contexts, or more; `None` where there are too many.
-    fn candidates(&self) -> Option<Vec<Map>> {
-        let mut found = Vec::new();
-        let with = |text: &str| {
-            let mut map = Map::new();
-            map.set(&self.key, text);
-            map
-        };
-        match &self.values {
-            Values::Null {
-                absent: true,
-                present: false,
-            } => {
-                let mut list = Map::new();
-                list.set_many(&self.key, [""]);
-                found.extend([Map::new(), with(""), list]);
-            }
-            Values::Text(_)
-                if self.operator.test == Test::StringEquals
-                    && !self.operator.negated
-                    && self.operator.quantifier.is_none()
-                    && self.values.keys().next().is_none()
-                    && self.texts.len() <= MOST
-                    // `${*}` stands for a letter.
-                    && !self.texts.iter().any(|text| text.contains("${")) =>
-            {
-                found.extend(self.texts.iter().map(|text| with(text)));
-                if self.operator.if_exists {
-                    found.push(Map::new());
-                }
-            }
-            Values::Null { .. }
-            | Values::Text(_)
-            | Values::TextIgnoreCase(_)
-            | Values::Numeric(..)
-            | Values::Date(..)
-            | Values::Bool(_)
-            | Values::Binary(_)
-            | Values::Ip(_)
-            | Values::Arn(_) => return None,
-        }
-        Some(found)
-    }
-}
-
-/// Whether dates or numbers are asked to be later than a later bound and earlier than an earlier one: each bound is
-/// put to the test as a value. In an Allow alone: in a Deny both hold for a value that does not parse.
-fn empty_interval(same: &[&Condition]) -> bool {
-    let plain = |condition: &&&Condition| {
-        !condition.operator.negated
-            && !condition.operator.if_exists
-            && condition.operator.quantifier.is_none()
-            && !condition.texts.is_empty()
-            && condition.texts.len() <= MOST
-    };
-    let bounds: Vec<(&Condition, Relation, bool)> = same
-        .iter()
-        .filter(plain)
-        .filter_map(|condition| match condition.operator.test {
-            Test::Numeric(relation) => Some((*condition, relation, true)),
-            Test::Date(relation) => Some((*condition, relation, false)),
-            Test::StringEquals
-            | Test::StringEqualsIgnoreCase
-            | Test::StringLike
-            | Test::Bool
-            | Test::Binary
-            | Test::Ip
-            | Test::Arn
-            | Test::Null => None,
-        })
-        .collect();
-    let is_lower = |relation| {
-        matches!(
-            relation,
-            Relation::Greater | Relation::GreaterOrEqual | Relation::Equal
-        )
-    };
-    let is_upper = |relation| {
-        matches!(
-            relation,
-            Relation::Less | Relation::LessOrEqual | Relation::Equal
-        )
-    };
-    bounds
-        .iter()
-        .enumerate()
-        .any(|(at, (low, relation, number))| {
-            is_lower(*relation)
-                && bounds
-                    .iter()
-                    .enumerate()
-                    .any(|(other, (high, relation, numeric))| {
-                        // The lower bound's every value is beyond the upper bound: it fails there, itself and all above it.
-                        at != other
-                            && number == numeric
-                            && is_upper(*relation)
-                            && low.texts.iter().all(|text| {
-                                let mut map = Map::new();
-                                map.set(&high.key, &**text);
-                                high.judge(&map) == Outcome::Fails
-                            })
-                            && beyond(low, high)
-                    })
-        })
-}
-
-/// Whether each value of the lower bound lies above each of the upper bound, or both are the same and one is strict.
-fn beyond(low: &Condition, high: &Condition) -> bool {
-    match (&low.values, &high.values) {
-        (Values::Date(_, lows), Values::Date(_, highs)) => {
-            lows.iter().all(|low| highs.iter().all(|high| low >= high))
-        }
-        (Values::Numeric(..), Values::Numeric(_, highs)) => low.texts.iter().all(|text| {
-            crate::policy::condition::numeric::Decimal::read(text).is_some_and(|low| {
-                highs
-                    .iter()
-                    .all(|high| high.order_of(&low).is_some_and(std::cmp::Ordering::is_ge))
-            })
-        }),
-        _ => false,
     }
 }
 

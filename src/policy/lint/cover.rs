@@ -1,106 +1,150 @@
 //! Statements and list entries that others make superfluous or unreachable.
 //!
-//! What is claimed is proven by [`subset`](super::subset); large documents are compared up to a bound.
+//! What is claimed is proven by [`subset`]. Only what begins alike is compared, so that policies of thousands of
+//! statements are looked through; what is more work than that is left, which is told.
+
+use std::collections::BTreeMap;
 
 use super::allows;
-use super::subset::{self, Effort, Pieces, Shape};
 use crate::policy::condition::ip::Range;
 use crate::policy::condition::{Condition, Values};
 use crate::policy::document::{Effect, Statement};
+use crate::policy::index::{self, Bucket, Place, Trie};
+use crate::policy::pattern::Piece;
 use crate::policy::principal::element::Name;
+use crate::policy::subset::{self, Effort, Pieces, Shape};
 use crate::policy::variable::Template;
 use crate::source::{Report, Severity, Span};
 
-/// Statements, or entries of a list, that are compared with each other; the work grows with its square.
-const MOST: usize = 200;
-
 /// Entries of one list that another entry covers.
 pub(super) fn lists(statement: &Statement, effort: &Effort, report: &mut Report) {
-    let actions: Vec<&str> = statement
-        .actions
-        .patterns
-        .iter()
-        .map(|pattern| &*pattern.source)
-        .collect();
-    redundant(
-        "redundant-action",
-        statement.actions_span,
-        &actions,
-        &subset::of_actions(&statement.actions),
-        effort,
-        report,
-    );
-    if let Some(resources) = &statement.resources {
-        let sources: Vec<&str> = resources.patterns.iter().map(Template::source).collect();
-        redundant(
-            "redundant-resource",
-            statement.resources_span,
-            &sources,
-            &subset::of_resources(resources),
-            effort,
-            report,
-        );
+    let actions = (statement.actions.patterns.iter()).map(|pattern| &*pattern.source);
+    let list = List {
+        id: "redundant-action",
+        sources: actions.collect(),
+        span: &|at| statement.action_span(at),
+    };
+    list.redundant(&subset::of_actions(&statement.actions), effort, report);
+    if let Some(resources) = &statement.resources
+        && !resources.patterns.iter().any(Template::is_both)
+    {
+        let list = List {
+            id: "redundant-resource",
+            sources: resources.patterns.iter().map(Template::source).collect(),
+            span: &|at| statement.resource_span(at),
+        };
+        list.redundant(&subset::of_resources(resources), effort, report);
     }
     for condition in &statement.conditions {
         values(condition, effort, report);
     }
-    principals(statement, report);
+    principals(statement, effort, report);
 }
 
-fn redundant(
+/// Characters of a pattern's beginning that are looked up; what is longer is told apart by comparing.
+const LONGEST: usize = 64;
+
+/// A list of texts, as it is written.
+struct List<'l> {
     id: &'static str,
-    span: Span,
-    sources: &[&str],
-    patterns: &Pieces<'_>,
-    effort: &Effort,
-    report: &mut Report,
-) {
-    if patterns.len() > MOST {
-        return;
+    sources: Vec<&'l str>,
+    span: &'l dyn Fn(usize) -> Span,
+}
+
+impl List<'_> {
+    fn suggest(&self, at: usize, message: String, report: &mut Report) {
+        report.add(
+            Severity::Suggestion,
+            self.id,
+            (self.span)(at),
+            message,
+            "drop it",
+        );
     }
-    for ((at, inner), source) in patterns.iter().enumerate().zip(sources) {
-        let outer = patterns
-            .iter()
-            .zip(sources)
-            .enumerate()
-            .find(|(other, (outer, _))| {
-                *other != at
-                && subset::pattern(outer, inner, effort)
-                // Of two that cover each other, the later one is superfluous.
-                && (*other < at || !subset::pattern(inner, outer, effort))
+
+    fn source(&self, at: usize) -> &str {
+        self.sources.get(at).copied().unwrap_or_default()
+    }
+
+    /// Reports each pattern that another one covers.
+    fn redundant(&self, patterns: &Pieces<'_>, effort: &Effort, report: &mut Report) {
+        if patterns.len() < 2 {
+            return;
+        }
+        let mut begun: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+        for (at, pattern) in patterns.iter().enumerate() {
+            begun.entry(looked_up(pattern)).or_default().push(at);
+        }
+        let begun = Trie::build(
+            begun
+                .iter()
+                .map(|(text, all)| (text.as_bytes(), all))
+                .collect(),
+        );
+        for (at, inner) in patterns.iter().enumerate() {
+            let mut near: Vec<usize> = Vec::new();
+            // What covers it begins with a part of what it begins with.
+            begun.along(looked_up(inner).as_bytes(), |all| {
+                near.extend_from_slice(all);
+                true
             });
-        if let Some((_, (_, outer))) = outer {
-            let message = if outer == source {
-                format!("`{source}` stands here twice")
-            } else {
-                format!("`{source}` is covered by `{outer}`")
+            near.sort_unstable();
+            let covers = |other: &usize| {
+                let Some(outer) = patterns
+                    .get(*other)
+                    .filter(|_| *other != at && effort.take(1))
+                else {
+                    return false;
+                };
+                subset::pattern(outer, inner, effort)
+                    // Of two that cover each other, the later one is superfluous.
+                    && (*other < at || !subset::pattern(inner, outer, effort))
             };
-            report.add(Severity::Suggestion, id, span, message, "drop it");
+            if let Some(other) = near.into_iter().find(covers) {
+                let (source, outer) = (self.source(at), self.source(other));
+                let message = if outer == source {
+                    format!("`{source}` stands here twice")
+                } else {
+                    format!("`{source}` is covered by `{outer}`")
+                };
+                self.suggest(at, message, report);
+            }
         }
     }
 }
 
+/// The beginning of a pattern, cut.
+fn looked_up(pattern: &[Piece<'_>]) -> String {
+    subset::beginning(pattern.get(..LONGEST).unwrap_or(pattern))
+}
+
+/// Whether every entry of a list may be compared with every other.
+fn may_compare(count: usize, effort: &Effort) -> bool {
+    effort.take(count.saturating_mul(count))
+}
+
 /// Values of a condition that another value covers.
 fn values(condition: &Condition, effort: &Effort, report: &mut Report) {
-    let sources: Vec<&str> = condition.texts.iter().map(|text| &**text).collect();
-    let id = "redundant-condition-value";
-    if let Some(patterns) = condition.values.pieces() {
-        redundant(id, condition.span, &sources, &patterns, effort, report);
-        return;
-    }
-    if sources.len() > MOST {
-        return;
-    }
-    let mut add = |message| {
-        report.add(Severity::Suggestion, id, condition.span, message, "drop it");
+    let list = List {
+        id: "redundant-condition-value",
+        sources: condition.texts.iter().map(|text| &**text).collect(),
+        span: &|at| condition.value_span(at),
     };
+    if let Some(patterns) = condition.values.pieces() {
+        list.redundant(&patterns, effort, report);
+        return;
+    }
+    let sources = &list.sources;
+    if !may_compare(sources.len(), effort) {
+        return;
+    }
     for (at, source) in sources.iter().enumerate() {
         if sources.iter().take(at).any(|before| before == source) {
-            add(format!("`{source}` stands here twice"));
+            list.suggest(at, format!("`{source}` stands here twice"), report);
         } else if let Values::Ip(ranges) = &condition.values
             && let Some(outer) = wider(ranges, at).and_then(|wider| sources.get(wider))
         {
-            add(format!("`{source}` is covered by `{outer}`"));
+            list.suggest(at, format!("`{source}` is covered by `{outer}`"), report);
         }
     }
 }
@@ -113,11 +157,11 @@ fn wider(ranges: &[Range], at: usize) -> Option<usize> {
     })
 }
 
-fn principals(statement: &Statement, report: &mut Report) {
+fn principals(statement: &Statement, effort: &Effort, report: &mut Report) {
     let Some(element) = statement.principal.as_ref() else {
         return;
     };
-    if element.names.len() > MOST {
+    if !may_compare(element.names.len(), effort) {
         return;
     }
     let everyone = element.names.contains(&Name::Everyone);
@@ -131,49 +175,118 @@ fn principals(statement: &Statement, report: &mut Report) {
             continue;
         };
         let id = "redundant-principal";
-        report.add(Severity::Suggestion, id, element.span, message, "drop it");
+        report.add(
+            Severity::Suggestion,
+            id,
+            element.name_span(at),
+            message,
+            "drop it",
+        );
     }
 }
 
-/// Statements that another statement of the document covers.
-pub(super) fn statements(statements: &[Statement], effort: &Effort, report: &mut Report) {
-    if statements.len() > MOST {
+/// Characters, names and values of all statements together, where they are compared with each other.
+const MOST: usize = 1_000_000;
+
+/// The statements of a document, arranged so that few are compared with each other.
+struct Arranged<'s> {
+    statements: &'s [Statement],
+    shapes: Vec<Shape<'s>>,
+    index: Bucket,
+    /// Superfluous itself, so that it makes no other one so.
+    dropped: Vec<bool>,
+}
+
+impl Arranged<'_> {
+    /// Statements that may cover the shape, but for the one that it is of; none when there is no effort left.
+    fn near(&self, shape: &Shape<'_>, at: usize, effort: &Effort) -> Vec<usize> {
+        let mut found: Vec<usize> = Vec::new();
+        self.index
+            .visit_beginnings(&shape.beginnings(), &mut |place| {
+                found.push(place.statement as usize);
+            });
+        if !effort.take(found.len()) {
+            return Vec::new();
+        }
+        found.sort_unstable();
+        found.dedup();
+        found.retain(|other| *other != at && self.dropped.get(*other) == Some(&false));
+        found
+    }
+}
+
+/// Statements that another statement of the document covers. Where there is too much to compare, it is told.
+pub(in crate::policy) fn statements(
+    statements: &[Statement],
+    effort: &Effort,
+    report: &mut Report,
+) {
+    if statements.len() < 2 {
         return;
     }
     let shapes: Vec<Shape<'_>> = statements.iter().map(Shape::of).collect();
-    // A statement that is superfluous itself makes no other one so.
-    let mut dropped: Vec<usize> = Vec::new();
-    for ((at, shape), inner) in shapes.iter().enumerate().zip(statements) {
-        let told = report.faults().len();
-        let outers = shapes.iter().zip(statements).enumerate();
-        for (other, (outer_shape, outer)) in outers {
-            if other == at || dropped.contains(&other) || !outer_shape.covers(shape, effort) {
-                continue;
-            }
-            let name = name(other, outer);
-            if outer.effect == inner.effect {
-                // Of two that cover each other, the later one is superfluous.
-                if other < at || !shape.covers(outer_shape, effort) {
-                    let message = format!("{name} says all that this one says");
-                    redundant_statement(inner, message, report);
-                    break;
-                }
-            } else if allows(inner) {
-                unreachable_statement(
-                    inner,
-                    format!("{name} denies all that this one allows"),
-                    report,
-                );
-                break;
-            }
+    let size = shapes
+        .iter()
+        .map(Shape::size)
+        .fold(0, usize::saturating_add);
+    if size > MOST {
+        effort.give_up();
+        return;
+    }
+    let places = (0u32..).map(|statement| Place {
+        policy: 0,
+        statement,
+    });
+    let mut all = Arranged {
+        statements,
+        shapes,
+        index: index::build(places.zip(statements)),
+        dropped: vec![false; statements.len()],
+    };
+    for (at, inner) in statements.iter().enumerate() {
+        if effort.is_spent() {
+            return;
         }
-        if report.faults().len() == told {
-            together(at, &shapes, statements, &dropped, effort, report);
-        }
-        if report.faults().len() > told {
-            dropped.push(at);
+        let is_dropped = superfluous(&all, at, inner, effort, report);
+        if let Some(dropped) = all.dropped.get_mut(at) {
+            *dropped = is_dropped;
         }
     }
+}
+
+/// Whether one other statement covers it, or several together do, which is reported.
+fn superfluous(
+    all: &Arranged<'_>,
+    at: usize,
+    inner: &Statement,
+    effort: &Effort,
+    report: &mut Report,
+) -> bool {
+    let Some(shape) = all.shapes.get(at) else {
+        return false;
+    };
+    for other in all.near(shape, at, effort) {
+        let (Some(outer_shape), Some(outer)) = (all.shapes.get(other), all.statements.get(other))
+        else {
+            continue;
+        };
+        if !outer_shape.covers(shape, effort) {
+            continue;
+        }
+        let name = name(other, outer);
+        if outer.effect == inner.effect {
+            // Of two that cover each other, the later one is superfluous.
+            if other < at || !shape.covers(outer_shape, effort) {
+                redundant_statement(inner, format!("{name} says all that this one says"), report);
+                return true;
+            }
+        } else if allows(inner) {
+            let message = format!("{name} denies all that this one allows");
+            unreachable_statement(inner, message, report);
+            return true;
+        }
+    }
+    together(all, at, inner, effort, report)
 }
 
 fn redundant_statement(inner: &Statement, message: String, report: &mut Report) {
@@ -203,28 +316,29 @@ const PARTS: usize = 200;
 
 /// A statement that several others cover together, each for some of its actions, resources, principals or values.
 fn together(
+    all: &Arranged<'_>,
     at: usize,
-    shapes: &[Shape<'_>],
-    statements: &[Statement],
-    dropped: &[usize],
+    inner: &Statement,
     effort: &Effort,
     report: &mut Report,
-) {
-    let (Some(shape), Some(inner)) = (shapes.get(at), statements.get(at)) else {
-        return;
+) -> bool {
+    let parts = all.shapes.get(at).and_then(|shape| shape.parts(PARTS));
+    let Some(parts) = parts.filter(|parts| parts.len() > 1) else {
+        return false;
     };
-    let Some(parts) = shape.parts(PARTS).filter(|parts| parts.len() > 1) else {
-        return;
-    };
+    let size = parts.iter().map(Shape::size).fold(0, usize::saturating_add);
+    if !effort.take(size) {
+        return false;
+    }
     let covered = |effect: Effect| -> Option<Vec<usize>> {
         let mut by = Vec::new();
         for part in &parts {
-            let others = shapes.iter().zip(statements).enumerate();
-            let (other, _) = others
-                .filter(|(other, (_, outer))| {
-                    *other != at && !dropped.contains(other) && outer.effect == effect
-                })
-                .find(|(_, (outer, _))| outer.covers(part, effort))?;
+            let covers = |other: &usize| {
+                let (outer, shape) = (all.statements.get(*other), all.shapes.get(*other));
+                outer.is_some_and(|outer| outer.effect == effect)
+                    && shape.is_some_and(|outer| outer.covers(part, effort))
+            };
+            let other = all.near(part, at, effort).into_iter().find(covers)?;
             if !by.contains(&other) {
                 by.push(other);
             }
@@ -234,18 +348,20 @@ fn together(
     let names = |by: &[usize]| -> String {
         let named = by
             .iter()
-            .filter_map(|other| Some(name(*other, statements.get(*other)?)));
+            .filter_map(|other| Some(name(*other, all.statements.get(*other)?)));
         named.collect::<Vec<_>>().join(" and ")
     };
     if let Some(by) = covered(inner.effect) {
         let message = format!("{} together say all that this one says", names(&by));
         redundant_statement(inner, message, report);
-    } else if allows(inner)
-        && let Some(by) = covered(Effect::Deny)
-    {
-        let message = format!("{} together deny all that this one allows", names(&by));
+        return true;
+    }
+    let denied = allows(inner).then(|| covered(Effect::Deny)).flatten();
+    if let Some(by) = &denied {
+        let message = format!("{} together deny all that this one allows", names(by));
         unreachable_statement(inner, message, report);
     }
+    denied.is_some()
 }
 
 /// As `simulate` names it, counted from 0.

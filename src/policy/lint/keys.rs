@@ -4,6 +4,7 @@
 use crate::policy::condition::Condition;
 use crate::policy::condition::operator::Test;
 use crate::policy::condition::values::Values;
+use crate::policy::context::folded;
 use crate::source::{Report, Severity};
 
 /// Keys that every request has (rule book, section 7).
@@ -24,8 +25,8 @@ const ACCOUNTS: [&str; 3] = [
 
 /// Looks at one condition.
 pub(super) fn condition(condition: &Condition, report: &mut Report) {
-    let mut warn = |id, message: String, help: &str| {
-        report.add(Severity::Warning, id, condition.span, message, help);
+    let mut warn = |id, span, message: String, help: &str| {
+        report.add(Severity::Warning, id, span, message, help);
     };
     let name = &condition.name;
     let key = &*condition.key;
@@ -34,6 +35,11 @@ pub(super) fn condition(condition: &Condition, report: &mut Report) {
         Test::StringEquals | Test::StringEqualsIgnoreCase | Test::StringLike | Test::Arn
     );
     let texts = || condition.texts.iter().map(|text| &**text);
+    // The first value of a kind, and where it stands.
+    let find = |wanted: &dyn Fn(&str) -> bool| {
+        let at = texts().position(wanted)?;
+        Some((texts().nth(at)?, condition.value_span(at)))
+    };
     if let Values::Null { absent, present } = condition.values
         && ALWAYS.contains(&key)
         && absent != present
@@ -42,6 +48,7 @@ pub(super) fn condition(condition: &Condition, report: &mut Report) {
             let message = format!("every request has `{name}`: the condition never holds");
             warn(
                 "condition-never",
+                condition.span,
                 message,
                 "compare its value: for plain connections, Bool \"aws:SecureTransport\": \"false\"",
             );
@@ -49,6 +56,7 @@ pub(super) fn condition(condition: &Condition, report: &mut Report) {
             let message = format!("every request has `{name}`: the condition says nothing");
             warn(
                 "condition-always",
+                condition.span,
                 message,
                 "drop it, or compare the key's value",
             );
@@ -56,20 +64,22 @@ pub(super) fn condition(condition: &Condition, report: &mut Report) {
     }
     if is_text
         && key == "aws:principalarn"
-        && let Some(text) = texts().find(|text| text.contains(":assumed-role/"))
+        && let Some((text, span)) = find(&|text| text.contains(":assumed-role/"))
     {
         warn(
             "principal-arn-of-session",
+            span,
             format!("no request has `{text}` as `{name}`: of a role session it is the role's ARN"),
             "write the role's ARN, arn:aws:iam::ACCOUNT:role/NAME; a session's name is in aws:userid",
         );
     }
     if is_text
         && ACCOUNTS.contains(&key)
-        && let Some(text) = texts().find(|text| !may_be_account(text))
+        && let Some((text, span)) = find(&|text| !may_be_account(text))
     {
         warn(
             "account-never-matches",
+            span,
             format!("`{text}` is no account id, and `{name}` holds nothing else"),
             "write the twelve digits of the account",
         );
@@ -84,11 +94,13 @@ pub(super) fn condition(condition: &Condition, report: &mut Report) {
     {
         warn(
             "condition-never",
+            condition.span,
             format!("no request has an empty `{name}`: the condition never holds"),
             "write the id that both sides agreed on",
         );
     }
-    if is_text && texts().any(|text| is_own_variable(condition, text)) {
+    let own = find(&|text| is_own_variable(condition, text)).filter(|_| is_text);
+    if let Some((_, span)) = own {
         let (id, what) = if condition.operator.negated {
             ("condition-never", "holds at most where it is absent")
         } else {
@@ -96,15 +108,17 @@ pub(super) fn condition(condition: &Condition, report: &mut Report) {
         };
         warn(
             id,
+            span,
             format!("`{name}` is compared with itself: the condition {what}"),
             "write the values that are meant, or another key's variable",
         );
     }
     if condition.operator.test == Test::Ip
-        && let Some(text) = texts().find(|text| text.ends_with("/0"))
+        && let Some((text, span)) = find(&|text| text.ends_with("/0"))
     {
         warn(
             "every-address",
+            span,
             format!("`{text}` is every address of its family: it limits nothing"),
             "name the networks that are meant, or drop the condition",
         );
@@ -133,6 +147,6 @@ pub(super) fn is_own_variable(condition: &Condition, text: &str) -> bool {
         .and_then(|rest| rest.strip_suffix('}'));
     inside.is_some_and(|inside| {
         let key = inside.split(',').next().unwrap_or(inside);
-        key.to_lowercase() == *condition.key && !inside.contains('}')
+        *folded(key) == *condition.key && !inside.contains('}')
     })
 }

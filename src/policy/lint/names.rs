@@ -6,6 +6,7 @@
 use crate::policy::condition::Condition;
 use crate::policy::condition::key::{self, Unknown};
 use crate::policy::condition::operator::Test;
+use crate::policy::context::folded;
 use crate::policy::document::{Statement, Version};
 use crate::policy::variable::Template;
 use crate::source::{Report, Severity, Span};
@@ -15,13 +16,13 @@ pub(super) fn statement(statement: &Statement, version: Version, report: &mut Re
     let variables = version == Version::V2012;
     for condition in &statement.conditions {
         condition_key(condition, report);
+        let span = |at| condition.value_span(at);
         let used = condition.values.keys();
         for text in unique(used) {
-            variable(text, &condition.texts, condition.span, report);
+            variable(text, &condition.texts, &span, report);
         }
         if variables && takes_variables(condition.operator.test) {
-            let texts = condition.texts.iter().map(|text| &**text);
-            unclosed(texts, condition.span, report);
+            unclosed(&condition.texts, &span, report);
         }
     }
     let Some(resources) = &statement.resources else {
@@ -30,12 +31,12 @@ pub(super) fn statement(statement: &Statement, version: Version, report: &mut Re
     let sources: Vec<Box<str>> = (resources.patterns.iter())
         .map(|pattern| pattern.source().into())
         .collect();
+    let span = |at| statement.resource_span(at);
     for used in unique(resources.patterns.iter().flat_map(Template::keys)) {
-        variable(used, &sources, statement.resources_span, report);
+        variable(used, &sources, &span, report);
     }
     if variables {
-        let texts = sources.iter().map(|text| &**text);
-        unclosed(texts, statement.resources_span, report);
+        unclosed(&sources, &span, report);
     }
 }
 
@@ -96,8 +97,8 @@ fn help(name: &str, why: Unknown) -> String {
 }
 
 /// A variable that never has a value: without a default, what holds it matches nothing.
-fn variable(key: &str, texts: &[Box<str>], span: Span, report: &mut Report) {
-    let name = written(key, texts);
+fn variable(key: &str, texts: &[Box<str>], span: &dyn Fn(usize) -> Span, report: &mut Report) {
+    let (at, name) = written(key, texts);
     let (message, help) = if let Some(why) = key::unknown(key) {
         (no_such(name, why), help(name, why))
     } else if key::is_multivalued(key) == Some(true) {
@@ -111,30 +112,34 @@ fn variable(key: &str, texts: &[Box<str>], span: Span, report: &mut Report) {
     report.add(
         Severity::Warning,
         "variable-without-value",
-        span,
+        span(at),
         format!("the variable `${{{name}}}` never has a value: {message}"),
         help,
     );
 }
 
-/// A key in the letters in which one of the texts has it.
-fn written<'t>(key: &'t str, texts: &'t [Box<str>]) -> &'t str {
-    let names = texts.iter().flat_map(|text| text.split("${").skip(1));
-    let mut names = names.map(|behind| behind.split(['}', ',']).next().unwrap_or_default());
-    names.find(|name| name.to_lowercase() == key).unwrap_or(key)
+/// A key in the letters in which one of the texts has it, and which text that is.
+fn written<'t>(key: &'t str, texts: &'t [Box<str>]) -> (usize, &'t str) {
+    let names = texts.iter().enumerate().flat_map(|(at, text)| {
+        let variables = text.split("${").skip(1);
+        variables.map(move |behind| (at, behind.split(['}', ',']).next().unwrap_or_default()))
+    });
+    let mut names = names.filter(|(_, name)| *folded(name) == *key);
+    // Behind a list that has no such text stands the list itself.
+    names.next().unwrap_or((texts.len(), key))
 }
 
 /// `${` that no brace closes is text.
-fn unclosed<'t>(mut texts: impl Iterator<Item = &'t str>, span: Span, report: &mut Report) {
-    let is_open = |text: &&str| {
+fn unclosed(texts: &[Box<str>], span: &dyn Fn(usize) -> Span, report: &mut Report) {
+    let is_open = |text: &str| {
         text.rsplit_once("${")
             .is_some_and(|(_, behind)| !behind.contains('}'))
     };
-    if let Some(text) = texts.find(is_open) {
+    if let Some((at, text)) = texts.iter().enumerate().find(|(_, text)| is_open(text)) {
         report.add(
             Severity::Warning,
             "unclosed-variable",
-            span,
+            span(at),
             format!("no brace closes the `${{` of `{text}`, so that it is text"),
             "close it with }, or write ${$} where the letter is meant",
         );

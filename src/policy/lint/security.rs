@@ -1,10 +1,10 @@
 //! Statements that grant more than is wise.
 
-use super::subset::{self, Effort};
 use super::{Surroundings, allows, limits, trust};
 use crate::policy::document::{Kind, Statement};
 use crate::policy::pattern::Piece;
 use crate::policy::principal::element::Name;
+use crate::policy::subset::{self, Effort};
 use crate::policy::variable::Template;
 use crate::source::{Report, Severity, Span};
 
@@ -85,6 +85,9 @@ fn is_every_role(pattern: &Template) -> bool {
 }
 
 fn pass_role(statement: &Statement, report: &mut Report) {
+    let passes = (statement.actions.patterns.iter())
+        .position(|pattern| pattern.matches("iam:passrole"))
+        .filter(|_| !statement.actions.negated);
     let every_resource = statement.resources.as_ref().is_some_and(|resources| {
         resources.negated
             || resources
@@ -102,7 +105,7 @@ fn pass_role(statement: &Statement, report: &mut Report) {
         warn(
             report,
             "pass-role-wildcard",
-            statement.actions_span,
+            passes.map_or(statement.actions_span, |at| statement.action_span(at)),
             "iam:PassRole on every role hands any role's permissions to any service",
             "name the roles, or add a condition on iam:PassedToService",
         );
@@ -118,9 +121,9 @@ fn principals(
     let Some(element) = &statement.principal else {
         return;
     };
-    let names = |wanted: fn(&Name) -> bool| element.names.iter().any(wanted);
     let limited = statement.conditions.iter().any(limits::says_who);
-    if names(|name| *name == Name::Everyone) && !limited {
+    let everyone = element.find(|name| *name == Name::Everyone);
+    if let Some((_, span)) = everyone.filter(|_| !limited) {
         let message = if statement.conditions.is_empty() {
             "Principal \"*\" without a condition lets anybody in, without credentials too"
         } else {
@@ -129,7 +132,7 @@ fn principals(
         warn(
             report,
             "public-principal",
-            element.span,
+            span,
             message,
             "name the principals, or add a condition such as aws:PrincipalOrgID",
         );

@@ -1,5 +1,6 @@
 mod covers;
 mod never;
+mod places;
 mod who;
 
 use super::*;
@@ -12,6 +13,7 @@ fn findings(text: &str, kind: Kind) -> Vec<(&'static str, Severity)> {
     let surroundings = Surroundings {
         is_own_account: &|account| account == "111111111111",
         offered: Some(&offered),
+        organization: Some("o-own"),
         partition: Some("aws"),
     };
     lint(&document, &surroundings, &mut report);
@@ -90,6 +92,7 @@ fn misspelt_variables_are_named_with_what_was_meant() {
     let surroundings = Surroundings {
         is_own_account: &|_| true,
         offered: None,
+        organization: None,
         partition: None,
     };
     lint(&document, &surroundings, &mut report);

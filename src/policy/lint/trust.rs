@@ -5,7 +5,7 @@ use super::{Surroundings, limits};
 use crate::policy::condition::Condition;
 use crate::policy::document::{Kind, Statement};
 use crate::policy::principal::element::{Element, Name, is_account};
-use crate::source::{Report, Severity};
+use crate::source::{Report, Severity, Span};
 
 /// Who may assume the role.
 pub(super) fn statement(
@@ -19,6 +19,7 @@ pub(super) fn statement(
             .any(|condition| condition.key.ends_with(suffix) && limits::narrows(condition))
     };
     let names = |wanted: fn(&Name) -> bool| element.names.iter().any(wanted);
+    let is_federated = |name: &Name| matches!(name, Name::Federated(_) | Name::Everyone);
     let issuers: Vec<String> = element.names.iter().filter_map(issuer).collect();
     // A claim of another issuer is in no token of this one.
     let claimed = |suffix: &str| {
@@ -30,7 +31,7 @@ pub(super) fn statement(
     };
     foreign_claims(statement, &issuers, report);
     let web = statement.actions.cover("sts:assumerolewithwebidentity");
-    let vouched = names(|name| matches!(name, Name::Federated(_) | Name::Everyone));
+    let vouched = names(is_federated);
     let saml =
         |name: &Name| matches!(name, Name::Federated(text) if text.contains(":saml-provider/"));
     let untested: Vec<&str> = if names(saml) {
@@ -59,7 +60,9 @@ pub(super) fn statement(
         warn(
             report,
             "open-federation",
-            element.span,
+            element
+                .find(is_federated)
+                .map_or(element.span, |(_, span)| span),
             &format!(
                 "any token of that issuer may assume the role: {} not tested",
                 match untested.as_slice() {
@@ -77,15 +80,15 @@ pub(super) fn statement(
             && limits::narrows(condition)
             && !(condition.values.keys()).any(|key| key.starts_with("aws:"))
     });
-    if let Some(foreign) = foreigner(statement, element, surroundings)
+    if let Some((foreign, span)) = foreigner(statement, element, surroundings)
         && statement.actions.cover("sts:assumerole")
         && !agreed
-        && !tested("aws:principalorgid")
+        && !(statement.conditions.iter()).any(|one| is_of_ours(one, surroundings.organization))
     {
         warn(
             report,
             "missing-external-id",
-            element.span,
+            span,
             &format!(
                 "{foreign} is of no account of ours and may assume the role without an external id"
             ),
@@ -94,14 +97,31 @@ pub(super) fn statement(
     }
 }
 
-/// A principal of an account that is none of ours: a name, or, among everyone, what a condition asks for.
+/// Whether a condition lets in our own organization alone; where ours is not known, one organization.
+fn is_of_ours(condition: &Condition, own: Option<&str>) -> bool {
+    let of_ours = |text: &str| {
+        own.is_none_or(|own| {
+            let rest = text.strip_prefix(own);
+            rest.is_some_and(|rest| match &*condition.key {
+                "aws:principalorgid" => rest.is_empty(),
+                _ => rest.starts_with('/'),
+            })
+        })
+    };
+    ["aws:principalorgid", "aws:principalorgpaths"].contains(&&*condition.key)
+        && limits::narrows(condition)
+        && condition.texts.iter().all(|text| of_ours(text))
+}
+
+/// A principal of an account that is none of ours, and where it stands: a name, or, among everyone, what a condition
+/// asks for.
 fn foreigner<'s>(
     statement: &'s Statement,
     element: &'s Element,
     surroundings: &Surroundings<'_>,
-) -> Option<&'s str> {
+) -> Option<(&'s str, Span)> {
     let is_foreign = |account: &str| !(surroundings.is_own_account)(account);
-    let named = element.names.iter().find(|name| {
+    let named = element.find(|name| {
         let account = match name {
             Name::Account(account) => Some(&**account),
             Name::Entity(arn) => arn.split(':').nth(4),
@@ -109,15 +129,18 @@ fn foreigner<'s>(
         };
         account.is_some_and(is_foreign)
     });
-    if let Some(named) = named {
-        return Some(named.text());
+    if let Some((named, span)) = named {
+        return Some((named.text(), span));
     }
     if !element.names.contains(&Name::Everyone) {
         return None;
     }
     let asked = |condition: &'s Condition| {
-        let mut texts = condition.texts.iter().map(|text| &**text);
-        texts.find(|text| {
+        let texts = condition.texts.iter().map(|text| &**text);
+        let mut texts = texts
+            .enumerate()
+            .map(|(at, text)| (text, condition.value_span(at)));
+        texts.find(|(text, _)| {
             let account = match &*condition.key {
                 "aws:principalaccount" => Some(*text),
                 "aws:principalarn" => text.split(':').nth(4),
@@ -206,14 +229,14 @@ pub(super) fn fit(kind: Kind, statement: &Statement, report: &mut Report) {
     let Some(element) = &statement.principal else {
         return;
     };
-    for name in &element.names {
+    for (at, name) in element.names.iter().enumerate() {
         if let Name::Service(text) = name
             && (!text.contains('.') || text.contains([':', '/', ' ']))
         {
             report.add(
                 Severity::Warning,
                 "service-principal-format",
-                element.span,
+                element.name_span(at),
                 format!("no service is called `{text}`"),
                 "write its name with its domain, like backup.amazonaws.com",
             );
@@ -224,7 +247,7 @@ pub(super) fn fit(kind: Kind, statement: &Statement, report: &mut Report) {
         return;
     }
     let mut told = false;
-    for pattern in &statement.actions.patterns {
+    for (at, pattern) in statement.actions.patterns.iter().enumerate() {
         let Some((action, written)) =
             (ASSUMING.iter()).find(|(action, _)| pattern.source.eq_ignore_ascii_case(action))
         else {
@@ -235,7 +258,7 @@ pub(super) fn fit(kind: Kind, statement: &Statement, report: &mut Report) {
             report.add(
                 Severity::Warning,
                 "action-principal-mismatch",
-                statement.actions_span,
+                statement.action_span(at),
                 format!("none of these principals can ask for {written}"),
                 "AWS and Service principals ask for sts:AssumeRole, OIDC providers' tokens for sts:AssumeRoleWithWebIdentity, SAML providers' for sts:AssumeRoleWithSAML",
             );
@@ -247,13 +270,13 @@ pub(super) fn fit(kind: Kind, statement: &Statement, report: &mut Report) {
     if told || !only {
         return;
     }
-    for name in &element.names {
+    for (at, name) in element.names.iter().enumerate() {
         let asks = |action: &str| may_ask(name, action) && statement.actions.cover(action);
         if !ASSUMING.iter().any(|(action, _)| asks(action)) {
             report.add(
                 Severity::Warning,
                 "action-principal-mismatch",
-                element.span,
+                element.name_span(at),
                 format!("`{}` can ask for none of these actions", name.text()),
                 "give it a statement of its own, with the action of its kind",
             );

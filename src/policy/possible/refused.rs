@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use super::{BEST, IsOpen, assuming, changed, emptied};
+use super::{BEST, IsOpen, assuming, changed, emptied, possible};
 use crate::policy::compile::{Policy, PolicySet};
 use crate::policy::decision::{Decision, Verdict};
 use crate::policy::document::{Effect, Kind, parse};
 use crate::policy::evaluate;
-use crate::policy::layers::{LayerKind, Layers, Request};
+use crate::policy::layers::{LayerKind, Layers, Request, ResourceKind};
 use crate::policy::principal::Principal;
 
 /// The one layer without which it could be allowed, though it cannot be with it. An identity-based, resource-based or
@@ -20,17 +20,42 @@ pub fn refused_by(
     layers: &Layers<'_>,
     is_open: IsOpen<'_>,
 ) -> Option<LayerKind> {
-    let allowed = |layers: &Layers<'_>| {
-        assuming(layers, is_open, BEST, |layers| {
-            evaluate(request, layers).is_allowed()
-        })
-    };
-    let layer = assuming(layers, is_open, BEST, |layers| {
+    let allowed =
+        |layers: &Layers<'_>| possible(request, layers, is_open).verdict == Verdict::Allowed;
+    let (verdict, layer) = assuming(layers, is_open, BEST, |layers| {
         let Decision { verdict, layer, .. } = evaluate(request, layers);
-        layer.filter(|_| verdict != Verdict::Allowed)
-    })?;
+        (verdict, layer)
+    });
+    if verdict != Verdict::Allowed {
+        return layer.filter(|layer| is_alone(request, layers, *layer, &allowed));
+    }
+    // Nobody refuses in the best case: what several layers ask for contradicts itself.
+    let kinds = [
+        LayerKind::Scp,
+        LayerKind::Rcp,
+        LayerKind::Boundary,
+        LayerKind::Session,
+        LayerKind::Identity,
+        match layers.resource_kind {
+            ResourceKind::Trust => LayerKind::Trust,
+            ResourceKind::Resource | ResourceKind::Mandatory => LayerKind::Resource,
+        },
+    ];
+    kinds
+        .into_iter()
+        .find(|layer| is_alone(request, layers, *layer, &allowed))
+}
+
+/// Whether it could be allowed without that layer, or, of those that others rest on, without its Denies or with one more
+/// Allow in it.
+fn is_alone(
+    request: &Request<'_>,
+    layers: &Layers<'_>,
+    layer: LayerKind,
+    allowed: &dyn Fn(&Layers<'_>) -> bool,
+) -> bool {
     let mut less = *layers;
-    let found = match layer {
+    match layer {
         LayerKind::Scp => {
             less.scps = &[];
             allowed(&less)
@@ -51,16 +76,15 @@ pub fn refused_by(
             let mild: Vec<PolicySet> = layers.identity.iter().map(|set| allows_of(set)).collect();
             let mild: Vec<&PolicySet> = mild.iter().collect();
             less.identity = &mild;
-            allowed(&less) || is_missed(request, layers, LayerKind::Identity, &allowed)
+            allowed(&less) || is_missed(request, layers, LayerKind::Identity, allowed)
         }
         LayerKind::Resource | LayerKind::Trust => {
             let mild: Vec<PolicySet> = layers.resource.iter().map(|set| allows_of(set)).collect();
             let mild: Vec<&PolicySet> = mild.iter().collect();
             less.resource = &mild;
-            allowed(&less) || is_missed(request, layers, layer, &allowed)
+            allowed(&less) || is_missed(request, layers, layer, allowed)
         }
-    };
-    found.then_some(layer)
+    }
 }
 
 /// Whether a silent layer is all that is missing: with an Allow in it the others would do, and they would not be enough

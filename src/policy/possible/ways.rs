@@ -4,7 +4,7 @@
 
 use serde::Serialize;
 
-use super::{Clause, IsOpen, clauses};
+use super::{Asking, Clause, IsOpen, Together, clauses};
 use crate::policy::decision;
 use crate::policy::document::Effect;
 use crate::policy::explain::{Explanation, LayerReport, StatementReport};
@@ -31,22 +31,28 @@ pub struct Need {
 }
 
 /// The explanations of the best case, and of the one in which no request brings anything.
-pub(super) struct Both<'e> {
-    pub(super) layers: &'e Layers<'e>,
+pub(super) struct Both<'e, 'l> {
+    pub(super) layers: &'e Layers<'l>,
     pub(super) best: &'e Explanation,
     pub(super) plain: &'e Explanation,
 }
 
-impl Both<'_> {
-    /// The ways that are open in the best case, each less what holds anyway; none that asks for more than another.
-    pub(super) fn needs(&self, request: &Request<'_>, is_open: IsOpen<'_>) -> Vec<Way> {
+impl<'l> Both<'_, 'l> {
+    /// The ways that are open in the best case, each less what holds anyway and what no request meets; none that asks for
+    /// more than another.
+    pub(super) fn needs(
+        &self,
+        request: &Request<'_>,
+        is_open: IsOpen<'_>,
+        together: &Together<'l>,
+    ) -> Vec<Way> {
         let needs_session = matches!(request.principal, Principal::FederatedUser { .. });
         let mut found: Vec<Vec<Need>> = Vec::new();
         for way in decision::ways(request, self.layers.resource_kind) {
             if way.session && needs_session && self.layers.session.is_none() {
                 continue;
             }
-            if let Some(needs) = self.of_way(way, is_open) {
+            if let Some(needs) = self.of_way(way, is_open, together) {
                 found.push(needs);
             }
         }
@@ -63,8 +69,14 @@ impl Both<'_> {
     }
 
     /// `None`: the way is closed.
-    fn of_way(&self, way: decision::Way, is_open: IsOpen<'_>) -> Option<Vec<Need>> {
-        let mut needs = Vec::new();
+    fn of_way(
+        &self,
+        way: decision::Way,
+        is_open: IsOpen<'_>,
+        together: &Together<'l>,
+    ) -> Option<Vec<Need>> {
+        let mut of = Vec::new();
+        let mut choices: Vec<Vec<Asking<'l>>> = Vec::new();
         for (best, plain) in self.best.layers.iter().zip(&self.plain.layers) {
             let grant = match best.layer {
                 LayerKind::Scp => None,
@@ -95,16 +107,24 @@ impl Both<'_> {
             }
             let mut any = Vec::new();
             clauses(self.layers, best, &wanted, is_open, &mut any);
-            needs.push(Need {
-                layer: best.layer,
-                level: best.level,
-                any,
-            });
+            of.push((best.layer, best.level));
+            choices.push(any);
         }
         let has = |layer: LayerKind| self.best.layers.iter().any(|report| report.layer == layer);
         let has_resource = has(LayerKind::Resource) || has(LayerKind::Trust);
-        let is_open =
+        let is_there =
             (!way.identity || has(LayerKind::Identity)) && (way.grant.is_none() || has_resource);
-        is_open.then_some(needs)
+        if !is_there || !together.prune(&mut choices, is_open) {
+            return None;
+        }
+        let needs = of
+            .into_iter()
+            .zip(choices)
+            .map(|((layer, level), any)| Need {
+                layer,
+                level,
+                any: any.into_iter().map(|asking| asking.clause).collect(),
+            });
+        Some(needs.collect())
     }
 }

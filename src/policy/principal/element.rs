@@ -61,6 +61,8 @@ pub(crate) struct Element {
     pub(crate) negated: bool,
     pub(crate) names: Box<[Name]>,
     pub(crate) span: Span,
+    /// Of each name.
+    pub(crate) name_spans: Box<[Span]>,
 }
 
 /// One principal in the element.
@@ -272,6 +274,17 @@ pub(crate) fn is_account(text: &str) -> bool {
 }
 
 impl Element {
+    /// Where a name stands.
+    pub(crate) fn name_span(&self, at: usize) -> Span {
+        self.name_spans.get(at).copied().unwrap_or(self.span)
+    }
+
+    /// The first name of a kind, and where it stands.
+    pub(crate) fn find(&self, wanted: impl Fn(&Name) -> bool) -> Option<(&Name, Span)> {
+        let at = self.names.iter().position(wanted)?;
+        Some((self.names.get(at)?, self.name_span(at)))
+    }
+
     /// In which ways the element names the requester. Of a NotPrincipal: in which ways it spares it.
     pub(crate) fn grants(&self, principal: &Principal) -> Grants {
         self.names.iter().fold(Grants::NONE, |grants, name| {

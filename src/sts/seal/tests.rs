@@ -34,6 +34,19 @@ fn a_plain_session_is_short_and_one_bearer_word() {
 }
 
 #[test]
+fn a_token_is_as_long_as_it_is_asked_to_be() {
+    let keys = keys();
+    let shortest = token(&keys).len();
+    for least in (0..=MAX_TEXT).step_by(7).chain([MAX_TEXT - 1, MAX_TEXT]) {
+        let issued = keys.issue_padded(plain(), now(), least).unwrap();
+        let token = issued.token.expose();
+        assert!(token.len() >= least && token.len() <= shortest.max(least + 2));
+        assert!(token.len() <= MAX_TEXT, "{least}");
+        keys.open(token, now()).unwrap();
+    }
+}
+
+#[test]
 fn every_changed_bit_is_refused() {
     let keys = keys();
     let token = token(&keys);
@@ -121,7 +134,7 @@ fn who_can_open_cannot_issue() {
     forging.signing_key = own.signing_key;
     forging.verifying_key = own.verifying_key;
     let stranger = Key::new(keyring.entries[0].id, &forging).unwrap();
-    let (forged, _) = stranger.seal(&plain()).unwrap().unwrap();
+    let (forged, _) = stranger.seal(&plain(), 0).unwrap().unwrap();
     let keys = Keys::new(keyring);
     assert_eq!(keys.open(&forged, now()).unwrap_err(), OpenError::NotOurs);
 }

@@ -109,17 +109,29 @@ pub(in crate::sts) fn all(session: &Session) -> impl PartialEq + std::fmt::Debug
 proptest! {
     #[test]
     fn what_is_written_is_read(session in session()) {
-        let (bytes, packed) = session.encode().unwrap();
+        let (bytes, packed) = session.encode(0).unwrap();
         let read = Session::decode(&bytes).unwrap();
         prop_assert_eq!(all(&read), all(&session));
-        prop_assert_eq!(read.encode().unwrap(), (bytes, packed));
+        prop_assert_eq!(read.encode(0).unwrap(), (bytes, packed));
     }
 
     #[test]
     fn cut_or_longer_bytes_are_refused(session in session(), cut in any::<prop::sample::Index>()) {
-        let (mut bytes, _) = session.encode().unwrap();
+        let (mut bytes, _) = session.encode(0).unwrap();
         prop_assert!(Session::decode(&bytes[..cut.index(bytes.len())]).is_err());
         bytes.push(0);
+        prop_assert!(Session::decode(&bytes).is_err());
+    }
+
+    #[test]
+    fn padding_is_read_over_and_nothing_but_zeros(session in session(), more in 1_usize..300, at in any::<prop::sample::Index>()) {
+        let (plain, packed) = session.encode(0).unwrap();
+        let length = plain.len().saturating_add(more);
+        let (mut bytes, padded) = session.encode(length).unwrap();
+        prop_assert_eq!((bytes.len(), padded), (length, packed));
+        prop_assert_eq!(all(&Session::decode(&bytes).unwrap()), all(&session));
+        prop_assert!(Session::decode(&bytes[..plain.len()]).is_err());
+        bytes[plain.len().saturating_add(at.index(more))] = 1;
         prop_assert!(Session::decode(&bytes).is_err());
     }
 
@@ -132,7 +144,7 @@ proptest! {
 #[test]
 fn policies_and_tags_must_fit() {
     let mut session = plain();
-    let packed = |session: &Session| session.encode().map(|(_, packed)| packed);
+    let packed = |session: &Session| session.encode(0).map(|(_, packed)| packed);
     assert_eq!(packed(&session), Ok(0));
     session.policy = Some("x".repeat(2048).into());
     assert!(packed(&session).unwrap() < 10, "repetition packs well");
@@ -150,11 +162,11 @@ fn policies_and_tags_must_fit() {
     session.policy = Some((0..8).map(noise).collect::<String>().into());
     assert!((70..=100).contains(&packed(&session).unwrap()));
     // What did not pack leaves nothing behind in what packs the next.
-    let (bytes, _) = session.encode().unwrap();
+    let (bytes, _) = session.encode(0).unwrap();
     assert_eq!(all(&Session::decode(&bytes).unwrap()), all(&session));
     let mut next = plain();
     next.policy = Some("x".repeat(2048).into());
-    let (bytes, _) = next.encode().unwrap();
+    let (bytes, _) = next.encode(0).unwrap();
     assert!(bytes.len() < 300);
     assert_eq!(all(&Session::decode(&bytes).unwrap()), all(&next));
     let tag = |seed: u64| Tag {
@@ -163,7 +175,7 @@ fn policies_and_tags_must_fit() {
         transitive: false,
     };
     session.tags = (100..150).map(tag).collect();
-    let TooLarge { percent } = session.encode().unwrap_err();
+    let TooLarge { percent } = session.encode(0).unwrap_err();
     assert!(percent > 300);
 }
 

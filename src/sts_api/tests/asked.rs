@@ -119,3 +119,47 @@ async fn letters_of_tags_and_parameters_that_are_nothing_here() {
     assert_eq!((status, code), (400, "InvalidIdentityToken"));
     assert!(message.contains("www.amazon.com"), "{message}");
 }
+
+#[tokio::test]
+async fn tokens_are_as_long_as_they_are_asked_to_be() {
+    let world = world();
+    for ask in [
+        &[("Action", "GetSessionToken")][..],
+        &[("Action", "GetFederationToken"), ("Name", "guest")],
+        &[
+            &[
+                ("Action", "AssumeRole"),
+                ("RoleArn", ADMIN),
+                ("RoleSessionName", "xy"),
+            ][..],
+            &MFA[..],
+        ]
+        .concat(),
+    ] {
+        for (size, most) in [("", 600), ("0", 600), ("2048", 2050), ("4096", 4096)] {
+            let size = [("MinimumSessionTokenSize", size)];
+            let more = if size[0].1.is_empty() { &[][..] } else { &size };
+            let answer = world.ask(&alice(), &[ask, more].concat()).await.unwrap();
+            let length = element(&answer, "SessionToken").len();
+            assert!(length <= most && length >= size[0].1.parse().unwrap_or(0));
+            assert_eq!(element(&answer, "SessionTokenSize"), length.to_string());
+            let used: usize = element(&answer, "SessionTokenUtilization").parse().unwrap();
+            assert_eq!(used, (length * 100).div_ceil(4096));
+            assert!(!world.arn(&key_of(&answer)).await.is_empty());
+        }
+        for (size, code) in [
+            ("4097", "ValidationError"),
+            ("-1", "MalformedInput"),
+            ("x", "MalformedInput"),
+        ] {
+            let more = [("MinimumSessionTokenSize", size)];
+            let refused = world.refused(&alice(), &[ask, &more].concat()).await;
+            assert_eq!(refused, (400, code), "{size}");
+        }
+    }
+    let who = [
+        ("Action", "GetCallerIdentity"),
+        ("MinimumSessionTokenSize", "0"),
+    ];
+    assert_eq!(world.refused(&alice(), &who).await, INVALID);
+}

@@ -42,6 +42,7 @@ pub(crate) fn target(input: &[u8]) {
     let surroundings = Surroundings {
         is_own_account: &|account| account == "111111111111",
         offered: None,
+        organization: None,
         partition: None,
     };
     lint(&document, &surroundings, &mut Report::on("fuzz"));

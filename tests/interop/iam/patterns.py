@@ -103,8 +103,17 @@ def completed(pattern):
 
 def resource_matches(pattern, resource, context, variables):
     """An incomplete ARN with a star within it covers what either reading does: completed, and as it stands."""
-    readings = {completed(pattern), pattern} if "*" in pattern else {completed(pattern)}
-    return any(whole_matches(reading, resource, context, variables) for reading in readings)
+    return any(whole_matches(reading, resource, context, variables) for reading in readings_of(pattern))
+
+
+def resource_surely_matches(pattern, resource, context, variables):
+    """What the NotResource of a Deny spares: what every reading covers. A star at the end reaches over what is missing."""
+    readings = {pattern} if pattern.endswith("*") else readings_of(pattern)
+    return all(whole_matches(reading, resource, context, variables) for reading in readings)
+
+
+def readings_of(pattern):
+    return {completed(pattern), pattern} if "*" in pattern else {completed(pattern)}
 
 
 def whole_matches(pattern, resource, context, variables):

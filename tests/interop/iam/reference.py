@@ -10,7 +10,7 @@ import json
 import sys
 
 from conditions import as_list, conditions_hold
-from patterns import InvalidPolicy, action_matches, resource_matches
+from patterns import InvalidPolicy, action_matches, resource_matches, resource_surely_matches
 
 ALLOWED, EXPLICIT, IMPLICIT = "allowed", "explicitDeny", "implicitDeny"
 
@@ -88,7 +88,8 @@ def statement_applies(statement, request, context, variables):
         if not any([resource_matches(p, resource, context, variables) for p in as_list(statement["Resource"])]):
             return False
     elif "NotResource" in statement:
-        if any([resource_matches(p, resource, context, variables) for p in as_list(statement["NotResource"])]):
+        spares = resource_surely_matches if statement["Effect"] == "Deny" else resource_matches
+        if any([spares(p, resource, context, variables) for p in as_list(statement["NotResource"])]):
             return False
     return conditions_hold(statement.get("Condition", {}), context, statement["Effect"], variables)
 

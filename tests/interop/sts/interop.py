@@ -134,6 +134,11 @@ def with_boto3(world):
     narrowed = answer["Credentials"]["SessionToken"]
     check("a session policy", (get(world, "a", narrowed)[0], get(world, "b", narrowed)[0]) == (200, 403))
     check("  its packed size", 0 < answer["PackedPolicySize"] < 100, answer)
+    if "MinimumSessionTokenSize" in pipeline.meta.service_model.operation_model("AssumeRole").input_shape.members:
+        answer = assume(MinimumSessionTokenSize=3000)
+        token = answer["Credentials"]["SessionToken"]
+        check("a token as long as it is asked to be", 3000 <= len(token) == answer["SessionTokenSize"] <= 3002, answer)
+        check("  is as good as a short one", get(world, "a", token)[0] == 200)
     arns = [{"arn": "arn:aws:iam::555566667777:policy/only-b"}]
     narrowed = assume(PolicyArns=arns)["Credentials"]["SessionToken"]
     check("a managed session policy", (get(world, "a", narrowed)[0], get(world, "b", narrowed)[0]) == (403, 200))

@@ -202,6 +202,20 @@ fn another_bundle_or_keyring_asks_for_another_session() {
     assert_ne!(third.access_key, second.access_key);
 }
 
+/// Each refusal is a record.
+#[test]
+fn guessing_is_throttled_too() {
+    let world = world_of(&Upstream::start(), KEYS, "rate_limits: { sts: 2/1h }\n");
+    let status = |guard: &str| ask(&world.sidegate, "pipeline", guard).status;
+    assert_eq!([status("a"), status("b"), status("c")], [401, 401, 429]);
+    assert_eq!(status(&guard(&world.site)), 429);
+    let last = eventually("the records", || {
+        let all = world.site.audit();
+        (all.len() == 4).then(|| all.last().cloned().unwrap())
+    });
+    assert_eq!(last["additionalEventData"]["reason"], "throttled");
+}
+
 #[test]
 fn a_sidecar_that_cannot_issue_asks_the_sts() {
     let central = world_sts("");

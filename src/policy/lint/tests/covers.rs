@@ -54,3 +54,44 @@ fn statements_that_negated_or_several_others_cover() {
         "each is part of the first one alone"
     );
 }
+
+/// Policies of thousands of statements, and lists of thousands of entries, are looked through.
+#[test]
+fn large_policies_are_compared() {
+    let statement = |action: &str, resource: usize| {
+        format!(
+            r#"{{"Effect":"Allow","Action":"{action}","Resource":"arn:aws:s3:::bucket-{resource:04}/*"}}"#
+        )
+    };
+    let mut statements: Vec<String> = (0..3_000).map(|at| statement("s3:Get*", at)).collect();
+    statements.push(statement("s3:GetObject", 1_234));
+    let told = of(&statements.join(","), Kind::Identity);
+    assert_eq!(told, ["redundant-statement"]);
+    statements.insert(
+        0,
+        r#"{"Effect":"Deny","Action":"s3:Get*","Resource":"arn:aws:s3:::bucket-0007/*"}"#
+            .to_owned(),
+    );
+    let told = of(&statements.join(","), Kind::Identity);
+    assert_eq!(told, ["unreachable-statement", "redundant-statement"]);
+    let actions: Vec<String> = (0..5_000).map(|at| format!("\"s3:Get{at:05}\"")).collect();
+    let text = format!(
+        r#"{{"Effect":"Allow","Action":[{},"s3:Get0012*"],"Resource":"*"}}"#,
+        actions.join(",")
+    );
+    assert_eq!(of(&text, Kind::Identity), ["redundant-action"; 10]);
+}
+
+/// What is too much work is left, and told.
+#[test]
+fn what_is_not_compared_is_told() {
+    let same = r#"{"Effect":"Allow","Action":"s3:Get","Resource":"arn:aws:s3:::a","Condition":{"StringEquals":{"x:a":"#;
+    let statements: Vec<String> = (0..3_000)
+        .map(|at| format!("{same}\"{at}\"}}}}}}"))
+        .collect();
+    assert_eq!(
+        of(&statements.join(","), Kind::Identity),
+        ["comparison-unfinished"]
+    );
+    assert!(of(&statements[..100].join(","), Kind::Identity).is_empty());
+}

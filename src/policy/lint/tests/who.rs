@@ -125,6 +125,30 @@ fn other_accounts_among_everyone() {
         let agreed = format!(r#""StringLike":{{"sts:ExternalId":"abc"}},{bad}"#);
         assert!(trust(r#""*""#, &agreed).is_empty(), "{agreed}");
     }
+    // Our own organization is no stranger; another one is.
+    let of_org = |principal: &str, operator: &str, key: &str, value: &str| {
+        trust(principal, &format!(r#""{operator}":{{"{key}":{value}}}"#))
+    };
+    let foreign = r#"{"AWS":"222222222222"}"#;
+    let (id, paths) = ("aws:PrincipalOrgID", "aws:PrincipalOrgPaths");
+    assert!(of_org(foreign, "StringEquals", id, r#""o-own""#).is_empty());
+    assert!(of_org(foreign, "ForAnyValue:StringLike", paths, r#""o-own/r-1/*""#).is_empty());
+    for (operator, key, value) in [
+        ("StringEquals", id, r#""o-other""#),
+        ("StringEquals", id, r#"["o-own","o-other"]"#),
+        ("StringEquals", id, r#""o-ownother""#),
+        ("StringLike", id, r#""o-own*""#),
+        ("StringNotEquals", id, r#""o-own""#),
+        ("StringEqualsIfExists", id, r#""o-own""#),
+        ("ForAnyValue:StringLike", paths, r#""o-other/*""#),
+        ("ForAnyValue:StringLike", paths, r#""o-own*""#),
+    ] {
+        let told = of_org(foreign, operator, key, value);
+        assert!(
+            told.contains(&"missing-external-id"),
+            "{operator} {key} {value}: {told:?}"
+        );
+    }
     // Of both accounts nobody is.
     let both = r#""StringEquals":{"aws:PrincipalAccount":"111111111111"},"ArnLike":{"aws:PrincipalArn":"arn:aws:iam::222222222222:role/x"}"#;
     assert!(trust(r#""*""#, both).is_empty());

@@ -31,6 +31,16 @@ impl Default for Effort {
 }
 
 impl Effort {
+    /// Whether it is all taken, so that nothing was claimed from then on.
+    pub(super) fn is_spent(&self) -> bool {
+        self.0.get() == 0
+    }
+
+    /// Takes all of it.
+    pub(super) fn give_up(&self) {
+        self.0.set(0);
+    }
+
     /// Whether there is so much left; takes it.
     pub(super) fn take(&self, steps: usize) -> bool {
         let left = u32::try_from(steps)
@@ -123,6 +133,15 @@ fn enter(places: &mut Vec<usize>, outer: &[Piece<'_>], at: usize) {
     }
 }
 
+/// The characters before the first wildcard or variable.
+pub(super) fn beginning(pattern: &[Piece<'_>]) -> String {
+    let letter = |piece: &Piece<'_>| match piece {
+        Piece::Char(letter) => Some(*letter),
+        Piece::Any | Piece::Run | Piece::Variable(..) => None,
+    };
+    pattern.iter().map_while(letter).collect()
+}
+
 /// Patterns of a list, in pieces.
 pub(super) type Pieces<'p> = Vec<Vec<Piece<'p>>>;
 
@@ -145,6 +164,8 @@ fn keep<T>(list: &mut Vec<T>, at: usize) {
 struct List<'p> {
     negated: bool,
     patterns: Pieces<'p>,
+    /// Some pattern fits less than its pieces say.
+    is_loose: bool,
 }
 
 impl List<'_> {
@@ -157,7 +178,20 @@ impl List<'_> {
         sizes.fold(0, usize::saturating_add)
     }
 
+    /// What every text that it matches begins with: of the longest such beginnings of its patterns one.
+    fn beginning(&self) -> String {
+        if self.negated {
+            return String::new();
+        }
+        let all = self.patterns.iter().map(|pattern| beginning(pattern));
+        all.max_by_key(String::len).unwrap_or_default()
+    }
+
     fn covers(&self, inner: &List<'_>, effort: &Effort) -> bool {
+        // A list that spares less than its pieces say is wider; one that names less is narrower.
+        if (inner.is_loose && inner.negated) || (self.is_loose && !self.negated) {
+            return false;
+        }
         match (self.negated, inner.negated) {
             (false, false) => all_covered(&self.patterns, &inner.patterns, effort),
             (true, true) => all_covered(&inner.patterns, &self.patterns, effort),
@@ -199,6 +233,14 @@ impl Asks<'_> {
     }
 }
 
+/// What one action, one resource and one principal of a statement begin with.
+#[derive(Debug)]
+pub(super) struct Beginnings<'s> {
+    pub(super) action: String,
+    pub(super) resource: String,
+    pub(super) name: Option<&'s str>,
+}
+
 /// A statement in a form that is quick to compare.
 #[derive(Clone)]
 pub(super) struct Shape<'s> {
@@ -226,16 +268,35 @@ impl<'s> Shape<'s> {
             actions: List {
                 negated: statement.actions.negated,
                 patterns: of_actions(&statement.actions),
+                is_loose: false,
             },
             resources: statement.resources.as_ref().map(|resources| List {
                 negated: resources.negated,
                 patterns: of_resources(resources),
+                is_loose: resources.patterns.iter().any(Template::is_both),
             }),
         }
     }
 
+    /// What a request must begin with that only this one's patterns match: of one of its actions, of one of its
+    /// resources, and one whom it names. A statement that covers it stands in the index under parts of these.
+    pub(super) fn beginnings(&self) -> Beginnings<'s> {
+        let who = self.who.as_ref().filter(|who| !who.negated);
+        Beginnings {
+            action: self.actions.beginning(),
+            resource: self
+                .resources
+                .as_ref()
+                .map(List::beginning)
+                .unwrap_or_default(),
+            name: who
+                .and_then(|who| who.names.first())
+                .map(|name| name.text()),
+        }
+    }
+
     /// How much there is to copy.
-    fn size(&self) -> usize {
+    pub(super) fn size(&self) -> usize {
         let resources = self.resources.as_ref().map_or(0, List::size);
         let names = self.who.as_ref().map_or(0, |who| who.names.len());
         let texts = self.conditions.iter().map(|asks| asks.texts.len());

@@ -130,3 +130,106 @@ fn what_needs_no_permission_is_refused_by_no_deny() {
         .unwrap();
     assert_eq!(ann.answer, Answer::Allowed);
 }
+
+/// A condition on one of two keys that only a request brings, from so few values that many contradict each other.
+fn asking() -> impl Strategy<Value = String> {
+    let single = select(vec![
+        "StringEquals",
+        "StringNotEquals",
+        "StringEqualsIfExists",
+        "StringLike",
+        "StringNotLike",
+        "Null",
+    ]);
+    let many = select(vec![
+        "ForAnyValue:StringEquals",
+        "ForAllValues:StringEquals",
+        "ForAnyValue:StringNotLike",
+        "ForAllValues:StringNotEquals",
+        "Null",
+    ]);
+    let texts = prop::collection::vec(select(vec!["a", "b", "a*", "*"]), 1..3);
+    let flag = select(vec!["true", "false"]);
+    (any::<bool>(), single, many, texts, flag).prop_map(|(is_tag, single, many, texts, flag)| {
+        let (operator, key) = if is_tag {
+            (single, "aws:RequestTag/team")
+        } else {
+            (many, "aws:TagKeys")
+        };
+        let values = if operator == "Null" {
+            vec![flag]
+        } else {
+            texts
+        };
+        format!(r#""{operator}":{{"{key}":{}}}"#, serde_json::json!(values))
+    })
+}
+
+fn conditioned() -> impl Strategy<Value = String> {
+    let effect = prop::bool::weighted(0.35).prop_map(|deny| if deny { "Deny" } else { "Allow" });
+    let one =
+        (effect, asking(), prop::bool::weighted(0.2)).prop_map(|(effect, block, is_plain)| {
+            if is_plain {
+                EVERYTHING.replace("Allow", effect)
+            } else {
+                when(effect, &block)
+            }
+        });
+    prop::collection::vec(one, 1..4).prop_map(|all| all.join(","))
+}
+
+/// Every state of the two keys that makes a difference.
+fn contexts() -> Vec<Map> {
+    let mut found = Vec::new();
+    for tag in [None, Some(""), Some("a"), Some("ab"), Some("b"), Some("c")] {
+        for keys in [
+            None,
+            Some(&[][..]),
+            Some(&["a"]),
+            Some(&["b"]),
+            Some(&["a", "b"]),
+            Some(&["ab"]),
+            Some(&["c", "a"]),
+        ] {
+            let mut map = Map::new();
+            if let Some(tag) = tag {
+                map.set("aws:RequestTag/team", tag);
+            }
+            if let Some(keys) = keys {
+                map.set_many("aws:TagKeys", keys.iter().copied());
+            }
+            found.push(map);
+        }
+    }
+    found
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    /// Whom no answer or a refusal is given nobody lets in, whatever the request brings; whom nothing stops everybody does.
+    #[test]
+    fn answers_hold_for_every_request(own in conditioned(), boundary in prop::option::of(conditioned()), scp in conditioned()) {
+        let mut ann = user("ann", &own);
+        Arc::get_mut(&mut ann).unwrap().boundary = boundary.as_deref().map(|text| set(Kind::Boundary, text));
+        let directory = directory(vec![Arc::clone(&ann)], Vec::new(), &scp, None);
+        let found = who_can(&directory, &asked("x:Get", THING));
+        let told = found.iter().find(|who| *who.principal == *ann.arn);
+        let scps = set(Kind::Scp, &scp);
+        let principal = Principal::User { account: HOME.into(), arn: ann.arn.clone() };
+        let layers = Layers { identity: &[&ann.policies], boundary: ann.boundary.as_ref(), scps: &[&scps], ..Layers::default() };
+        let mut allowed = Vec::new();
+        for context in contexts() {
+            let request = Request { principal: &principal, action: "x:Get", resource: THING, resource_account: None, context: &context };
+            allowed.push(evaluate(&request, &layers).is_allowed());
+        }
+        match told {
+            None => prop_assert!(!allowed.contains(&true), "not told"),
+            Some(who) => match who.answer {
+                Answer::RefusedByOneLayer => prop_assert!(!allowed.contains(&true), "{who:?}"),
+                Answer::Allowed if who.unless.is_empty() => prop_assert!(!allowed.contains(&false), "{who:?}"),
+                Answer::Allowed | Answer::UnderConditions => {}
+            },
+        }
+    }
+}

@@ -91,11 +91,7 @@ pub(super) async fn run(call: &mut Call<'_>) -> Result<Members, Error> {
     }
     asked.read_policy_arns(form, directory, role.account)?;
     let seconds = seconds(&assertion, asked.duration, role, call)?;
-    let claims = subject.kept().map_err(|why| {
-        invalid(&format!(
-            "The SAML assertion that was passed cannot make a session: {why}"
-        ))
-    })?;
+    let claims = subject.kept().map_err(|why| invalid(&why))?;
     if !call.parts.assertions.first(&assertion).await {
         let why = "it was used before, or nobody knows whether it was";
         return Err(refused(&Fault::Invalid(why.to_owned())));

@@ -79,10 +79,7 @@ pub(super) async fn run(call: &mut Call<'_>) -> Result<Members, Error> {
         });
     }
     let found = web_identity(&token, directory, role, name, asked.duration, &call.request);
-    let found = found.map_err(|failure| match failure.reason {
-        Reason::InvalidClaims => invalid_token(&failure.detail),
-        _ => not_allowed().with_detail(failure.detail),
-    })?;
+    let found = found.map_err(|failure| unsuited(failure, not_allowed()))?;
     asked.read_policy_arns(form, directory, role.account)?;
     let seconds = duration(asked.duration, role, false)?;
     let WebIdentity {
@@ -143,6 +140,15 @@ fn no_other_provider(form: &Form) -> Result<(), Error> {
             id.escape_debug()
         ))
         .with_detail("ProviderId is given, and is none that is known here")),
+    }
+}
+
+/// What a session cannot hold is told; who may not have one learns nothing.
+fn unsuited(failure: Failure, not_allowed: Error) -> Error {
+    if failure.reason == Reason::InvalidClaims {
+        invalid_token(&failure.detail)
+    } else {
+        not_allowed.with_detail(failure.detail)
     }
 }
 

@@ -83,10 +83,13 @@ const ATTRIBUTES: [(&str, &str); 32] = [
     ("urn:oid:0.9.2342.19200300100.1.3", "mail"),
 ];
 
+/// Values by their names.
+type Keys = Vec<(Box<str>, Vec<Box<str>>)>;
+
 /// Of whom an assertion is, by the names that conditions have for it behind `saml:`.
 #[derive(Debug)]
 pub(super) struct Subject {
-    keys: Vec<(Box<str>, Vec<Box<str>>)>,
+    keys: Keys,
     pub(super) name_qualifier: String,
 }
 
@@ -97,7 +100,7 @@ impl Subject {
         let qualified = format!("{}{doc}", assertion.issuer);
         let name_qualifier =
             STANDARD.encode(digest(&SHA1_FOR_LEGACY_USE_ONLY, qualified.as_bytes()));
-        let mut keys: Vec<(Box<str>, Vec<Box<str>>)> = Vec::new();
+        let mut keys: Keys = Vec::new();
         let own = [
             ("aud", &*assertion.recipient),
             ("doc", &doc),
@@ -127,14 +130,15 @@ impl Subject {
     ///
     /// # Errors
     /// Why the session cannot hold it: without it a Deny would not find what it denies.
-    pub(super) fn kept(&self) -> Result<Vec<(Box<str>, Vec<Box<str>>)>, String> {
+    pub(super) fn kept(&self) -> Result<Keys, String> {
         let all = self.keys.iter();
         let kept = all.filter(|(name, _)| KEPT.contains(&&**name));
         let whole = kept.map(|(name, values)| {
             let long = values.iter().find(|value| value.len() > MAX_KEPT);
             match long {
                 Some(long) => Err(format!(
-                    "`saml:{name}` has {} bytes, and a session keeps {MAX_KEPT} at most",
+                    "The SAML assertion that was passed cannot make a session: `saml:{name}` has {} bytes, and a session \
+                     keeps {MAX_KEPT} at most",
                     long.len()
                 )),
                 None => Ok((name.clone(), values.clone())),

@@ -69,6 +69,11 @@ impl Builder {
         }
     }
 
+    /// Bytes that every text has that fits what is built so far, or more.
+    pub(crate) fn least(&self) -> usize {
+        self.bytes.len().saturating_sub(self.runs)
+    }
+
     /// Whether the pattern as built so far matches.
     pub(crate) fn matches(&self, text: &str) -> bool {
         if self.runs == 0 && !self.any {

@@ -7,6 +7,7 @@
 //! taken back where the conditions that it rests on contradict each other, or a Deny waits for whatever they leave.
 
 mod refused;
+mod settled;
 mod together;
 mod ways;
 
@@ -100,6 +101,13 @@ const FEARED: Case = Case {
 
 /// Looks what can be decided.
 pub fn possible(request: &Request<'_>, layers: &Layers<'_>, is_open: IsOpen<'_>) -> Possible {
+    settled::settled(layers, request.context, is_open, |layers| {
+        undecided(request, layers, is_open)
+    })
+}
+
+/// The same, of layers whose conditions are open or settled, and none of them both.
+fn undecided(request: &Request<'_>, layers: &Layers<'_>, is_open: IsOpen<'_>) -> Possible {
     let judge = |layers: &Layers<'_>| {
         let decision = evaluate(request, layers);
         (decision.verdict, decision.layer, decision.words(request))
@@ -180,6 +188,15 @@ fn assuming<R>(
             assumed(statement, is_open, holds)
         })
     };
+    each_set(layers, one, then)
+}
+
+/// Hands over the layers with each set exchanged.
+fn each_set<R>(
+    layers: &Layers<'_>,
+    one: impl Fn(&PolicySet) -> PolicySet,
+    then: impl FnOnce(&Layers<'_>) -> R,
+) -> R {
     let all = |sets: &[&PolicySet]| -> Vec<PolicySet> { sets.iter().map(|set| one(set)).collect() };
     let (identity, scps, rcps, resource) = (
         all(layers.identity),
@@ -187,8 +204,8 @@ fn assuming<R>(
         all(layers.rcps),
         all(layers.resource),
     );
-    let boundary = layers.boundary.map(one);
-    let session = layers.session.map(one);
+    let boundary = layers.boundary.map(&one);
+    let session = layers.session.map(&one);
     then(&Layers {
         identity: &refs(&identity),
         boundary: boundary.as_ref(),

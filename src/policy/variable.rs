@@ -20,6 +20,9 @@ pub(crate) struct Syntax {
 /// How variables are written, for who wrote one otherwise.
 pub(crate) const FORMS: &str = "known are ${key}, ${key, 'default'}, ${*}, ${?} and ${$}";
 
+/// Bytes of a text for people, with the request's values in, behind which no further piece is told.
+const LONGEST_TOLD: usize = 10_000;
+
 /// One piece of a template.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Token {
@@ -137,6 +140,15 @@ impl Template {
         })
     }
 
+    /// Whether it fits nothing: one of its variables has no value, if `is_null` says so of its key, and no default.
+    pub(crate) fn is_null(&self, is_null: &dyn Fn(&str) -> bool) -> bool {
+        let Form::Open(tokens) = &self.form else {
+            return false;
+        };
+        (tokens.iter())
+            .any(|token| matches!(token, Token::Variable { key, default: None } if is_null(key)))
+    }
+
     /// Whether it is one variable, and nothing besides.
     pub(crate) fn is_variable(&self) -> bool {
         let Form::Open(tokens) = &self.form else {
@@ -206,17 +218,25 @@ impl Template {
             return None;
         };
         let mut text = String::new();
+        let mut is_cut = false;
         for token in tokens {
+            is_cut |= text.len() > LONGEST_TOLD;
             match token {
+                Token::Literal(_) | Token::Any | Token::Run if is_cut => {}
                 Token::Literal(literal) => text.push_str(literal),
                 Token::Any => text.push('?'),
                 Token::Run => text.push('*'),
                 Token::Variable { key, default } => match (context.get(key), default) {
+                    (Some(Value::List(_)) | None, Some(_)) if is_cut => {}
                     (Some(Value::List(_)) | None, Some(default)) => text.push_str(default),
                     (Some(Value::List(_)) | None, None) => return Some(Err(key)),
+                    (Some(_), _) if is_cut => {}
                     (Some(value), _) => value.with_text(|value| text.push_str(value)),
                 },
             }
+        }
+        if is_cut {
+            text.push('…');
         }
         Some(Ok(text))
     }
@@ -247,31 +267,43 @@ impl Template {
         match &self.form {
             Form::Fixed(pattern) => pattern.matches(text),
             Form::Open(tokens) => {
-                fill(tokens, context).is_some_and(|pattern| pattern.matches(text))
+                fill(tokens, context, text.len()).is_some_and(|pattern| pattern.matches(text))
             }
             Form::Both(patterns) => patterns.iter().all(|pattern| pattern.matches(text)),
         }
     }
 
-    /// Hands over the text that the template stands for in this request; `None` if a variable has no value. Only for
-    /// templates without wildcards.
+    /// Hands over the text that the template stands for in this request; `None` if a variable has no value. Of what is
+    /// longer than `most` bytes as much as shows that it is. Only for templates without wildcards.
     pub(crate) fn with_text<R>(
         &self,
         context: &dyn Context,
+        most: usize,
         then: impl FnOnce(&str) -> R,
     ) -> Option<R> {
         match &self.form {
             Form::Fixed(pattern) => pattern.text().map(then),
-            Form::Open(tokens) => fill(tokens, context)?.text().map(then),
+            Form::Open(tokens) => fill(tokens, context, most)?.text().map(then),
             Form::Both(_) => None,
         }
     }
 }
 
-/// Puts the request's values in.
-fn fill(tokens: &[Token], context: &dyn Context) -> Option<Builder> {
+/// Puts the request's values in, until what fits is longer than `most` bytes: many variables of long values would take
+/// memory without end, and no text of that length fits any more. That each variable has a value is looked at all the
+/// same.
+fn fill(tokens: &[Token], context: &dyn Context, most: usize) -> Option<Builder> {
     let mut builder = Builder::default();
     for token in tokens {
+        if builder.least() > most {
+            if let Token::Variable { key, default } = token
+                && default.is_none()
+                && matches!(context.get(key), Some(Value::List(_)) | None)
+            {
+                return None;
+            }
+            continue;
+        }
         match token {
             Token::Literal(text) => builder.literal(text),
             Token::Any => builder.any(),

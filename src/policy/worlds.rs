@@ -15,6 +15,7 @@ use super::context::Map;
 use super::document::Effect;
 use super::pattern::Piece;
 use super::subset::{self, Effort};
+use super::variable::Template;
 
 /// Values that are tried.
 const MOST: usize = 200;
@@ -66,8 +67,31 @@ impl<'c> Demand<'c> {
 
 /// Whether no request meets all of the demands, which are on one key.
 pub(super) fn is_impossible(demands: &[Demand<'_>]) -> bool {
-    demands.len() > 1
-        && (by_states(demands) || by_few_states(demands) || patterns_exclude_each_other(demands))
+    by_states(demands)
+        || by_few_states(demands)
+        || demands.iter().any(is_never_unmet)
+        || patterns_exclude_each_other(demands)
+}
+
+/// Whether it is demanded that conditions do not hold together, each of which always holds.
+fn is_never_unmet(demand: &Demand<'_>) -> bool {
+    !demand.is_met && demand.all(always_holds)
+}
+
+/// Whether it holds in every state of its key: whatever value there is matches, and so does none.
+fn always_holds(condition: &Condition) -> bool {
+    let operator = &condition.operator;
+    let is_any_text = !operator.negated && asks_for_everything(condition);
+    match operator.quantifier {
+        Some(Quantifier::ForAll) => is_any_text,
+        Some(Quantifier::ForAny) => false,
+        None => is_any_text && operator.if_exists && is_multivalued(&condition.key) == Some(false),
+    }
+}
+
+/// Whether every text matches one of its values.
+fn asks_for_everything(condition: &Condition) -> bool {
+    matches!(&condition.values, Values::Text(templates) if templates.iter().any(Template::is_everything))
 }
 
 /// What a variable stands for is not known here.
@@ -98,7 +122,7 @@ fn by_states(demands: &[Demand<'_>]) -> bool {
             .copied()
             .filter(|condition| condition.operator.test != Test::Null)
             .collect();
-        let Some(tried) = values::of(test, &compared, MOST).filter(|_| usable.len() > 1) else {
+        let Some(tried) = values::of(test, &compared, MOST).filter(|_| !usable.is_empty()) else {
             return false;
         };
         let key = conditions().next().map_or("", |condition| &condition.key);
@@ -155,14 +179,28 @@ fn states_of(condition: &Condition) -> Option<Vec<Map>> {
         map.set(&condition.key, text);
         map
     };
+    let list = |values: &[&str]| {
+        let mut map = Map::new();
+        map.set_many(&condition.key, values.iter().copied());
+        map
+    };
+    let operator = &condition.operator;
     match &condition.values {
+        // No value is another than any text: it holds where there is none, if at all.
+        Values::Text(_) if operator.negated && asks_for_everything(condition) => {
+            match operator.quantifier {
+                None => found.extend([Map::new(), list(&[])]),
+                Some(Quantifier::ForAll) => {
+                    found.extend([Map::new(), list(&[]), list(&[""]), with("")]);
+                }
+                Some(Quantifier::ForAny) => {}
+            }
+        }
         Values::Null {
             absent: true,
             present: false,
         } => {
-            let mut list = Map::new();
-            list.set_many(&condition.key, [""]);
-            found.extend([Map::new(), with(""), list]);
+            found.extend([Map::new(), with(""), list(&[""])]);
         }
         Values::Text(_)
             if condition.operator.test == Test::StringEquals

@@ -150,19 +150,75 @@ fn asking() -> impl Strategy<Value = String> {
     ]);
     let texts = prop::collection::vec(select(vec!["a", "b", "a*", "*"]), 1..3);
     let flag = select(vec!["true", "false"]);
-    (any::<bool>(), single, many, texts, flag).prop_map(|(is_tag, single, many, texts, flag)| {
-        let (operator, key) = if is_tag {
-            (single, "aws:RequestTag/team")
-        } else {
-            (many, "aws:TagKeys")
-        };
-        let values = if operator == "Null" {
-            vec![flag]
-        } else {
-            texts
-        };
+    let open = (any::<bool>(), single, many, texts, flag).prop_map(
+        |(is_tag, single, many, texts, flag)| {
+            let (operator, key) = if is_tag {
+                (single, "aws:RequestTag/team")
+            } else {
+                (many, "aws:TagKeys")
+            };
+            let values = if operator == "Null" {
+                vec![flag]
+            } else {
+                texts
+            };
+            format!(r#""{operator}":{{"{key}":{}}}"#, serde_json::json!(values))
+        },
+    );
+    prop_oneof![3 => open, 1 => abac()]
+}
+
+/// A condition on a key that only a request brings and a tag that the user does not have.
+fn abac() -> impl Strategy<Value = String> {
+    let operator = select(vec![
+        "StringEquals",
+        "StringNotEquals",
+        "StringEqualsIfExists",
+        "StringNotEqualsIgnoreCase",
+        "StringLike",
+        "StringNotLike",
+        "ForAnyValue:StringEquals",
+        "ForAllValues:StringEquals",
+        "ForAnyValue:StringNotEquals",
+        "ForAllValues:StringNotEquals",
+    ]);
+    let sides = select(vec![
+        ("aws:RequestTag/team", "${aws:PrincipalTag/team}"),
+        ("aws:PrincipalTag/team", "${aws:RequestTag/team}"),
+        ("aws:RequestTag/team", "${aws:PrincipalTag/team, 'a'}"),
+        ("aws:TagKeys", "${aws:PrincipalTag/team}"),
+    ]);
+    let more = prop::option::of(select(vec!["a", "b"]));
+    (operator, sides, more).prop_map(|(operator, (key, value), more)| {
+        let values: Vec<&str> = [Some(value), more].into_iter().flatten().collect();
         format!(r#""{operator}":{{"{key}":{}}}"#, serde_json::json!(values))
     })
+}
+
+#[test]
+fn what_a_missing_tag_decides_is_not_open() {
+    let own = |effect: &str, block: &str| {
+        let allow = if effect == "Deny" { EVERYTHING } else { "" };
+        let all = [allow, &when(effect, block)].map(str::to_owned);
+        let all: Vec<String> = all.into_iter().filter(|one| !one.is_empty()).collect();
+        ann(&all.join(","), None, EVERYTHING)
+    };
+    let other = r#""StringNotEquals":{"aws:PrincipalTag/team":"${aws:ResourceTag/team}"}"#;
+    let refused = own("Deny", other).unwrap();
+    assert_eq!(refused.answer, Answer::RefusedByOneLayer);
+    assert_eq!(refused.refused_by, Some(LayerKind::Identity));
+    let same = r#""StringEquals":{"aws:ResourceTag/team":"${aws:PrincipalTag/team}"}"#;
+    assert_eq!(own("Allow", same), None);
+    let with_default = same.replace("team}", "team, 'a'}");
+    assert_eq!(
+        own("Allow", &with_default).unwrap().answer,
+        Answer::UnderConditions
+    );
+    let always = r#""ForAllValues:StringLike":{"svc:m":"*"}"#;
+    assert_eq!(
+        own("Deny", always).unwrap().answer,
+        Answer::RefusedByOneLayer
+    );
 }
 
 fn conditioned() -> impl Strategy<Value = String> {

@@ -78,7 +78,7 @@ impl ArnPattern {
                 .zip(value)
                 .all(|(part, value)| part.matches(value, context))),
             Shape::Variable(template) => template
-                .with_text(context, |text| {
+                .with_text(context, usize::MAX, |text| {
                     parts(text).map(|wanted| wanted == *value).ok_or(Unreadable)
                 })
                 .unwrap_or(Ok(false)),

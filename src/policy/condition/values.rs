@@ -159,8 +159,10 @@ impl Values {
             })),
             Self::TextIgnoreCase(templates) => Ok(value.with_text(|text| {
                 templates.iter().any(|template| {
+                    // Letters that differ in case alone may differ in length: between one and four bytes.
+                    let most = text.len().saturating_mul(4);
                     template
-                        .with_text(context, |wanted| same_without_case(wanted, text))
+                        .with_text(context, most, |wanted| same_without_case(wanted, text))
                         .unwrap_or(false)
                 })
             })),
@@ -195,7 +197,7 @@ impl Values {
                 };
                 let mut any = false;
                 for template in templates {
-                    match template.with_text(context, boolean) {
+                    match template.with_text(context, "false".len(), boolean) {
                         Some(Some(wanted)) => any |= wanted == found,
                         // The variable's value comes from the request, and does not parse.
                         Some(None) => return Err(Unreadable),

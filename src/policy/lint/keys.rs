@@ -1,7 +1,9 @@
 //! Conditions that misunderstand what a key holds: values that it never has, keys that are never absent, and conditions
 //! that compare a key with itself.
 
+use super::limits;
 use crate::policy::condition::Condition;
+use crate::policy::condition::ip::Range;
 use crate::policy::condition::operator::Test;
 use crate::policy::condition::values::Values;
 use crate::policy::context::folded;
@@ -112,16 +114,58 @@ pub(super) fn condition(condition: &Condition, report: &mut Report) {
             "write the values that are meant, or another key's variable",
         );
     }
-    if condition.operator.test == Test::Ip
-        && let Some((text, span)) = find(&|text| text.ends_with("/0"))
-    {
-        warn(
-            "every-address",
-            span,
-            format!("`{text}` is every address of its family: it limits nothing"),
-            "name the networks that are meant, or drop the condition",
-        );
+    if let Values::Ip(ranges) = &condition.values {
+        addresses(condition, ranges, report);
     }
+}
+
+/// Ranges that are together every address of a family.
+fn addresses(condition: &Condition, ranges: &[Range], report: &mut Report) {
+    let families = limits::whole_families(ranges);
+    let family = match families {
+        (false, false) => return,
+        (true, false) => "IPv4",
+        (false, true) => "IPv6",
+        (true, true) => "IPv4 and IPv6",
+    };
+    let at = (condition.texts.iter()).position(|text| text.ends_with("/0"));
+    let (what, span) = match at.and_then(|at| Some((condition.texts.get(at)?, at))) {
+        Some((text, at)) if families != (true, true) => {
+            (format!("`{text}` is"), condition.value_span(at))
+        }
+        Some((_, at)) => ("the ranges are".to_owned(), condition.value_span(at)),
+        None => ("the ranges are together".to_owned(), condition.span),
+    };
+    let what = format!("{what} every address of {family}");
+    let operator = &condition.operator;
+    let (id, message, help) = if !operator.negated {
+        (
+            "every-address",
+            format!("{what}: it limits nothing"),
+            "name the networks that are meant, or drop the condition",
+        )
+    } else if families == (true, true) {
+        let absent = if possible::ALWAYS.contains(&&*condition.key) {
+            "never holds"
+        } else {
+            "holds at most where the key is absent"
+        };
+        (
+            "condition-never",
+            format!("{what}: under {} the condition {absent}", operator.name),
+            "name the networks that are to be left out",
+        )
+    } else {
+        (
+            "every-address",
+            format!(
+                "{what}: under {} no address of {family} passes",
+                operator.name
+            ),
+            "name the networks that are to be left out, or write IpAddress with those that are meant",
+        )
+    };
+    report.add(Severity::Warning, id, span, message, help);
 }
 
 /// Twelve digits, or a pattern or a variable that may stand for them.

@@ -47,6 +47,12 @@ fn is_of_any_organization(text: &str) -> bool {
 
 /// Whether ranges hold together every address of a family.
 fn is_whole_family(ranges: &[Range]) -> bool {
+    let (four, six) = whole_families(ranges);
+    four || six
+}
+
+/// Whether ranges hold together every address of IPv4, and every one of IPv6.
+pub(super) fn whole_families(ranges: &[Range]) -> (bool, bool) {
     let mut fours: Vec<(u128, u128)> = Vec::new();
     let mut sixes: Vec<(u128, u128)> = Vec::new();
     for range in ranges {
@@ -71,7 +77,10 @@ fn is_whole_family(ranges: &[Range]) -> bool {
         }
         false
     };
-    is_whole(fours, u128::from(u32::MAX)) || is_whole(sixes, u128::MAX)
+    (
+        is_whole(fours, u128::from(u32::MAX)),
+        is_whole(sixes, u128::MAX),
+    )
 }
 
 /// Keys that say nothing of who asks.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::settled::settled;
 use super::{BEST, IsOpen, assuming, changed, emptied, possible};
 use crate::policy::compile::{Policy, PolicySet};
 use crate::policy::decision::{Decision, Verdict};
@@ -20,6 +21,12 @@ pub fn refused_by(
     layers: &Layers<'_>,
     is_open: IsOpen<'_>,
 ) -> Option<LayerKind> {
+    settled(layers, request.context, is_open, |layers| {
+        undecided(request, layers, is_open)
+    })
+}
+
+fn undecided(request: &Request<'_>, layers: &Layers<'_>, is_open: IsOpen<'_>) -> Option<LayerKind> {
     let allowed =
         |layers: &Layers<'_>| possible(request, layers, is_open).verdict == Verdict::Allowed;
     let (verdict, layer) = assuming(layers, is_open, BEST, |layers| {

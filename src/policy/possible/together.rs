@@ -149,7 +149,8 @@ impl<'l> Together<'l> {
             .filter(|deny| deny.first().is_some_and(|condition| *condition.key == *key))
             .map(|deny| Demand::unmet(deny.clone(), Effect::Deny));
         let demands: Vec<Demand<'_>> = asked.chain(denied).collect();
-        if demands.len() < 2 {
+        // What one statement asks for is possible on its own, as far as is looked; one Deny may refuse everything.
+        if demands.len() < 2 && !conditions.is_empty() {
             return false;
         }
         let Some(left) = self.left.get().checked_sub(1) else {

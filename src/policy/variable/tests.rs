@@ -88,3 +88,27 @@ fn colons_inside_variables_do_not_split() {
     assert_eq!(split_outside("a:${b:c", 6, true), ["a", "${b", "c"]);
     assert_eq!(split_outside("a:${b:c}", 6, false), ["a", "${b", "c}"]);
 }
+
+#[test]
+fn many_long_values_are_not_written_out() {
+    let mut context = Map::new();
+    context.set("long", "a".repeat(10_000));
+    let many = "${long}".repeat(1_000);
+    let Form::Open(tokens) = Template::read(&many, LIKE).unwrap().form else {
+        panic!("no variables");
+    };
+    assert!(fill(&tokens, &context, 100).unwrap().least() <= 10_100);
+    let template = Template::read(&many, LIKE).unwrap();
+    assert!(!template.matches("a", &context));
+    assert!(template.told(&context).unwrap().unwrap().len() < 40_000);
+    assert!(template.matches(&"a".repeat(10_000_000), &context));
+    // Of what is cut it is seen all the same that a variable has no value.
+    let none = Template::read(&format!("{many}${{nobody}}"), LIKE).unwrap();
+    assert_eq!(none.with_text(&context, 5, str::len), None);
+    assert_eq!(none.told(&context), Some(Err("nobody")));
+    // Runs take no letters.
+    let runs = Template::read("*${one}*?*", LIKE).unwrap();
+    context.set("one", "x");
+    assert!(runs.matches("xy", &context));
+    assert!(!runs.matches("x", &context));
+}

@@ -41,6 +41,10 @@ fn conditions_of_other_types_that_exclude_each_other() {
             r#""ForAllValues:StringNotLike":{"x:n":"b*"},"ForAnyValue:StringEquals":{"x:n":"b"}"#,
             r#""ForAnyValue:StringNotLike":{"x:n":"b*"},"ForAnyValue:StringEquals":{"x:n":"b"}"#,
         ),
+        (
+            r#""StringNotLike":{"x:n":"*"},"Null":{"x:n":"false"}"#,
+            r#""StringNotLike":{"x:n":"*"},"Null":{"x:n":"true"}"#,
+        ),
     ] {
         assert_eq!(when("Allow", bad), ["condition-never"], "{bad}");
         assert!(

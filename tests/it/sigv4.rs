@@ -252,7 +252,7 @@ fn signed_in_the_head() {
     };
     assert_eq!(counted("success"), Some(1.0));
     assert_eq!(counted("expired_credential"), Some(2.0));
-    assert_eq!(counted("signature_mismatch"), Some(10.0));
+    assert_eq!(counted("signature_mismatch"), Some(9.0));
 }
 
 #[test]

@@ -4,8 +4,8 @@
 //! of its own, so that made-up tokens push out no good one. One question a token is under way at a time, [`SLOTS`] about
 //! tokens never heard of, [`KNOWN_SLOTS`] about such as were good when last asked, and [`MOST`](super::waiting::MOST) wait for either: a
 //! flood of new tokens, good or made up, costs neither memory nor the endpoint's life, nor those who were let in before. An
-//! endpoint in trouble is [`Unsure::Unavailable`] and never a refusal; after [`FAILURES`] in a row it is asked once a
-//! second, until it answers. Which token is whose is for the caller to know ([`of`]): a token goes to nobody else.
+//! endpoint in trouble is [`Unsure::Unavailable`] and never a refusal; after [`FAILURES`] in a row, of one of the two sorts,
+//! it is asked about that sort once a second, until it answers. Which token is whose is for the caller to know ([`of`]): a token goes to nobody else.
 
 mod client;
 mod question;
@@ -59,14 +59,15 @@ pub(super) struct Introspector {
     asked: Cache<[u8; 32], Refused>,
     unheard_of: Lane,
     known: Lane,
-    trouble: Mutex<Trouble>,
 }
 
-/// Those who wait for a question of one sort.
+/// Those who wait for a question of one sort, and how those of that sort have gone: what comes of tokens that somebody
+/// made up says nothing of the others.
 #[derive(Debug)]
 struct Lane {
     slots: Semaphore,
     waiting: Waiting,
+    trouble: Mutex<Trouble>,
 }
 
 /// What is known of a token.
@@ -130,7 +131,6 @@ impl Introspector {
             asked: Cache::new(REFUSALS),
             unheard_of: Lane::new(SLOTS),
             known: Lane::new(KNOWN_SLOTS),
-            trouble: Mutex::default(),
         })
     }
 
@@ -216,11 +216,42 @@ impl Introspector {
     /// One question, when there is room for it and the endpoint is not left alone just now.
     async fn question(&self, token: &str, lane: &Lane) -> Result<question::Answer, String> {
         let _slot = lane.slot().await?;
-        self.may_ask()?;
+        lane.may_ask()?;
         let result = self.endpoint.ask(&self.provider, token, self.clock.now());
         let result = result.await;
-        self.take_note(result.as_ref().err());
-        result
+        let failure = result.as_ref().err();
+        if failure.is_none_or(|failure| !failure.of_token) {
+            lane.take_note(&self.provider.name, failure.map(|failure| &*failure.why));
+        }
+        result.map_err(|failure| failure.why)
+    }
+}
+
+/// Each provider, as it is configured, has a cache of its own.
+fn own(digest: [u8; 32]) -> Key {
+    Key {
+        provider: 0,
+        digest,
+    }
+}
+
+impl Lane {
+    fn new(slots: usize) -> Self {
+        Self {
+            slots: Semaphore::new(slots),
+            waiting: Waiting::default(),
+            trouble: Mutex::default(),
+        }
+    }
+
+    async fn slot(&self) -> Result<SemaphorePermit<'_>, String> {
+        if let Ok(slot) = self.slots.try_acquire() {
+            return Ok(slot);
+        }
+        let place = self.waiting.place();
+        let _place = place.ok_or("more questions about tokens wait than can be answered")?;
+        let slot = self.slots.acquire().await;
+        slot.map_err(|_| "nobody is asked any more".to_owned())
     }
 
     fn may_ask(&self) -> Result<(), String> {
@@ -235,8 +266,7 @@ impl Introspector {
         Ok(())
     }
 
-    fn take_note(&self, failure: Option<&String>) {
-        let provider = &*self.provider.name;
+    fn take_note(&self, provider: &str, failure: Option<&str>) {
         let mut trouble = self.trouble();
         let Some(why) = failure else {
             if trouble.failures > 0 {
@@ -261,32 +291,5 @@ impl Introspector {
 
     fn trouble(&self) -> std::sync::MutexGuard<'_, Trouble> {
         self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Each provider, as it is configured, has a cache of its own.
-fn own(digest: [u8; 32]) -> Key {
-    Key {
-        provider: 0,
-        digest,
-    }
-}
-
-impl Lane {
-    fn new(slots: usize) -> Self {
-        Self {
-            slots: Semaphore::new(slots),
-            waiting: Waiting::default(),
-        }
-    }
-
-    async fn slot(&self) -> Result<SemaphorePermit<'_>, String> {
-        if let Ok(slot) = self.slots.try_acquire() {
-            return Ok(slot);
-        }
-        let place = self.waiting.place();
-        let _place = place.ok_or("more questions about tokens wait than can be answered")?;
-        let slot = self.slots.acquire().await;
-        slot.map_err(|_| "nobody is asked any more".to_owned())
     }
 }

@@ -342,8 +342,8 @@ fn reads_only(method: &str) -> bool {
     matches!(method, "GET" | "HEAD")
 }
 
-/// Whether somebody may take this for an `x-amz-*` header, in whatever spelling.
-fn is_amz(name: &str) -> bool {
+/// Whether somebody may take this for an `x-amz-*` header, in whatever spelling: a signature must cover it.
+pub fn is_amz(name: &str) -> bool {
     name.len() >= 6
         && name
             .bytes()

@@ -7,6 +7,7 @@ use http::header::{
 };
 use smallvec::SmallVec;
 
+use crate::authn::sigv4::is_amz;
 use crate::outcome::Reason;
 use crate::proxy::forwarded;
 use crate::route::header_fold;
@@ -195,7 +196,7 @@ fn makes_the_request(name: &HeaderName) -> bool {
     matches!(
         name,
         "host" | "content-length" | "authorization" | "dpop" | "x-api-key"
-    ) || name.starts_with("x-amz-")
+    ) || is_amz(name)
 }
 
 pub(super) fn is_for_one_hop(name: &HeaderName) -> bool {
@@ -389,10 +390,11 @@ pub(super) fn line(head: &mut Vec<u8>, name: &str, value: &HeaderValue) {
 }
 
 /// Whether a field may stand behind a body (RFC 9110, 6.5.1): not what says where a message ends, where it goes, who sent
-/// it or how it is read.
+/// it or how it is read; nor what a signature over the head would have had to cover.
 fn may_trail(name: &HeaderName) -> bool {
     !is_for_one_hop(name)
         && !forwarded::claims(name)
+        && !is_amz(name.as_str())
         && !matches!(
             name.as_str(),
             "authorization"
@@ -409,7 +411,6 @@ fn may_trail(name: &HeaderName) -> bool {
                 | "set-cookie"
                 | "trailer"
                 | "via"
-                | "x-amz-security-token"
                 | "x-api-key"
         )
 }

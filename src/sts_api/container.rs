@@ -155,13 +155,19 @@ impl Container {
     }
 
     /// The role that may be handed out to whoever asks so.
-    fn admit(&self, peer: IpAddr, head: &Head) -> Result<&Rc<Role>, Refusal> {
-        let denied = |message: &str| Err(Refusal::new(403, "AccessDenied", message));
+    fn admit(&self, peer: IpAddr, head: &Head) -> Result<&Rc<Role>, (Reason, Refusal)> {
+        let denied =
+            |reason, message: &str| Err((reason, Refusal::new(403, "AccessDenied", message)));
         if !peer.to_canonical().is_loopback() {
-            return denied("credentials are for this machine alone");
+            // As no policy could allow it.
+            return denied(
+                Reason::ImplicitDeny,
+                "credentials are for this machine alone",
+            );
         }
         if !host(head).is_some_and(is_loopback) {
             return denied(
+                Reason::InvalidHost,
                 "the Host is not this machine: use http://127.0.0.1:PORT/credentials/ROLE",
             );
         }
@@ -172,9 +178,14 @@ impl Container {
             guard.is_some_and(|guard| verify_slices_are_equal(guard.as_bytes(), right).is_ok());
         if !fits || more {
             let message = "the Authorization header is not what sts.container_token_file holds";
-            return Err(Refusal::new(401, "Unauthorized", message));
+            let reason = match (guard, more) {
+                (None, _) => Reason::MissingCredential,
+                (Some(_), false) => Reason::MalformedCredential,
+                (Some(_), true) => Reason::SeveralCredentials,
+            };
+            return Err((reason, Refusal::new(401, "Unauthorized", message)));
         }
-        let not_found = |message: String| Refusal::new(404, "NotFound", message);
+        let not_found = |message: String| (Reason::NoRoute, Refusal::new(404, "NotFound", message));
         let name = head.uri.path().strip_prefix(PATH);
         let name = name.ok_or_else(|| {
             not_found(
@@ -190,11 +201,9 @@ impl Container {
         if head.method == Method::GET {
             Ok(role)
         } else {
-            Err(Refusal::new(
-                405,
-                "MethodNotAllowed",
-                "credentials are for GET",
-            ))
+            let message = "credentials are for GET";
+            let refusal = Refusal::new(405, "MethodNotAllowed", message);
+            Err((Reason::MethodNotSupported, refusal))
         }
     }
 }
@@ -213,20 +222,22 @@ pub(super) async fn answer<L: Log + 'static>(
     let readable = reading.is_ok();
     let admitted = if !service.may_ask(connection.peer) {
         // Each refusal is a record: whoever guesses must not fill the disk.
-        Err(Refusal::new(429, "Throttling", "Rate exceeded"))
+        let refusal = Refusal::new(429, "Throttling", "Rate exceeded");
+        Err((Reason::Throttled, refusal))
     } else if readable {
         container.admit(connection.peer, head)
     } else {
         let message = "the request cannot be read in one way only";
-        Err(Refusal::new(400, "InvalidRequest", message))
+        let refusal = Refusal::new(400, "InvalidRequest", message);
+        Err((Reason::MalformedRequest, refusal))
     };
     let made = match admitted {
         Ok(role) => Rc::clone(role).credentials(service).await,
-        Err(refusal) => {
+        Err((reason, refusal)) => {
             let (peer, status) = (connection.peer, refusal.status);
             let why = &*refusal.message;
             tracing::warn!(%peer, status, why, "a request for container credentials is refused");
-            put_on_record(service, connection, head, &refusal).await;
+            put_on_record(service, connection, head, (reason, &refusal)).await;
             Err(refusal)
         }
     };
@@ -251,7 +262,7 @@ async fn put_on_record<L: Log + 'static>(
     service: &Rc<Service<L>>,
     connection: &Connection,
     head: &Head,
-    refusal: &Refusal,
+    (reason, refusal): (Reason, &Refusal),
 ) {
     let id = uuid::Uuid::new_v4().to_string();
     let origin = Origin {
@@ -259,14 +270,6 @@ async fn put_on_record<L: Log + 'static>(
         secure: connection.secure,
         head,
         request_id: &id,
-    };
-    let reason = match refusal.status {
-        401 => Reason::MissingCredential,
-        403 => Reason::InvalidHost,
-        404 => Reason::NoRoute,
-        405 => Reason::MethodNotSupported,
-        429 => Reason::Throttled,
-        _ => Reason::MalformedRequest,
     };
     let message = format!("container credentials: {}", refusal.message);
     let error = Error::new("AccessDenied", refusal.status, reason, message);

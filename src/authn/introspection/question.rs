@@ -42,6 +42,14 @@ pub(super) struct Answer {
     pub(super) max_age: Duration,
 }
 
+/// Why there is no answer.
+#[derive(Debug)]
+pub(super) struct Failure {
+    pub(super) why: String,
+    /// The endpoint does not like this one question, and may well answer others.
+    pub(super) of_token: bool,
+}
+
 impl Endpoint {
     /// `wait` is what a request has in all: the question takes less, so that its failure is known.
     pub(super) fn new(introspection: Introspection, wait: Duration) -> Self {
@@ -58,19 +66,29 @@ impl Endpoint {
         provider: &Provider,
         token: &str,
         now: Timestamp,
-    ) -> Result<Answer, String> {
+    ) -> Result<Answer, Failure> {
+        let trouble = |why: String| Failure {
+            why,
+            of_token: false,
+        };
         let asking = tokio::time::timeout(self.timeout, self.send(provider, token, now)).await;
         let timeout = FetchError::Timeout(self.timeout);
         let (status, body) = asking
             .unwrap_or(Err(timeout))
-            .map_err(|error| error.to_string())?;
-        match status {
-            200 => Answer::parse(&body, &self.introspection).map_err(str::to_owned),
-            400 | 401 | 403 => Err(format!(
+            .map_err(|error| trouble(error.to_string()))?;
+        let why = match status {
+            200 => {
+                let read = Answer::parse(&body, &self.introspection);
+                return read.map_err(|why| trouble(why.to_owned()));
+            }
+            400 | 401 | 403 => format!(
                 "the endpoint refuses to answer ({status}): is `client_id` known there, and its secret or key right?"
-            )),
-            other => Err(format!("the answer's status is {other}")),
-        }
+            ),
+            other => format!("the answer's status is {other}"),
+        };
+        // Of what they hold or how long they are.
+        let of_token = matches!(status, 400 | 413 | 414 | 422 | 431);
+        Err(Failure { why, of_token })
     }
 
     async fn send(

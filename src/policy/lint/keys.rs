@@ -5,15 +5,14 @@ use crate::policy::condition::Condition;
 use crate::policy::condition::operator::Test;
 use crate::policy::condition::values::Values;
 use crate::policy::context::folded;
+use crate::policy::possible;
 use crate::source::{Report, Severity};
 
-/// Keys that every request has (rule book, section 7).
-const ALWAYS: [&str; 5] = [
-    "aws:currenttime",
-    "aws:epochtime",
+/// Keys that every request has (rule book, section 7) and does not bring: beside `possible::ALWAYS`.
+const SUPPLIED: [&str; 3] = [
     "aws:principalisawsservice",
     "aws:requestedregion",
-    "aws:securetransport",
+    "aws:viaawsservice",
 ];
 
 /// Keys that hold an account's id.
@@ -41,7 +40,7 @@ pub(super) fn condition(condition: &Condition, report: &mut Report) {
         Some((texts().nth(at)?, condition.value_span(at)))
     };
     if let Values::Null { absent, present } = condition.values
-        && ALWAYS.contains(&key)
+        && (SUPPLIED.contains(&key) || possible::ALWAYS.contains(&key))
         && absent != present
     {
         if absent {

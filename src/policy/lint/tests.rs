@@ -164,6 +164,11 @@ fn findings_about_conditions_and_their_mended_twins() {
         ),
         (
             "condition-never",
+            r#""Null":{"aws:SourceIp":"true"}"#,
+            r#""Null":{"aws:VpcSourceIp":"true"}"#,
+        ),
+        (
+            "condition-never",
             r#""Null":{"x:k":"true"},"StringEquals":{"x:k":"a"}"#,
             r#""Null":{"x:k":"true"},"StringEquals":{"x:k":""}"#,
         ),
@@ -355,7 +360,7 @@ fn contradictions_of_every_type() {
         ),
         (
             r#""Null":{"aws:SecureTransport":"true"}"#,
-            r#""Null":{"aws:SourceIp":"true"}"#,
+            r#""Null":{"aws:VpcSourceIp":"true"}"#,
         ),
     ] {
         assert_eq!(when("Allow", bad), ["condition-never"], "{bad}");

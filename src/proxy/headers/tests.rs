@@ -220,6 +220,8 @@ fn what_may_not_trail_goes_no_further() {
         ("authorization", "Bearer x"),
         ("x-forwarded-for", "192.0.2.1"),
         ("x_user_id", "ann"),
+        ("x-amz-meta-owner", "eve"),
+        ("x_amz~acl", "public-read"),
         ("transfer-encoding", "chunked"),
         ("grpc-status", "0"),
     ]);

@@ -30,7 +30,7 @@ fn only_this_machine_with_the_token_is_let_in() {
     let here: IpAddr = "127.0.0.1".parse().unwrap();
     let status = |peer: &str, path: &str, headers: &[(&str, &str)]| {
         let admitted = container.admit(peer.parse().unwrap(), &head(path, headers));
-        admitted.map_or_else(|refusal| refusal.status, |_| 200)
+        admitted.map_or_else(|(_, refusal)| refusal.status, |_| 200)
     };
     let good = ("authorization", "right");
     let path = "/credentials/reader";
@@ -87,7 +87,7 @@ fn only_this_machine_with_the_token_is_let_in() {
     }
     let mut posted = head(path, &[host, good]);
     posted.method = Method::POST;
-    assert_eq!(container.admit(here, &posted).unwrap_err().status, 405);
+    assert_eq!(container.admit(here, &posted).unwrap_err().1.status, 405);
     assert!(!container.takes(&head("/", &[])));
 }
 

@@ -214,6 +214,8 @@ fn guessing_is_throttled_too() {
         (all.len() == 4).then(|| all.last().cloned().unwrap())
     });
     assert_eq!(last["additionalEventData"]["reason"], "throttled");
+    let first = &world.site.audit()[0]["additionalEventData"];
+    assert_eq!(first["reason"], "malformed_credential");
 }
 
 #[test]

@@ -98,3 +98,32 @@ async fn a_token_is_not_let_in_for_its_past() {
         Some(Reason::InactiveCredential)
     );
 }
+
+#[tokio::test]
+async fn what_fails_of_made_up_tokens_keeps_nobody_out_who_is_in() {
+    let world = world(Mode::Says(good("")), r#","max_age":30"#).await;
+    assert!(world.ask("honest").await.is_ok());
+    world.endpoint.set(Mode::Status(500));
+    for n in 0..5 {
+        let answer = world.refused(&format!("made-up-{n}")).await;
+        assert_eq!(answer, Some(Reason::ProviderUnavailable));
+    }
+    world.endpoint.set(Mode::Says(good("")));
+    world.clock.set(Timestamp::from_seconds(NOW + 31));
+    assert_eq!(world.refused("honest").await, None, "asked about anew");
+}
+
+#[tokio::test]
+async fn what_the_endpoint_does_not_like_is_no_trouble_of_its() {
+    let world = world(Mode::Says(good("")), "").await;
+    for status in [400, 413, 414, 422, 431] {
+        world.endpoint.set(Mode::Status(status));
+        for n in 0..5 {
+            let answer = world.refused(&format!("{status}-{n}")).await;
+            assert_eq!(answer, Some(Reason::ProviderUnavailable));
+        }
+        world.endpoint.set(Mode::Says(good("")));
+        let honest = world.ask(&format!("honest-{status}")).await;
+        assert!(honest.is_ok(), "{status}: asked about at once");
+    }
+}

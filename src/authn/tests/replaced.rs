@@ -191,7 +191,7 @@ async fn a_silent_issuer_is_not_waited_for_long() {
     let stranger = token(&Signer::ed(), Some("ed"), &issuer.url, 1);
     let asked = try_token(&authenticator, &providers, &stranger);
     let answer = tokio::time::timeout(Duration::from_secs(60), asked).await;
-    let answer = answer.map(|answer| answer.err());
+    let answer = answer.map(Result::err);
     assert_eq!(answer, Ok(Some(Reason::ProviderUnavailable)));
     assert_eq!(issuer.fetches(), 2);
 }

@@ -14,6 +14,7 @@ mod entity;
 mod factors;
 mod groups;
 mod keys;
+mod nothing;
 mod operations;
 mod page;
 mod parameters;
@@ -88,6 +89,26 @@ impl<'a> Call<'a> {
 
     /// Whether the caller may do this operation to a resource.
     fn authorize(&mut self, resource: &str, tags: Option<&Tags>) -> Result<(), Error> {
+        let mut seen = std::mem::take(self.seen);
+        let action = self.operation.text();
+        let answer = self.judge(&mut seen, action, resource, tags);
+        *self.seen = seen;
+        answer
+    }
+
+    /// Whether the caller could do something else to a resource; of which nothing is on record.
+    fn could(&self, action: &str, resource: &str) -> bool {
+        let judged = self.judge(&mut Seen::default(), action, resource, None);
+        judged.is_ok()
+    }
+
+    fn judge(
+        &self,
+        seen: &mut Seen,
+        action: &str,
+        resource: &str,
+        tags: Option<&Tags>,
+    ) -> Result<(), Error> {
         let directory = self.directory();
         let account = self.account()?;
         let identity = &*self.caller.identity;
@@ -105,7 +126,7 @@ impl<'a> Call<'a> {
             trust: None,
             context: &context,
         };
-        judge::authorize(self.seen, directory, &question, &[self.operation.text()])
+        judge::authorize(seen, directory, &question, &[action])
     }
 
     /// As whom the caller owns access keys, if it is a user or a root user.

@@ -87,7 +87,7 @@ pub use context::Context;
 pub use decision::{Decision, Verdict};
 pub use document::{Document, Effect, Form, Kind, Version, parse};
 pub use evaluate::evaluate;
-pub use explain::{Explanation, explain};
+pub use explain::{Explanation, explain, outline};
 pub use layers::{LayerKind, Layers, Request, ResourceKind};
 pub use lint::lint;
 pub use principal::Principal;

@@ -2,7 +2,7 @@
 //!
 //! When they were used last is not on record here, so LastAuthenticated is absent, which in AWS means "not in the
 //! tracking period". Nothing is kept between the two calls: the job's id holds the time, and a digest of what it is about, so
-//! that every replica knows it.
+//! that every replica knows it. Anybody can compute such an id: a job is told to whom could have generated it, alone.
 
 use std::collections::BTreeSet;
 
@@ -20,6 +20,11 @@ use super::entity::{Entity, Kind};
 use super::page::{self, Page};
 use super::parameters::{self, ARN, JOB_ID, SERVICE_NAMESPACE};
 use super::{Answer, Call, view};
+
+/// What makes a job.
+const GENERATE: &str = "iam:GenerateServiceLastAccessedDetails";
+/// How much a job is to tell. No actions are tracked here, which AWS's answers say by leaving them out.
+const GRANULARITIES: [&str; 2] = ["SERVICE_LEVEL", "ACTION_LEVEL"];
 
 /// Services that every bundle has.
 const OWN: [&str; 2] = ["iam", "sts"];
@@ -48,8 +53,8 @@ impl<'a> Call<'a> {
 pub(super) fn generate(call: &mut Call<'_>) -> Answer {
     fields::only(call.form, &["Arn", "Granularity"])?;
     let arn = ARN.required(call.form)?;
-    let words = ["SERVICE_LEVEL", "ACTION_LEVEL"];
-    parameters::word(call.form, "Granularity", "granularity", &words)?;
+    let asked = parameters::word(call.form, "Granularity", "granularity", &GRANULARITIES)?;
+    let granularity = asked.unwrap_or("SERVICE_LEVEL");
     call.authorize(arn, None)?;
     if !call.granted()?.iter().any(|(known, _)| *known == arn) {
         let message = format!("ARN {} not found", arn.escape_debug());
@@ -57,7 +62,7 @@ pub(super) fn generate(call: &mut Call<'_>) -> Answer {
     }
     let seconds = u32::try_from(call.request.now.seconds()).unwrap_or_default();
     let mut members = Members::default();
-    members.text("JobId", &job(seconds, call.account()?, arn));
+    members.text("JobId", &job(seconds, call.account()?, arn, granularity));
     Ok(members)
 }
 
@@ -65,11 +70,12 @@ pub(super) fn generate(call: &mut Call<'_>) -> Answer {
 struct Job<'a> {
     arn: &'a str,
     policies: Vec<&'a Policy>,
+    granularity: &'static str,
     seconds: u32,
 }
 
 impl<'a> Call<'a> {
-    /// The job of `JobId`.
+    /// The job of `JobId`; there is none for who may not generate it.
     fn job(&mut self) -> Result<Job<'a>, Error> {
         let form = self.form;
         let id = JOB_ID.required(form)?;
@@ -80,15 +86,19 @@ impl<'a> Call<'a> {
             .and_then(|hex| u32::from_str_radix(hex, 16).ok());
         let seconds = seconds.unwrap_or_default();
         let id = id.to_ascii_lowercase();
-        let found = self.granted()?.into_iter();
-        let found = { found }.find(|(arn, _)| job(seconds, account, arn) == id);
-        let (arn, policies) =
-            found.ok_or_else(|| Error::no_such_entity(format!("Job {id} cannot be found.")))?;
-        Ok(Job {
-            arn,
-            policies,
-            seconds,
-        })
+        let found = self.granted()?.into_iter().find_map(|(arn, policies)| {
+            let mut all = GRANULARITIES.into_iter();
+            let granularity = all.find(|word| job(seconds, account, arn, word) == id)?;
+            Some(Job {
+                arn,
+                policies,
+                granularity,
+                seconds,
+            })
+        });
+        found
+            .filter(|job| self.could(GENERATE, job.arn))
+            .ok_or_else(|| Error::no_such_entity(format!("Job {id} cannot be found.")))
     }
 }
 
@@ -126,7 +136,7 @@ pub(super) fn get(call: &mut Call<'_>) -> Answer {
     let (services, rest) = page.cut(services, String::clone);
     let mut members = Members::default();
     job.write(&mut members);
-    members.text("JobType", "SERVICE_LEVEL");
+    members.text("JobType", job.granularity);
     members.list("ServicesLastAccessed", services, |member, service| {
         member
             .text("ServiceName", &service)
@@ -206,12 +216,16 @@ pub(super) fn policies(call: &mut Call<'_>) -> Answer {
         Entity::Group(_) | Entity::Role(_) => &[],
     };
     let groups = groups.iter().map(Entity::Group);
-    let all: Vec<(Entity<'_>, &Policy)> = groups
+    let wanted: BTreeSet<String> = namespaces.iter().map(|name| name.to_lowercase()).collect();
+    let known: Vec<&str> = wanted.iter().map(String::as_str).collect();
+    // Each is read once, however many services are asked about.
+    let all: Vec<(Entity<'_>, &Policy, BTreeSet<String>)> = groups
         .chain([entity])
         .flat_map(|entity| {
             let policies = entity.policies().policies().iter();
             policies.map(move |policy| (entity, &**policy))
         })
+        .map(|(entity, policy)| (entity, policy, services([policy], &known)))
         .collect();
     let mut members = Members::default();
     members.list(
@@ -221,12 +235,12 @@ pub(super) fn policies(call: &mut Call<'_>) -> Answer {
             let service = namespace.to_lowercase();
             let granting = all
                 .iter()
-                .filter(|(_, policy)| services([*policy], &[&service]).contains(&service));
+                .filter(|(_, _, services)| services.contains(&service));
             member.text("ServiceNamespace", namespace);
             member.list(
                 "Policies",
                 granting,
-                |member, (entity, policy)| match policy.name().strip_prefix(view::INLINE) {
+                |member, (entity, policy, _)| match policy.name().strip_prefix(view::INLINE) {
                     Some(name) => {
                         member
                             .text("PolicyName", name)
@@ -249,8 +263,9 @@ pub(super) fn policies(call: &mut Call<'_>) -> Answer {
 }
 
 /// A job's id, in the form of a UUID.
-fn job(seconds: u32, account: AccountId, arn: &str) -> String {
-    let hash = digest(&SHA256, format!("{seconds} {account} {arn}").as_bytes());
+fn job(seconds: u32, account: AccountId, arn: &str, granularity: &str) -> String {
+    let about = format!("{seconds} {account} {granularity} {arn}");
+    let hash = digest(&SHA256, about.as_bytes());
     let mut hex = format!("{seconds:08x}");
     for byte in hash.as_ref().iter().take(12) {
         hex.push_str(&format!("{byte:02x}"));
@@ -272,7 +287,7 @@ mod tests {
     #[test]
     fn a_job_is_of_one_arn_in_one_account() {
         let account = AccountId::parse("111111111111").unwrap();
-        let id = job(0x6abc_def0, account, "arn:a");
+        let id = job(0x6abc_def0, account, "arn:a", "ACTION_LEVEL");
         assert_eq!(
             (
                 id.len(),
@@ -281,14 +296,13 @@ mod tests {
             ),
             (36, true, 4)
         );
-        assert_ne!(id, job(0x6abc_def0, account, "arn:b"));
-        assert_ne!(
-            id,
-            job(
-                0x6abc_def0,
-                AccountId::parse("222222222222").unwrap(),
-                "arn:a"
-            )
-        );
+        let other = AccountId::parse("222222222222").unwrap();
+        for (account, arn, granularity) in [
+            (account, "arn:b", "ACTION_LEVEL"),
+            (account, "arn:a", "SERVICE_LEVEL"),
+            (other, "arn:a", "ACTION_LEVEL"),
+        ] {
+            assert_ne!(id, job(0x6abc_def0, account, arn, granularity));
+        }
     }
 }

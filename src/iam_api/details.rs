@@ -40,6 +40,23 @@ impl Item<'_> {
         }
     }
 
+    /// How large it is in an answer, at most: percent-encoding makes three letters of one.
+    fn bytes(&self) -> usize {
+        let documents: usize = match self {
+            Self::Entity(entity) => {
+                let inline = view::inline(entity.policies()).map(|(_, policy)| policy);
+                let trust = match entity {
+                    Entity::Role(role) => role.trust.policies(),
+                    Entity::User(_) | Entity::Group(_) => &[],
+                };
+                let all = inline.chain(trust.iter().map(|policy| &**policy));
+                all.map(|policy| policy.text().len()).sum()
+            }
+            Self::Policy(policy) => policy.policy.text().len(),
+        };
+        documents.saturating_mul(3).saturating_add(1024)
+    }
+
     /// In the order in which they come.
     fn key(&self) -> String {
         match self {
@@ -73,7 +90,7 @@ pub(super) fn get(call: &mut Call<'_>) -> Answer {
     let all = entities
         .chain(policies)
         .filter(|item| filters.is_empty() || filters.contains(&item.filter()));
-    let (found, rest) = page.cut(all, Item::key);
+    let (found, rest) = page.cut_weighed(all, Item::key, Item::bytes);
     let usage = Usage::of(call)?;
     let mut members = Members::default();
     let of = |wanted| {

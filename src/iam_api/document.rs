@@ -1,9 +1,42 @@
 //! What the texts of policies say that a decision does not need: where statements stand, which context keys they read as
 //! they are written, and which services they grant.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use crate::source::{Node, Report, Span, json};
+
+/// Context keys, each once, as the first who reads it writes it, and in that order.
+#[derive(Debug, Default)]
+pub(super) struct ContextKeys {
+    all: Vec<String>,
+    known: HashSet<String>,
+    variables: usize,
+}
+
+impl ContextKeys {
+    pub(super) fn add(&mut self, key: &str) {
+        if self.known.insert(key.to_ascii_lowercase()) {
+            self.all.push(key.to_owned());
+        }
+    }
+
+    /// Adds those of others.
+    pub(super) fn extend(&mut self, others: &Self) {
+        self.variables = self.variables.saturating_add(others.variables);
+        for key in &others.all {
+            self.add(key);
+        }
+    }
+
+    /// How many times a variable stands in a text.
+    pub(super) fn variables(&self) -> usize {
+        self.variables
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &String> {
+        self.all.iter()
+    }
+}
 
 /// A policy's text, read.
 #[derive(Debug)]
@@ -24,8 +57,8 @@ impl Text {
         self.statements().iter().map(|node| node.span).collect()
     }
 
-    /// Adds the context keys that conditions and variables read, each once.
-    pub(super) fn context_keys(&self, keys: &mut Vec<String>) {
+    /// Adds the context keys that conditions and variables read.
+    pub(super) fn context_keys(&self, keys: &mut ContextKeys) {
         let variables = self.0.get("Version").and_then(Node::as_str) == Some("2012-10-17");
         for statement in self.statements() {
             let operators = statement.get("Condition").and_then(Node::as_map);
@@ -34,7 +67,7 @@ impl Text {
                 .iter()
                 .flat_map(|operator| operator.value.as_map().unwrap_or_default())
             {
-                add(keys, &entry.key);
+                keys.add(&entry.key);
                 if variables {
                     in_texts(&entry.value, keys);
                 }
@@ -71,14 +104,8 @@ fn one_or_many(node: &Node) -> &[Node] {
     node.as_list().unwrap_or(std::slice::from_ref(node))
 }
 
-fn add(keys: &mut Vec<String>, key: &str) {
-    if !keys.iter().any(|known| known.eq_ignore_ascii_case(key)) {
-        keys.push(key.to_owned());
-    }
-}
-
 /// The keys of `${key}` and `${key, 'default'}`.
-fn in_texts(node: &Node, keys: &mut Vec<String>) {
+fn in_texts(node: &Node, keys: &mut ContextKeys) {
     for text in one_or_many(node).iter().filter_map(Node::as_str) {
         let mut rest = text;
         while let Some((_, behind)) = rest.split_once("${") {
@@ -87,7 +114,8 @@ fn in_texts(node: &Node, keys: &mut Vec<String>) {
             };
             let key = inner.split(',').next().unwrap_or(inner).trim();
             if !matches!(key, "*" | "?" | "$" | "") {
-                add(keys, key);
+                keys.add(key);
+                keys.variables = keys.variables.saturating_add(1);
             }
             rest = behind;
         }
@@ -106,10 +134,10 @@ mod tests {
     #[test]
     fn keys_services_and_places() {
         let text = Text::read(TEXT).unwrap();
-        let mut keys = Vec::new();
+        let mut keys = ContextKeys::default();
         text.context_keys(&mut keys);
         assert_eq!(
-            keys,
+            keys.all,
             [
                 "aws:MultiFactorAuthPresent",
                 "AWS:username",
@@ -128,9 +156,9 @@ mod tests {
     #[test]
     fn without_a_version_there_are_no_variables() {
         let text = TEXT.replace("2012-10-17", "2008-10-17");
-        let mut keys = Vec::new();
+        let mut keys = ContextKeys::default();
         Text::read(&text).unwrap().context_keys(&mut keys);
-        assert_eq!(keys, ["aws:MultiFactorAuthPresent", "AWS:username"]);
+        assert_eq!(keys.all, ["aws:MultiFactorAuthPresent", "AWS:username"]);
         let mut services = BTreeSet::new();
         let all = r#"{"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}"#;
         let known = ["iam", "orders"];

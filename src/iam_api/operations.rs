@@ -2,9 +2,9 @@
 
 use crate::directory;
 use crate::query_api::error::Error;
-use crate::query_api::xml::Members;
 
 use super::entity::Kind;
+use super::nothing::{self, Whose};
 use super::simulate::Of;
 use super::writes::{self, Subject};
 use super::{
@@ -26,7 +26,7 @@ enum Does {
     Read(Reading),
     Simulate(Of),
     /// A list of what Sidegate has none of.
-    Empty(&'static str),
+    Empty(&'static str, Whose),
     /// One of what Sidegate has none of: the parameter that names it, what ARNs call it, and what people do.
     Absent(&'static str, &'static str, &'static str),
     Write(Subject),
@@ -59,12 +59,7 @@ impl Operation {
                     "{kind} {name} cannot be found."
                 )))
             }
-            Does::Empty(list) => {
-                call.authorize("*", None)?;
-                let mut members = Members::default();
-                members.inner(list, |_| {}).boolean("IsTruncated", false);
-                Ok(members)
-            }
+            Does::Empty(list, whose) => nothing::list(call, list, *whose),
         }
     }
 }
@@ -89,10 +84,10 @@ const fn simulation(text: &'static str, of: Of) -> Operation {
     }
 }
 
-const fn empty(text: &'static str, list: &'static str) -> Operation {
+const fn empty(text: &'static str, list: &'static str, whose: Whose) -> Operation {
     Operation {
         text,
-        does: Does::Empty(list),
+        does: Does::Empty(list, whose),
     }
 }
 
@@ -200,12 +195,7 @@ static READS: [Operation; 65] = [
         "instance-profile",
         "Instance Profile",
     ),
-    absent(
-        "iam:GetSSHPublicKey",
-        "UserName",
-        "user",
-        "The SSH Public Key of user",
-    ),
+    read("iam:GetSSHPublicKey", nothing::ssh_public_key),
     absent(
         "iam:GetServiceLinkedRoleDeletionStatus",
         "DeletionTaskId",
@@ -218,7 +208,11 @@ static READS: [Operation; 65] = [
         "delegation-request",
         "The delegation request",
     ),
-    empty("iam:ListDelegationRequests", "DelegationRequests"),
+    empty(
+        "iam:ListDelegationRequests",
+        "DelegationRequests",
+        Whose::Accounts(&["OwnerId"]),
+    ),
     absent(
         "iam:GetServerCertificate",
         "ServerCertificateName",
@@ -237,18 +231,28 @@ static READS: [Operation; 65] = [
         "server-certificate",
         "The Server Certificate with name",
     ),
-    empty("iam:ListInstanceProfiles", "InstanceProfiles"),
-    empty("iam:ListInstanceProfilesForRole", "InstanceProfiles"),
-    empty("iam:ListSSHPublicKeys", "SSHPublicKeys"),
+    empty(
+        "iam:ListInstanceProfiles",
+        "InstanceProfiles",
+        Whose::Paths("instance-profile"),
+    ),
+    empty(
+        "iam:ListInstanceProfilesForRole",
+        "InstanceProfiles",
+        Whose::Roles,
+    ),
+    empty("iam:ListSSHPublicKeys", "SSHPublicKeys", Whose::Users),
     empty(
         "iam:ListServerCertificates",
         "ServerCertificateMetadataList",
+        Whose::Paths("server-certificate"),
     ),
     empty(
         "iam:ListServiceSpecificCredentials",
         "ServiceSpecificCredentials",
+        Whose::AllUsers,
     ),
-    empty("iam:ListSigningCertificates", "Certificates"),
+    empty("iam:ListSigningCertificates", "Certificates", Whose::Users),
     simulation("iam:SimulateCustomPolicy", Of::Custom),
     simulation("iam:SimulatePrincipalPolicy", Of::Principal),
 ];

@@ -13,6 +13,8 @@ use crate::query_api::xml::Members;
 /// Without `MaxItems`.
 const DEFAULT: usize = 100;
 const MOST: usize = 1_000;
+/// A page that is this large ends, however many items were asked for, as AWS reserves for itself.
+pub(super) const MOST_BYTES: usize = 1024 * 1024;
 /// Longer than any key of an item.
 const LONGEST_MARKER: usize = 4_096;
 /// What a marker begins with, decoded.
@@ -61,25 +63,68 @@ impl Page {
         items: impl IntoIterator<Item = T>,
         key: impl Fn(&T) -> String,
     ) -> (Vec<T>, Rest) {
+        self.cut_weighed(items, key, |_| 0)
+    }
+
+    /// The same of items that may be large: the one that makes [`MOST_BYTES`] full is the last.
+    pub(super) fn cut_weighed<T>(
+        &self,
+        items: impl IntoIterator<Item = T>,
+        key: impl Fn(&T) -> String,
+        bytes: impl Fn(&T) -> usize,
+    ) -> (Vec<T>, Rest) {
         let mut items = items.into_iter().filter(|item| {
             let after = self.after.as_deref();
             after.is_none_or(|after| *key(item) > *after)
         });
-        let page: Vec<T> = items.by_ref().take(self.most).collect();
+        let mut held = 0_usize;
+        let mut page = Vec::new();
+        while page.len() < self.most && held < MOST_BYTES {
+            let Some(item) = items.next() else { break };
+            held = held.saturating_add(bytes(&item));
+            page.push(item);
+        }
         let more = items.next().is_some();
         let last = page.last().filter(|_| more);
-        let marker = last.map(|last| URL_SAFE_NO_PAD.encode(format!("{PREFIX}{}", key(last))));
+        let marker = last.map(|last| marker(&key(last)));
         (page, Rest(marker))
+    }
+
+    /// What is behind the marker in a list that has an order of its own, and as many as are asked for, with their numbers.
+    pub(super) fn numbered<T>(
+        &self,
+        items: impl IntoIterator<Item = T>,
+    ) -> impl Iterator<Item = (usize, T)> {
+        let items = items.into_iter().enumerate();
+        let behind = items.filter(|(at, _)| {
+            let after = self.after.as_deref();
+            after.is_none_or(|after| *number(*at) > *after)
+        });
+        behind.take(self.most)
     }
 
     /// The same of a list that has an order of its own.
     pub(super) fn cut_numbered<T>(&self, items: impl IntoIterator<Item = T>) -> (Vec<T>, Rest) {
-        let (page, rest) = self.cut(items.into_iter().enumerate(), |(at, _)| format!("{at:08}"));
+        let (page, rest) = self.cut(items.into_iter().enumerate(), |(at, _)| number(*at));
         (page.into_iter().map(|(_, item)| item).collect(), rest)
     }
 }
 
+fn marker(key: &str) -> String {
+    URL_SAFE_NO_PAD.encode(format!("{PREFIX}{key}"))
+}
+
+/// The key of what has a number alone.
+fn number(at: usize) -> String {
+    format!("{at:08}")
+}
+
 impl Rest {
+    /// There is more behind the one of this number.
+    pub(super) fn behind(at: usize) -> Self {
+        Self(Some(marker(&number(at))))
+    }
+
     /// `<IsTruncated>` and `<Marker>`.
     pub(super) fn write(&self, members: &mut Members) {
         members
@@ -125,6 +170,16 @@ mod tests {
         }
         let all: Vec<String> = (0..10).map(|number| format!("n{number}")).collect();
         assert_eq!(seen, all);
+    }
+
+    #[test]
+    fn what_is_large_comes_in_shorter_pages() {
+        let key = |number: &usize| format!("{number:03}");
+        let all = || page("MaxItems=1000").unwrap();
+        let (found, Rest(marker)) = all().cut_weighed(0..100, key, |_| MOST_BYTES / 4);
+        assert_eq!((found.len(), marker.is_some()), (4, true));
+        let (found, _) = all().cut_weighed(0..2, key, |_| MOST_BYTES.saturating_mul(9));
+        assert_eq!(found, [0], "one at least");
     }
 
     #[test]

@@ -36,7 +36,12 @@ pub(super) fn list(call: &mut Call<'_>) -> Answer {
     call.authorize(&call.arn(&format!("role{prefix}"))?, None)?;
     let all = call.directory().roles_of(call.account()?);
     let all = all.filter(|role| role.path.starts_with(prefix));
-    let (found, rest) = page.cut(all, |role| (*role.name).to_owned());
+    let bytes = |role: &&std::sync::Arc<crate::directory::Role>| {
+        let trust = role.trust.policies().iter();
+        let text: usize = trust.map(|policy| policy.text().len()).sum();
+        text.saturating_mul(3).saturating_add(1024)
+    };
+    let (found, rest) = page.cut_weighed(all, |role| (*role.name).to_owned(), bytes);
     let mut members = Members::default();
     members.list("Roles", found, |member, role| view::role(member, role));
     rest.write(&mut members);

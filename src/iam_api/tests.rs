@@ -12,6 +12,7 @@ use crate::query_api::AboutKey;
 use crate::secret::Secret;
 use crate::state::LastUse;
 
+mod nothing;
 mod reports;
 mod simulations;
 mod writes;
@@ -162,6 +163,7 @@ fn snapshot() -> Snapshot {
         // A device without a seed is none that anybody could show.
         let device = match number {
             0 => format!("mfa_devices: [{}]\n", arn("mfa/lost")),
+            1 => format!("inline_policies: {}\n", reports::spy()),
             _ => String::new(),
         };
         files.insert(&path, format!("path: /many/\n{device}").into_bytes());

@@ -205,6 +205,23 @@ pub struct Nearest {
 /// assert_eq!(nearest.lacks[0].actual, "no such key");
 /// ```
 pub fn explain(request: &Request<'_>, layers: &Layers<'_>) -> Explanation {
+    told(request, layers, Detail::Whole)
+}
+
+/// The same without what failed, what is missing and what came nearest: which statements apply, and what each layer says.
+/// What it holds is no larger than the policies are, whatever the context's values.
+pub fn outline(request: &Request<'_>, layers: &Layers<'_>) -> Explanation {
+    told(request, layers, Detail::Outline)
+}
+
+/// How much is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Detail {
+    Whole,
+    Outline,
+}
+
+fn told(request: &Request<'_>, layers: &Layers<'_>, detail: Detail) -> Explanation {
     let action = Folded::new(request.action);
     let acting = Acting::on(request.principal, layers);
     let ask = Ask {
@@ -214,7 +231,7 @@ pub fn explain(request: &Request<'_>, layers: &Layers<'_>) -> Explanation {
         context: request.context,
         bounded: acting.boundary.is_some(),
     };
-    let reports = report_layers(request, &ask, &acting);
+    let reports = report_layers(request, &ask, &acting, detail);
     let findings = findings(&reports, &acting);
     let denied = reports
         .iter()
@@ -242,6 +259,7 @@ pub fn explain(request: &Request<'_>, layers: &Layers<'_>) -> Explanation {
     };
     let (nearest, missing) = match (decision, allowing(undenied, acting.resource_layer)) {
         (Verdict::Allowed, _) => (None, Vec::new()),
+        _ if detail == Detail::Outline => (None, Vec::new()),
         (_, Ok((layer, basis))) => {
             let nearest = nearest::complete(&reports, layer, basis, acting.resource_layer);
             (nearest, Vec::new())
@@ -313,29 +331,23 @@ fn deciding(
 }
 
 /// Reports in the order in which [`evaluate`](super::evaluate()) looks for denies, so that both name the same one.
-fn report_layers(request: &Request<'_>, ask: &Ask<'_>, acting: &Acting<'_>) -> Vec<LayerReport> {
+fn report_layers(
+    request: &Request<'_>,
+    ask: &Ask<'_>,
+    acting: &Acting<'_>,
+    detail: Detail,
+) -> Vec<LayerReport> {
+    let asked = (request, ask, detail);
     let mut reports = Vec::new();
     for (level, set) in acting.scps.iter().enumerate() {
-        reports.push(judge::layer(
-            request,
-            ask,
-            LayerKind::Scp,
-            Some(level),
-            &[set],
-        ));
+        reports.push(judge::layer(asked, LayerKind::Scp, Some(level), &[set]));
     }
     for (level, set) in acting.rcps.iter().enumerate() {
-        reports.push(judge::layer(
-            request,
-            ask,
-            LayerKind::Rcp,
-            Some(level),
-            &[set],
-        ));
+        reports.push(judge::layer(asked, LayerKind::Rcp, Some(level), &[set]));
     }
     let mut add = |kind, sets: &[&PolicySet]| {
         if !sets.is_empty() {
-            reports.push(judge::layer(request, ask, kind, None, sets));
+            reports.push(judge::layer(asked, kind, None, sets));
         }
     };
     add(acting.resource_layer, acting.resource);

@@ -39,6 +39,16 @@ impl Members {
         self
     }
 
+    /// How much it is by now.
+    pub(crate) fn bytes(&self) -> usize {
+        self.0.len()
+    }
+
+    /// `<NAME>…</NAME>` of what was written before.
+    pub(crate) fn whole(&mut self, name: &str, written: &Self) -> &mut Self {
+        self.inner(name, |inner| inner.0.push_str(&written.0))
+    }
+
     /// `<NAME><member>…</member>…</NAME>`
     pub(crate) fn list<T>(
         &mut self,

@@ -168,6 +168,28 @@ fn a_pipe_in_place_of_the_file_holds_nothing_up() {
 }
 
 #[test]
+fn what_others_could_read_they_cannot_any_more() {
+    for (before, after) in [
+        (0o644, 0o640),
+        (0o666, 0o640),
+        (0o604, 0o600),
+        (0o600, 0o600),
+        (0o640, 0o640),
+    ] {
+        let site = site();
+        Key::make(&site);
+        let file = site.path("credentials.yaml");
+        fs::set_permissions(&file, fs::Permissions::from_mode(before)).unwrap();
+        let made = ["create-access-key", "--user", ALICE];
+        let (code, _, said) = ended(&site, &made);
+        assert_eq!(code, 0, "{said}");
+        assert_eq!(mode(&file), after, "{before:o}");
+        let tells = said.contains(&format!("mode {after:04o} now, no longer {before:04o}"));
+        assert_eq!(tells, before != after, "{said}");
+    }
+}
+
+#[test]
 fn what_people_wrote_stays_and_so_do_mode_and_links() {
     let site = site();
     let written = "# ours\naccess_keys:\n  # the old one\n  - id: AKIAIOSFODNN7EXAMPLE   # rotate me\n    secret: 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY'\n    user: \"arn:aws:iam::555566667777:user/bob\"\n\n# none yet\napi_keys: []\n";

@@ -289,3 +289,32 @@ fn an_import_writes_nothing_over() {
     let (code, out, _) = run(&["check", "empty"], &site.path("."));
     assert_eq!(code, 0, "{out}");
 }
+
+/// One call by one who may simulate costs a bounded memory and answer, however much it asks for.
+#[test]
+fn a_simulation_of_many_context_keys_is_bounded() {
+    let world = world();
+    world.ask("Action=GetUser");
+    let idle = world.sidegate.peak();
+    for (keys, actions, resources) in [(4_400, 100, 1), (10_000, 31, 32)] {
+        let conditions: Vec<String> = (0..keys).map(|key| format!("\"a:{key:x}\":\"\"")).collect();
+        let mut query = format!(
+            "Action=SimulateCustomPolicy&MaxItems=1000&PolicyInputList.member.1={{\"Statement\":{{\"Effect\":\"Allow\",\
+             \"Action\":\"*\",\"Resource\":\"*\",\"Condition\":{{\"StringEquals\":{{{}}}}}}}}}",
+            conditions.join(",")
+        );
+        for number in 1..=actions {
+            query.push_str(&format!("&ActionNames.member.{number}=a:b{number}"));
+        }
+        for number in 1..=resources {
+            query.push_str(&format!(
+                "&ResourceArns.member.{number}=arn:aws:a:::{number}"
+            ));
+        }
+        let answer = world.ask(&query);
+        assert!(answer.contains("<IsTruncated>true</IsTruncated>"));
+        assert!(answer.len() < 2 * 1024 * 1024 + 1024, "{}", answer.len());
+        let grown = world.sidegate.peak().saturating_sub(idle);
+        assert!(grown < 40 * 1024, "{grown} KiB more than idle");
+    }
+}

@@ -31,6 +31,13 @@ const CUSTOM: [&str; 12] = [
     "PolicySourceArn",
 ];
 
+/// AWS's limit of a policy.
+const MAX_POLICY: usize = 131_072;
+/// AWS's limit of a resource's name.
+const MAX_RESOURCE: usize = 2_048;
+/// No value that a request brings is longer; matching one takes as long as it is, times the pattern.
+pub(super) const MAX_VALUE: usize = 4_096;
+
 /// What both simulations may be given; the last is for principals alone.
 pub(super) fn parameters(of: Of) -> &'static [&'static str] {
     match of {
@@ -67,6 +74,11 @@ impl<'f> Asked<'f> {
         }
         let mut resources = form.list("ResourceArns");
         for resource in &resources {
+            if resource.chars().count() > MAX_RESOURCE {
+                let constraint =
+                    format!("Member must have length less than or equal to {MAX_RESOURCE}");
+                return Err(Error::constraint("resourceArns", &constraint));
+            }
             if *resource != "*" && Arn::parse(resource).is_err() {
                 let resource = resource.escape_debug();
                 let message = format!("Invalid resource: {resource} must be in ARN format");
@@ -137,6 +149,10 @@ pub(super) fn resource_policy(form: &Form) -> Result<Option<Arc<Policy>>, Error>
 }
 
 fn policy(text: &str, kind: Kind, name: &str) -> Result<Arc<Policy>, Error> {
+    if text.chars().count() > MAX_POLICY {
+        let constraint = format!("Member must have length less than or equal to {MAX_POLICY}");
+        return Err(Error::constraint(name, &constraint));
+    }
     let document = policy::parse(text, kind, name).map_err(|report| {
         let faults = report.faults().iter();
         let first = faults.map(Fault::line).next();
@@ -146,9 +162,10 @@ fn policy(text: &str, kind: Kind, name: &str) -> Result<Arc<Policy>, Error> {
     Ok(Arc::new(Policy::compile(&document, name).with_text(text)))
 }
 
-/// `ContextEntries`, each with values of its type.
-pub(super) fn context(form: &Form) -> Result<Map, Error> {
+/// `ContextEntries`, each with values of its type, and how long the values are in all.
+pub(super) fn context(form: &Form) -> Result<(Map, usize), Error> {
     let mut context = Map::new();
+    let mut length = 0_usize;
     let fields = ["ContextKeyName", "ContextKeyType"];
     let entries = form.structures("ContextEntries", fields);
     for ([name, kind], number) in entries.into_iter().zip(1..) {
@@ -160,6 +177,12 @@ pub(super) fn context(form: &Form) -> Result<Map, Error> {
         }
         let kind = kind.unwrap_or("string");
         let values = form.list(&format!("ContextEntries.member.{number}.ContextKeyValues"));
+        if values.iter().any(|value| value.len() > MAX_VALUE) {
+            return Err(bad(&format!("a value has more than {MAX_VALUE} bytes")));
+        }
+        // The shortest ones take a comparison, too.
+        let lengths = values.iter().map(|value| value.len().max(32));
+        length = length.saturating_add(lengths.sum());
         let (one, is_list) = match kind.strip_suffix("List") {
             Some(one) => (one, true),
             None => (kind, false),
@@ -193,7 +216,7 @@ pub(super) fn context(form: &Form) -> Result<Map, Error> {
             }
         }
     }
-    Ok(context)
+    Ok((context, length))
 }
 
 fn is_number(text: &str) -> bool {
@@ -224,7 +247,8 @@ mod tests {
     use crate::policy::context::{Context, Value};
 
     fn read(query: &str) -> Result<Map, Error> {
-        context(&Form::parse(query.as_bytes(), false).unwrap())
+        let form = Form::parse(query.as_bytes(), false).unwrap();
+        context(&form).map(|(context, _)| context)
     }
 
     fn entry(kind: &str, values: &[&str]) -> String {

@@ -11,23 +11,25 @@ use crate::query_api::xml::Members;
 use crate::source::Span;
 
 use crate::iam_api::Call;
-use crate::iam_api::document::Text;
+use crate::iam_api::document::{ContextKeys, Text};
 use crate::iam_api::entity::{Entity, Kind};
 use crate::iam_api::parameters::{CALLER_ARN, POLICY_SOURCE_ARN};
 use crate::iam_api::view;
+
+use super::Of;
 
 /// Policies that apply together, with what results call each of them. Their order is that of an explanation.
 #[derive(Debug, Default)]
 pub(super) struct Sources {
     sets: Vec<PolicySet>,
     all: Vec<Source>,
+    keys: ContextKeys,
 }
 
 #[derive(Debug)]
 struct Source {
     id: String,
     spans: Vec<Span>,
-    keys: Vec<String>,
 }
 
 /// A statement that decided.
@@ -65,12 +67,11 @@ impl Sources {
 
     fn note(&mut self, id: String, policy: &Policy) {
         let text = Text::read(policy.text());
-        let mut keys = Vec::new();
         if let Some(text) = &text {
-            text.context_keys(&mut keys);
+            text.context_keys(&mut self.keys);
         }
         let spans = text.map(|text| text.spans()).unwrap_or_default();
-        self.all.push(Source { id, spans, keys });
+        self.all.push(Source { id, spans });
     }
 
     pub(super) fn sets(&self) -> impl Iterator<Item = &PolicySet> {
@@ -83,12 +84,13 @@ impl Sources {
         PolicySet::for_once(all.cloned().collect())
     }
 
-    pub(super) fn context_keys(&self, keys: &mut Vec<String>) {
-        for key in self.all.iter().flat_map(|source| &source.keys) {
-            if !keys.iter().any(|known| known.eq_ignore_ascii_case(key)) {
-                keys.push(key.clone());
-            }
-        }
+    pub(super) fn context_keys(&self, keys: &mut ContextKeys) {
+        keys.extend(&self.keys);
+    }
+
+    /// How much there is to read.
+    pub(super) fn bytes(&self) -> usize {
+        self.sets.iter().map(bytes).sum()
     }
 
     /// The statements of a layer that made a decision what it is; an implicit denial is made by none.
@@ -136,6 +138,12 @@ impl Matched<'_> {
             });
         }
     }
+}
+
+/// How much policies are to read.
+pub(super) fn bytes(set: &PolicySet) -> usize {
+    let all = set.policies().iter();
+    all.map(|policy| policy.text().len()).sum()
 }
 
 /// The user, group or role that is simulated, and its policies.
@@ -193,27 +201,38 @@ fn stranger(call: &Call<'_>, arn: &str) -> Result<Identity, Error> {
     Ok(identity)
 }
 
-/// Who calls in the simulation: as in AWS, only a user can. Of users in other accounts nothing is told.
-pub(super) fn caller(call: &Call<'_>) -> Result<Option<Identity>, Error> {
+/// Who calls in the simulation: as in AWS, only a user can.
+///
+/// To what the ARN itself says the bundle adds something only if the caller may simulate that user: else whoever may
+/// simulate would read everybody's tags, one question at a time. Of users in other accounts nothing is told.
+pub(super) fn caller(call: &mut Call<'_>, of: Of) -> Result<Option<Identity>, Error> {
     let Some(arn) = CALLER_ARN.optional(call.form)? else {
         return Ok(None);
     };
     let parsed = Arn::parse(arn).ok();
-    let is_user = parsed.as_ref().is_some_and(|parsed| {
+    let user = parsed.as_ref().filter(|parsed| {
         parsed.service() == "iam"
             && parsed.account_id().is_some()
             && parsed.resource().starts_with("user/")
     });
-    if !is_user {
+    let Some(user) = user else {
         return Err(Error::invalid_input(format!(
             "CallerArn {} is not the ARN of an IAM user",
             arn.escape_debug()
         )));
-    }
-    let own = parsed.and_then(|parsed| parsed.account_id()) == Some(call.account()?);
-    let identity = match named(arn, None, call.directory()) {
-        Ok(identity) if own => identity,
-        _ => stranger(call, arn)?,
     };
+    let own = user.account_id() == Some(call.account()?);
+    if of == Of::Principal && own {
+        let found = call.entity_by_arn(arn)?;
+        // What the record is about stays the principal whose policies are simulated.
+        let about = call.seen.resource.clone();
+        call.authorize(arn, found.and_then(Entity::tags))?;
+        call.seen.resource = about;
+        if let Some(entity) = found {
+            return identity(call, entity).map(Some);
+        }
+    }
+    let mut identity = stranger(call, arn)?;
+    identity.user_name = Some(view::name_of(user.resource()).into());
     Ok(Some(identity))
 }

@@ -2,6 +2,18 @@
 
 use super::*;
 
+/// The policies of one who may ask for any job, but generate its own alone.
+pub(super) fn spy() -> serde_json::Value {
+    let own = [
+        "iam:GenerateServiceLastAccessedDetails",
+        "iam:SimulatePrincipalPolicy",
+        "iam:ListSSHPublicKeys",
+    ];
+    json!({"spy": {"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Action": ["iam:GetServiceLastAccessed*", "iam:SimulateCustomPolicy"], "Resource": "*"},
+        {"Effect": "Allow", "Action": own, "Resource": arn("user/many/u001")}]}})
+}
+
 #[test]
 fn the_credential_report() {
     use base64::Engine;
@@ -171,4 +183,57 @@ fn who_is_granted_a_service_and_by_what() {
         ),
         "ValidationError"
     );
+}
+
+/// Whoever knows how an id is computed learns nothing by it.
+#[test]
+fn a_job_is_told_to_whom_could_generate_it() {
+    let (alice, spy) = (alice(), world("many/u001"));
+    let generate = "GenerateServiceLastAccessedDetails";
+    let job = |world: &World, rest: &str| {
+        let xml = world.ask(generate, &format!("Arn={}", arn(rest))).unwrap();
+        let job = xml.trim_start_matches("<JobId>");
+        job.trim_end_matches("</JobId>").to_owned()
+    };
+    let own = job(&spy, "user/many/u001");
+    let unknown = "6b49d200-0000-0000-0000-000000000000";
+    for (action, more) in [
+        ("GetServiceLastAccessedDetails", ""),
+        (
+            "GetServiceLastAccessedDetailsWithEntities",
+            "&ServiceNamespace=orders",
+        ),
+    ] {
+        let ask = |id: &str| spy.ask(action, &format!("JobId={id}{more}"));
+        assert!(ask(&own).is_ok());
+        let (code, message) = ask(unknown).unwrap_err();
+        assert_eq!(code, "NoSuchEntity");
+        for rest in ["role/app", "user/staff/alice", "policy/shop/orders"] {
+            assert_eq!(
+                spy.code(generate, &format!("Arn={}", arn(rest))),
+                "AccessDenied"
+            );
+            let id = job(&alice, rest);
+            assert!(alice.ask(action, &format!("JobId={id}{more}")).is_ok());
+            assert_eq!(ask(&id), Err((code, message.replace(unknown, &id))));
+        }
+    }
+}
+
+#[test]
+fn a_job_is_of_the_granularity_that_was_asked_for() {
+    let alice = alice();
+    let of = |granularity: &str| {
+        let query = format!("Arn={}{granularity}", arn("role/app"));
+        let xml = alice
+            .ask("GenerateServiceLastAccessedDetails", &query)
+            .unwrap();
+        let job = xml.trim_start_matches("<JobId>");
+        let query = format!("JobId={}", job.trim_end_matches("</JobId>"));
+        alice.ask("GetServiceLastAccessedDetails", &query).unwrap()
+    };
+    let service = "<JobType>SERVICE_LEVEL</JobType>";
+    assert!(of("").contains(service));
+    assert!(of("&Granularity=SERVICE_LEVEL").contains(service));
+    assert!(of("&Granularity=ACTION_LEVEL").contains("<JobType>ACTION_LEVEL</JobType>"));
 }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{LayerReport, Mismatch, PolicyReport, Says, StatementReport};
+use super::{Detail, LayerReport, Mismatch, PolicyReport, Says, StatementReport};
 use crate::policy::compile::PolicySet;
 use crate::policy::condition::{Condition, Outcome, Values};
 use crate::policy::context::{Context, Value};
@@ -19,10 +19,28 @@ const WAYS: [(&str, Grants); 4] = [
     ("account", Grants::ACCOUNT),
 ];
 
+/// A request, what each statement is asked of it, and how much is told.
+pub(super) type Asked<'a> = (&'a Request<'a>, &'a Ask<'a>, Detail);
+
+/// The elements of a statement that failed.
+struct Failed {
+    detail: Detail,
+    any: bool,
+    told: Vec<Mismatch>,
+}
+
+impl Failed {
+    fn push(&mut self, tell: impl FnOnce() -> Mismatch) {
+        self.any = true;
+        if self.detail == Detail::Whole {
+            self.told.push(tell());
+        }
+    }
+}
+
 /// Judges all policies of a layer or level.
 pub(super) fn layer(
-    request: &Request<'_>,
-    ask: &Ask<'_>,
+    asked: Asked<'_>,
     layer: LayerKind,
     level: Option<usize>,
     sets: &[&PolicySet],
@@ -36,7 +54,7 @@ pub(super) fn layer(
                 .statements()
                 .iter()
                 .enumerate()
-                .map(|(number, found)| statement(request, ask, layer, number, found))
+                .map(|(number, found)| statement(asked, layer, number, found))
                 .collect(),
         })
         .collect();
@@ -89,13 +107,16 @@ pub(super) fn grants_of(statement: &StatementReport) -> Grants {
 }
 
 fn statement(
-    request: &Request<'_>,
-    ask: &Ask<'_>,
+    (request, ask, detail): Asked<'_>,
     layer: LayerKind,
     number: usize,
     statement: &Statement,
 ) -> StatementReport {
-    let mut failed = Vec::new();
+    let mut failed = Failed {
+        detail,
+        any: false,
+        told: Vec::new(),
+    };
     let mut unreadable = Vec::new();
     let sided = matches!(
         layer,
@@ -113,7 +134,7 @@ fn statement(
             (Some(element), Effect::Deny) => element.hits(ask.principal, ask.bounded),
         };
         if !hit {
-            failed.push(principal_mismatch(request, statement));
+            failed.push(|| principal_mismatch(request, statement));
         } else if statement.effect == Effect::Allow {
             grants = Some(
                 WAYS.iter()
@@ -129,7 +150,7 @@ fn statement(
             .patterns
             .iter()
             .map(|pattern| &*pattern.source);
-        failed.push(Mismatch {
+        failed.push(|| Mismatch {
             element: if statement.actions.negated {
                 "NotAction"
             } else {
@@ -145,7 +166,7 @@ fn statement(
     {
         let patterns = resources.patterns.iter();
         let sources = patterns.map(|pattern| shown(pattern, ask.context));
-        failed.push(Mismatch {
+        failed.push(|| Mismatch {
             element: if resources.negated {
                 "NotResource"
             } else {
@@ -157,21 +178,24 @@ fn statement(
         });
     }
     for condition in &statement.conditions {
+        if failed.any && detail == Detail::Outline {
+            break;
+        }
         let outcome = condition.judge(ask.context);
-        if outcome == Outcome::Unreadable {
+        if outcome == Outcome::Unreadable && detail == Detail::Whole {
             unreadable.push(label(condition));
         }
         if !outcome.counts(statement.effect) {
-            failed.push(condition_mismatch(condition, ask.context));
+            failed.push(|| condition_mismatch(condition, ask.context));
         }
     }
     StatementReport {
         statement: number,
         sid: statement.sid.as_deref().map(str::to_owned),
         effect: statement.effect,
-        applies: failed.is_empty(),
+        applies: !failed.any,
         grants,
-        failed,
+        failed: failed.told,
         unreadable,
     }
 }

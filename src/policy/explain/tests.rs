@@ -33,7 +33,19 @@ fn told(principal: &Principal, context: &Map, layers: &Layers<'_>) -> Explanatio
         resource_account: None,
         context,
     };
-    explain(&request, layers)
+    let whole = explain(&request, layers);
+    let short = outline(&request, layers);
+    assert_eq!(
+        (short.decision, &short.reason),
+        (whole.decision, &whole.reason)
+    );
+    let applying = |told: &Explanation| {
+        let policies = told.layers.iter().flat_map(|report| &report.policies);
+        let statements = policies.flat_map(|policy| &policy.statements);
+        statements.map(|said| said.applies).collect::<Vec<_>>()
+    };
+    assert_eq!(applying(&short), applying(&whole));
+    whole
 }
 
 fn elements(lacks: &[Mismatch]) -> Vec<&str> {

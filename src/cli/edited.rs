@@ -1,7 +1,7 @@
 //! A file of secrets, as an editor holds it.
 //!
-//! It is replaced whole or not at all (written beside it, synced, renamed), keeps its owner and mode, and is new with mode
-//! 0600. Two editors at once wait for each other by a lock on the folder; whoever writes without asking for it (a text
+//! It is replaced whole or not at all (written beside it, synced, renamed), keeps its owner and mode without what that gave
+//! to others, and is new with mode 0600. Two editors at once wait for each other by a lock on the folder; whoever writes without asking for it (a text
 //! editor) is noticed before anything of theirs is lost.
 
 use std::fs::{self, File, TryLockError};
@@ -16,6 +16,8 @@ use crate::secret_file;
 /// How long another editor is waited for.
 const PATIENCE: Duration = Duration::from_secs(10);
 const LOOK: Duration = Duration::from_millis(20);
+/// The most that a file of secrets allows: a group may be meant (`fsGroup` in Kubernetes), others never are.
+const MODE: u32 = 0o640;
 
 /// A file and what it is to say.
 pub(super) struct Text {
@@ -129,6 +131,13 @@ impl Text {
                 "{name} cannot be written: {error}; it is unchanged"
             ))
         })?;
+        let before = self.found.map_or(found.mode, |found| found.mode);
+        if before != found.mode {
+            output::complain(&format!(
+                "{name} has the mode {:04o} now, no longer {before:04o}; who could read it may know what it held",
+                found.mode
+            ));
+        }
         self.found = Some(found);
         Ok(())
     }
@@ -166,7 +175,7 @@ impl Text {
             if [data.uid(), data.gid()] != found.owner {
                 fchown(&file, Some(user), Some(group))?;
             }
-            file.set_permissions(fs::Permissions::from_mode(found.mode))?;
+            file.set_permissions(fs::Permissions::from_mode(found.mode & MODE))?;
         }
         file.sync_all()?;
         Ok(Found::of(&file.metadata()?))

@@ -10,6 +10,7 @@ use crate::source::{Node, Report, Span, json};
 pub(super) struct ContextKeys {
     all: Vec<String>,
     known: HashSet<String>,
+    variables: usize,
 }
 
 impl ContextKeys {
@@ -17,6 +18,19 @@ impl ContextKeys {
         if self.known.insert(key.to_ascii_lowercase()) {
             self.all.push(key.to_owned());
         }
+    }
+
+    /// Adds those of others.
+    pub(super) fn extend(&mut self, others: &Self) {
+        self.variables = self.variables.saturating_add(others.variables);
+        for key in &others.all {
+            self.add(key);
+        }
+    }
+
+    /// How many times a variable stands in a text.
+    pub(super) fn variables(&self) -> usize {
+        self.variables
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &String> {
@@ -101,6 +115,7 @@ fn in_texts(node: &Node, keys: &mut ContextKeys) {
             let key = inner.split(',').next().unwrap_or(inner).trim();
             if !matches!(key, "*" | "?" | "$" | "") {
                 keys.add(key);
+                keys.variables = keys.variables.saturating_add(1);
             }
             rest = behind;
         }

@@ -35,6 +35,8 @@ const MAX_PAIRS: usize = 10_000;
 
 /// How many bytes of policies are read for one page: a thousand pairs of all that a principal usually has.
 const MOST_READ: usize = 16 * 1024 * 1024;
+/// More no pair's variables stand for: each is written out where it stands.
+const MOST_WRITTEN_OUT: usize = 1024 * 1024;
 /// Values of context keys are compared with what policies say: each of these makes the policies be read once more.
 const VALUES_A_READING: usize = 1024;
 
@@ -173,6 +175,13 @@ impl<'a> Simulation<'a> {
             reads = reads.saturating_add(sources.bytes());
         }
         let (context, values) = input::context(form)?;
+        // Of what is not given, tags are the longest, but for the ARN of who asks.
+        let who = identity.principal.name().len().max(256);
+        let longest = values.min(input::MAX_VALUE).max(who);
+        if keys.variables().saturating_mul(longest) > MOST_WRITTEN_OUT {
+            let message = "what the variables of the policies stand for may be more than 1 MiB: simulate fewer policies at once, or shorter values";
+            return Err(Error::invalid_input(message));
+        }
         let times = values.checked_div(VALUES_A_READING).unwrap_or_default();
         let mut simulation = Self {
             identity,

@@ -70,7 +70,7 @@ pub(crate) fn signed(
         headers: &head.headers,
         authority: head.uri.authority().map(http::uri::Authority::as_str),
     };
-    let refused_here = |error| refused(error, verifier.service);
+    let refused_here = |error| refused(error, verifier);
     let unproven = sigv4::find(&raw).map_err(refused_here)?;
     let unproven = unproven.ok_or_else(Error::missing_token)?;
     // A second credential is one that somebody else may believe.
@@ -78,7 +78,8 @@ pub(crate) fn signed(
         return Err(refused_here(SignatureError::Malformed("two credentials")));
     }
     let (owner, secret) = owner(verifier, &unproven, now)?;
-    // As in AWS, what is global is signed for the partition's first region, whatever region the client is set to.
+    // Without an endpoint of their own, SDKs sign what is global for the partition's first region; with one, for the region
+    // that the client is set to, which must be this one.
     let region = match verifier.global_region {
         Some(global) if unproven.region() == global => global,
         _ => verifier.region,
@@ -181,7 +182,7 @@ fn kind(owner: &KeyOwner) -> Kind {
 }
 
 /// A failure of the signature, in AWS's words.
-fn refused(error: SignatureError, service: &str) -> Error {
+fn refused(error: SignatureError, verifier: &Verifier<'_>) -> Error {
     let mismatch =
         |message: &str| Error::new("SignatureDoesNotMatch", 403, error.reason(), message);
     let answer = match error {
@@ -197,7 +198,8 @@ fn refused(error: SignatureError, service: &str) -> Error {
             mismatch("Signature expired, or not yet current: check the clock of the signer.")
         }
         SignatureError::Scope(what) => mismatch(&format!(
-            "Credential should be scoped to another {what}: this endpoint's region, and the service {service}."
+            "Credential should be scoped to another {what}: this endpoint takes the region {} and the service {}.",
+            verifier.region, verifier.service
         )),
         SignatureError::Uncovered(_) | SignatureError::BodyNeeded | SignatureError::Mismatch => {
             mismatch(

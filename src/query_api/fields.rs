@@ -107,7 +107,9 @@ pub(crate) fn only(form: &Form, known: &[&str]) -> Result<(), Error> {
             Err(Error::validation(format!(
                 "the parameter {} is not known to this action, or a list has none of the number before it",
                 name.escape_debug()
-            )))
+            ))
+            // People put secrets where something else belongs.
+            .with_detail("a parameter that is not known to this action"))
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::arn::AccountId;
+use crate::arn::{AccountId, Arn};
 use crate::authn::Identity;
 use crate::directory::Directory;
 use crate::gate::attached::{Attached, Sets};
@@ -21,6 +21,13 @@ pub(crate) struct Seen {
     pub(crate) resource: Option<Box<str>>,
     pub(crate) account: Option<AccountId>,
     pub(crate) decision: Option<DecidedBy>,
+}
+
+impl Seen {
+    /// It is about this, if it is an ARN: people put secrets where something else belongs.
+    pub(crate) fn names(&mut self, arn: &str) {
+        self.resource = Arn::parse(arn).is_ok().then(|| arn.into());
+    }
 }
 
 /// What is asked of the engine.
@@ -86,8 +93,10 @@ pub(crate) fn authorize(
 /// Refused, as IAM words it.
 fn denied(identity: &Identity, action: &str, resource: &str, decision: &Decision<'_>) -> Error {
     let who = identity.principal.name();
-    let mut message =
-        format!("User: {who} is not authorized to perform: {action} on resource: {resource}");
+    let mut message = format!(
+        "User: {who} is not authorized to perform: {action} on resource: {}",
+        resource.escape_debug()
+    );
     let reason = if decision.verdict == Verdict::ExplicitDeny {
         let words = decision.layer.map_or("a policy", LayerKind::words);
         message.push_str(&format!(" with an explicit deny in {words}"));

@@ -52,7 +52,7 @@ pub(super) async fn run(call: &mut Call<'_>, caller: &Caller) -> Result<Members,
     asked.read_tags(form, handed_down(&caller.identity))?;
     asked.read_policy(form)?;
     no_contexts(form)?;
-    call.seen.resource = Some(arn.into());
+    call.seen.names(arn);
     let who = caller.identity.principal.name();
     match caller.kind {
         Kind::User | Kind::Role => {}
@@ -67,20 +67,14 @@ pub(super) async fn run(call: &mut Call<'_>, caller: &Caller) -> Result<Members,
         }
     }
     let directory = call.directory();
-    if Arn::parse(arn).is_err() {
-        return Err(Error::validation(format!(
-            "{} is invalid",
-            arn.escape_debug()
-        )));
-    }
+    let Ok(parsed) = Arn::parse(arn) else {
+        return Err(Error::validation("RoleArn is invalid: it is no ARN"));
+    };
     asked.source_identity = unchanged(&caller.identity, source_identity)?;
     if let Some(factor) = asked::factor(form)? {
         check_factor(call, caller, factor).await?;
         asked.mfa = true;
     }
-    let Some(role) = directory.role(arn) else {
-        return Err(call::no_role(who, "sts:AssumeRole", arn));
-    };
     let mut actions = vec!["sts:AssumeRole"];
     if !asked.tags.is_empty() {
         actions.push("sts:TagSession");
@@ -88,6 +82,12 @@ pub(super) async fn run(call: &mut Call<'_>, caller: &Caller) -> Result<Members,
     if asked.source_identity.is_some() {
         actions.push("sts:SetSourceIdentity");
     }
+    let Some(role) = directory.role(arn) else {
+        if let Some(account) = parsed.account_id() {
+            call.authorize(caller, &actions, Target::NoRole(arn, account), &asked)?;
+        }
+        return Err(no_role(who, arn));
+    };
     call.authorize(caller, &actions, Target::Role(role), &asked)?;
     asked.read_policy_arns(form, directory, role.account)?;
     let chained = caller.kind == Kind::Role;
@@ -104,6 +104,15 @@ pub(super) async fn run(call: &mut Call<'_>, caller: &Caller) -> Result<Members,
     call::sizes(&mut members, &issued);
     members.maybe("SourceIdentity", issued.session.source_identity.as_deref());
     Ok(members)
+}
+
+/// A role that cannot exist is refused as one that does not trust the caller.
+fn no_role(caller: &str, arn: &str) -> Error {
+    let message = format!(
+        "User: {caller} is not authorized to perform: sts:AssumeRole on resource: {}",
+        arn.escape_debug()
+    );
+    Error::denied(Reason::ImplicitDeny, &*message).with_detail(format!("{message} (no such role)"))
 }
 
 /// Whose session it will be.

@@ -8,6 +8,7 @@ use crate::clock::Timestamp;
 use crate::directory::{Directory, Role};
 use crate::gate::context::RequestFacts;
 use crate::outcome::Reason;
+use crate::policy::PolicySet;
 use crate::query_api::context::BaseContext;
 use crate::query_api::judge::{self, Question, Seen};
 use crate::secret::Secret;
@@ -40,6 +41,8 @@ pub(super) struct Call<'a> {
 pub(super) enum Target<'a> {
     /// A role, whose trust policy must agree.
     Role(&'a Role),
+    /// A role that does not exist, of this account: one that trusts nobody, so that a refusal does not tell which exist.
+    NoRole(&'a str, AccountId),
     /// Anything of the caller's own account.
     Own(&'a str),
 }
@@ -67,8 +70,13 @@ impl<'a> Call<'a> {
         let directory = self.directory();
         let identity = &*caller.identity;
         let own = identity.principal.account().and_then(AccountId::parse);
+        let nobody;
         let (resource, account, trust) = match target {
             Target::Role(role) => (&*role.arn, role.account, Some(&role.trust)),
+            Target::NoRole(arn, account) => {
+                nobody = PolicySet::default();
+                (arn, account, Some(&nobody))
+            }
             Target::Own(resource) => (resource, own.ok_or_else(Error::internal)?, None),
         };
         let context = CallContext {
@@ -79,7 +87,7 @@ impl<'a> Call<'a> {
                 account,
                 resource_tags: match target {
                     Target::Role(role) => Some(&role.tags),
-                    Target::Own(_) => None,
+                    Target::NoRole(..) | Target::Own(_) => None,
                 },
             },
             asked,
@@ -117,7 +125,7 @@ impl<'a> Call<'a> {
                 400,
                 Reason::MalformedRequest,
                 format!(
-                    "Packed size of session policies and tags consumes {}% of allotted space.",
+                    "Packed size of session policies, tags and claims of who vouched consumes {}% of allotted space.",
                     too_large.percent
                 ),
             ),
@@ -136,15 +144,6 @@ impl<'a> Call<'a> {
         session.policy_arns = asked.policies.arns;
         session
     }
-}
-
-/// A role that does not exist is refused as one that does not trust the caller.
-pub(super) fn no_role(caller: &str, action: &str, arn: &str) -> Error {
-    let message = format!(
-        "User: {caller} is not authorized to perform: {action} on resource: {}",
-        arn.escape_debug()
-    );
-    Error::denied(Reason::ImplicitDeny, &*message).with_detail(format!("{message} (no such role)"))
 }
 
 /// `<Credentials>`

@@ -48,7 +48,7 @@ pub(super) async fn run(call: &mut Call<'_>) -> Result<Members, Error> {
         ..Asked::default()
     };
     asked.read_policy(form)?;
-    call.seen.resource = Some(arn.into());
+    call.seen.names(arn);
     let directory = call.directory();
     let provider = provider(directory, principal)?;
     call.seen.provider = Some(std::sync::Arc::clone(&provider.name));
@@ -62,9 +62,8 @@ pub(super) async fn run(call: &mut Call<'_>) -> Result<Members, Error> {
     };
     if !offers(&assertion, arn, principal) {
         return Err(not_allowed(format!(
-            "the assertion does not offer {} with {}",
-            arn.escape_debug(),
-            principal.escape_debug()
+            "the assertion does not offer this role with {}",
+            provider.name
         )));
     }
     let role = directory
@@ -92,6 +91,7 @@ pub(super) async fn run(call: &mut Call<'_>) -> Result<Members, Error> {
     }
     asked.read_policy_arns(form, directory, role.account)?;
     let seconds = seconds(&assertion, asked.duration, role, call)?;
+    let claims = subject.kept().map_err(|why| invalid(&why))?;
     if !call.parts.assertions.first(&assertion).await {
         let why = "it was used before, or nobody knows whether it was";
         return Err(refused(&Fault::Invalid(why.to_owned())));
@@ -103,7 +103,7 @@ pub(super) async fn run(call: &mut Call<'_>) -> Result<Members, Error> {
     session.federation = Some(Federation {
         provider: principal.into(),
         issuer: "saml".into(),
-        claims: subject.kept(),
+        claims,
     });
     let issued = call.issue(session)?;
     let mut members = Members::default();

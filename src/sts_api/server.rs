@@ -353,7 +353,8 @@ async fn perform(
     }
 }
 
-/// What is asked for.
+/// What is asked for. Names that exist are told and put on record, no others: people put secrets where something else
+/// belongs.
 fn action(form: &Form) -> Result<Asked, Error> {
     let invalid = |message: String| Error::new("InvalidAction", 400, Reason::NoRoute, message);
     let Some(name) = form.get("Action") else {
@@ -361,27 +362,27 @@ fn action(form: &Form) -> Result<Asked, Error> {
         return Err(Error::new("MissingAction", 400, Reason::NoRoute, message));
     };
     let name: String = name.chars().take(64).collect();
-    let version = form.get("Version");
-    if version == Some(iam_api::VERSION) {
-        return iam_api::find(&name).map(Asked::Iam).ok_or_else(|| {
-            let name = name.escape_debug();
-            invalid(format!("{name} is not an operation of this endpoint"))
-        });
-    }
-    if version != Some(VERSION) {
-        return Err(invalid(format!(
-            "{} is known in version {VERSION} (STS) or {} (IAM) only",
-            name.escape_debug(),
+    let (of_sts, of_iam) = (Action::named(&name), iam_api::find(&name));
+    let known = of_sts.is_some() || of_iam.is_some();
+    let why = match form.get("Version") {
+        Some(iam_api::VERSION) => match of_iam {
+            Some(operation) => return Ok(Asked::Iam(operation)),
+            None => "is not an operation of this endpoint".to_owned(),
+        },
+        Some(VERSION) => match of_sts {
+            Some(action) => return Ok(Asked::Sts(action)),
+            None => format!(
+                "is not an action of this endpoint: it has {}",
+                Action::ALL.map(|(action, _)| action.name()).join(", ")
+            ),
+        },
+        _ => format!(
+            "is known in version {VERSION} (STS) or {} (IAM) only",
             iam_api::VERSION
-        )));
-    }
-    Action::named(&name).map(Asked::Sts).ok_or_else(|| {
-        invalid(format!(
-            "{} is not an action of this endpoint: it has {}",
-            name.escape_debug(),
-            Action::ALL.map(|(action, _)| action.name()).join(", ")
-        ))
-    })
+        ),
+    };
+    let shown = if known { &*name } else { "What Action names" };
+    Err(invalid(format!("{shown} {why}")))
 }
 
 fn reply(status: StatusCode, body: String) -> Response<Full<Bytes>> {

@@ -33,6 +33,7 @@ impl AccessKeys for Own {
         let owner = match id {
             "AKIAALICEALICEALICE1" => KeyOwner::User(ALICE.into()),
             "AKIABOBBYBOBBYBOBBY1" => KeyOwner::User("arn:aws:iam::555566667777:user/bob".into()),
+            "AKIACAROLCAROLCAROL1" => KeyOwner::User("arn:aws:iam::555566667777:user/carol".into()),
             "AKIAROOTYROOTYROOTY1" => KeyOwner::Root(AccountId::parse("555566667777")?),
             "AKIAGONEEGONEEGONEE1" => KeyOwner::User("arn:aws:iam::555566667777:user/gone".into()),
             _ => return None,
@@ -115,6 +116,13 @@ fn files() -> Files {
             }),
         ),
         (format!("{account}/users/bob.yaml"), json!({"path": "/"})),
+        (
+            format!("{account}/users/carol.yaml"),
+            json!({"inline_policies": {"sts": json!({"Version": "2012-10-17", "Statement": [
+                {"Effect": "Allow", "Action": "sts:*", "Resource": "*"},
+                {"Effect": "Deny", "Action": "sts:AssumeRole", "Resource": "*"},
+            ]})}}),
+        ),
         (
             format!("{account}/roles/people.yaml"),
             json!({"trust_policy": allow(json!({

@@ -42,7 +42,7 @@ pub(super) async fn run(call: &mut Call<'_>) -> Result<Members, Error> {
     };
     asked.read_policy(form)?;
     no_other_provider(form)?;
-    call.seen.resource = Some(arn.into());
+    call.seen.names(arn);
     let mut headers = HeaderMap::new();
     let value = HeaderValue::try_from(format!("Bearer {text}"));
     headers.insert(
@@ -79,7 +79,7 @@ pub(super) async fn run(call: &mut Call<'_>) -> Result<Members, Error> {
         });
     }
     let found = web_identity(&token, directory, role, name, asked.duration, &call.request);
-    let found = found.map_err(|failure| not_allowed().with_detail(failure.detail))?;
+    let found = found.map_err(|failure| unsuited(failure, not_allowed()))?;
     asked.read_policy_arns(form, directory, role.account)?;
     let seconds = duration(asked.duration, role, false)?;
     let WebIdentity {
@@ -138,7 +138,17 @@ fn no_other_provider(form: &Form) -> Result<(), Error> {
             "ProviderId is for providers of OAuth 2.0 access tokens, and {} is none that is known here; leave it out for \
              OpenID Connect",
             id.escape_debug()
-        ))),
+        ))
+        .with_detail("ProviderId is given, and is none that is known here")),
+    }
+}
+
+/// What a session cannot hold is told; who may not have one learns nothing.
+fn unsuited(failure: Failure, not_allowed: Error) -> Error {
+    if failure.reason == Reason::InvalidClaims {
+        invalid_token(&failure.detail)
+    } else {
+        not_allowed.with_detail(failure.detail)
     }
 }
 

@@ -2,6 +2,7 @@
 //! used against the proxy; and everything that must not be.
 
 mod attacks;
+mod claims;
 mod container;
 mod refusals;
 mod revocation;

@@ -18,9 +18,9 @@ use super::{claimed_groups, refused};
 
 /// Claims that policies of the session may ask for, as AWS keeps them.
 const KEPT: [&str; 4] = ["aud", "oaud", "sub", "amr"];
-/// A session token has no room for longer ones.
-const MAX_CLAIM: usize = 256;
-const MAX_VALUES: usize = 8;
+/// In bytes; all of them must fit into a session token beside everything else.
+const MAX_CLAIM: usize = 2048;
+const MAX_VALUES: usize = 64;
 const AWS_TAGS: &str = "https://aws.amazon.com/tags";
 
 /// What the session gets.
@@ -49,7 +49,8 @@ pub struct WebIdentity {
 /// Asks a role's trust policy whether a token's bearer may have a session of it called `name`.
 ///
 /// # Errors
-/// When it may not, or the token's tags or source identity are none.
+/// When it may not, or the token's tags or source identity are none; [`Reason::InvalidClaims`] when the session cannot hold
+/// a claim that its policies may ask for: without it a Deny would not find what it denies.
 pub fn web_identity(
     token: &Arc<VerifiedToken>,
     directory: &Directory,
@@ -73,11 +74,19 @@ pub fn web_identity(
         return Err(refused(provider, Reason::RoleNotTrusted, &why));
     }
     let (mfa_present, mfa_at) = session::mfa(token);
-    let claims = KEPT.iter().filter_map(|claim| {
-        let values = claimed(token, claim);
-        (!values.is_empty()).then(|| ((*claim).into(), values))
-    });
-    let one = |claim: &str| claimed(token, claim).into_iter().next().unwrap_or_default();
+    let mut claims: Vec<(Box<str>, Vec<Box<str>>)> = Vec::new();
+    for claim in KEPT {
+        let values =
+            claimed(token, claim).map_err(|why| refused(provider, Reason::InvalidClaims, &why))?;
+        if !values.is_empty() {
+            claims.push((claim.into(), values));
+        }
+    }
+    let one = |claim: &str| {
+        let found = claims.iter().find(|(name, _)| **name == *claim);
+        let first = found.and_then(|(_, values)| values.first());
+        first.cloned().unwrap_or_default()
+    };
     Ok(WebIdentity {
         transitive: transitive(token, &session.tags),
         tags: session.tags,
@@ -87,21 +96,32 @@ pub fn web_identity(
         provider_arn: provider.arn(directory.partition(), role.account).into(),
         subject: one("sub"),
         audience: one("aud"),
-        claims: claims.collect(),
+        claims,
     })
 }
 
-/// The values of a claim that are short enough to be kept.
-fn claimed(token: &VerifiedToken, claim: &str) -> Vec<Box<str>> {
+/// The values of a claim, or why a session cannot keep them.
+fn claimed(token: &VerifiedToken, claim: &str) -> Result<Vec<Box<str>>, String> {
     let key = format!("{}:{claim}", token.provider().host_and_path()).to_lowercase();
     let values: Vec<Box<str>> = match crate::authn::identity::claim(token, &key) {
         Some(Value::Text(text)) => vec![text.into()],
         Some(Value::List(list)) => list.to_vec(),
-        _ => Vec::new(),
+        Some(other) => vec![other.with_text(|text| text.into())],
+        None => Vec::new(),
     };
-    let mut values: Vec<_> = values.into_iter().take(MAX_VALUES).collect();
-    values.retain(|value| value.len() <= MAX_CLAIM);
-    values
+    if values.len() > MAX_VALUES {
+        return Err(format!(
+            "the claim `{claim}` has {} values, and a session keeps {MAX_VALUES} at most",
+            values.len()
+        ));
+    }
+    if let Some(long) = values.iter().find(|value| value.len() > MAX_CLAIM) {
+        return Err(format!(
+            "the claim `{claim}` has {} bytes, and a session keeps {MAX_CLAIM} at most",
+            long.len()
+        ));
+    }
+    Ok(values)
 }
 
 /// AWS's claim names the keys of tags that a chain hands down.

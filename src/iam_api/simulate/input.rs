@@ -36,7 +36,7 @@ const MAX_POLICY: usize = 131_072;
 /// AWS's limit of a resource's name.
 const MAX_RESOURCE: usize = 2_048;
 /// No value that a request brings is longer; matching one takes as long as it is, times the pattern.
-const MAX_VALUE: usize = 4_096;
+pub(super) const MAX_VALUE: usize = 4_096;
 
 /// What both simulations may be given; the last is for principals alone.
 pub(super) fn parameters(of: Of) -> &'static [&'static str] {

@@ -85,9 +85,7 @@ impl Sources {
     }
 
     pub(super) fn context_keys(&self, keys: &mut ContextKeys) {
-        for key in self.keys.iter() {
-            keys.add(key);
-        }
+        keys.extend(&self.keys);
     }
 
     /// How much there is to read.

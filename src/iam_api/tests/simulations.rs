@@ -320,6 +320,30 @@ fn what_is_too_long_is_refused() {
     assert_eq!(alice.code("SimulateCustomPolicy", &query), "InvalidInput");
 }
 
+/// Each variable is written out where it stands: that many of such values would take seconds, and the memory of all.
+#[test]
+fn what_variables_stand_for_is_bounded() {
+    let alice = alice();
+    let ask = |variables: usize, value: usize| {
+        let policy = format!(
+            r#"{{"Version":"2012-10-17","Statement":{{"Effect":"Allow","Action":"*","Resource":"arn:aws:a:::{}"}}}}"#,
+            "${a:key}".repeat(variables)
+        );
+        let query = format!(
+            "PolicyInputList.member.1={}&ActionNames.member.1=a:b&ContextEntries.member.1.ContextKeyName=a:key&\
+             ContextEntries.member.1.ContextKeyType=string&ContextEntries.member.1.ContextKeyValues.member.1={}",
+            encode(&policy),
+            "v".repeat(value)
+        );
+        alice.ask("SimulateCustomPolicy", &query)
+    };
+    assert!(ask(256, 4_096).is_ok());
+    assert!(ask(4_096, 1).is_ok());
+    for (variables, value) in [(257, 4_096), (4_097, 1)] {
+        assert_eq!(ask(variables, value).unwrap_err().0, "InvalidInput");
+    }
+}
+
 /// What a user is like is read by who may ask about that user, and by nobody else.
 #[test]
 fn a_caller_is_what_its_arn_says() {

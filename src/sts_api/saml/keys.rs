@@ -12,8 +12,8 @@ use crate::policy::context::{Context, Value};
 use crate::saml::Assertion;
 use crate::sts_api::asked::Asked;
 
-/// A session token has no room for longer ones.
-const MAX_KEPT: usize = 256;
+/// In bytes; all of them must fit into a session token beside everything else.
+const MAX_KEPT: usize = 2048;
 /// Those that conditions on the session may read too.
 const KEPT: [&str; 6] = ["aud", "doc", "iss", "namequalifier", "sub", "sub_type"];
 
@@ -83,10 +83,13 @@ const ATTRIBUTES: [(&str, &str); 32] = [
     ("urn:oid:0.9.2342.19200300100.1.3", "mail"),
 ];
 
+/// Values by their names.
+type Keys = Vec<(Box<str>, Vec<Box<str>>)>;
+
 /// Of whom an assertion is, by the names that conditions have for it behind `saml:`.
 #[derive(Debug)]
 pub(super) struct Subject {
-    keys: Vec<(Box<str>, Vec<Box<str>>)>,
+    keys: Keys,
     pub(super) name_qualifier: String,
 }
 
@@ -97,7 +100,7 @@ impl Subject {
         let qualified = format!("{}{doc}", assertion.issuer);
         let name_qualifier =
             STANDARD.encode(digest(&SHA1_FOR_LEGACY_USE_ONLY, qualified.as_bytes()));
-        let mut keys: Vec<(Box<str>, Vec<Box<str>>)> = Vec::new();
+        let mut keys: Keys = Vec::new();
         let own = [
             ("aud", &*assertion.recipient),
             ("doc", &doc),
@@ -124,12 +127,24 @@ impl Subject {
     }
 
     /// What the session's own conditions may read.
-    pub(super) fn kept(&self) -> Vec<(Box<str>, Vec<Box<str>>)> {
-        let short = |values: &[Box<str>]| values.iter().all(|value| value.len() <= MAX_KEPT);
+    ///
+    /// # Errors
+    /// Why the session cannot hold it: without it a Deny would not find what it denies.
+    pub(super) fn kept(&self) -> Result<Keys, String> {
         let all = self.keys.iter();
-        all.filter(|(name, values)| KEPT.contains(&&**name) && short(values))
-            .cloned()
-            .collect()
+        let kept = all.filter(|(name, _)| KEPT.contains(&&**name));
+        let whole = kept.map(|(name, values)| {
+            let long = values.iter().find(|value| value.len() > MAX_KEPT);
+            match long {
+                Some(long) => Err(format!(
+                    "The SAML assertion that was passed cannot make a session: `saml:{name}` has {} bytes, and a session \
+                     keeps {MAX_KEPT} at most",
+                    long.len()
+                )),
+                None => Ok((name.clone(), values.clone())),
+            }
+        });
+        whole.collect()
     }
 }
 
@@ -177,5 +192,30 @@ impl Context for SamlContext<'_> {
                     .or_else(|| self.asked.context_value(key)),
             },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_session_cannot_keep_is_refused() {
+        let of = |name: &str, value: String| {
+            let keys = vec![(name.into(), vec![value.into()])];
+            let name_qualifier = String::new();
+            let subject = Subject {
+                keys,
+                name_qualifier,
+            };
+            subject.kept()
+        };
+        for name in KEPT {
+            let kept = of(name, "x".repeat(MAX_KEPT)).unwrap();
+            assert_eq!(kept[0].1[0].len(), MAX_KEPT);
+            let why = of(name, "x".repeat(MAX_KEPT + 1)).unwrap_err();
+            assert!(why.contains(&format!("`saml:{name}`")), "{why}");
+        }
+        assert_eq!(of("cn", "x".repeat(MAX_KEPT + 1)), Ok(Vec::new()));
     }
 }

@@ -163,3 +163,28 @@ async fn tokens_are_as_long_as_they_are_asked_to_be() {
     ];
     assert_eq!(world.refused(&alice(), &who).await, INVALID);
 }
+
+#[tokio::test]
+async fn a_refusal_does_not_tell_which_roles_exist() {
+    let world = world();
+    let missing = "arn:aws:iam::555566667777:role/missing";
+    for (key, words) in [
+        ("AKIACAROLCAROLCAROL1", " with an explicit deny in "),
+        ("AKIABOBBYBOBBYBOBBY1", "on resource"),
+        ("AKIAALICEALICEALICE1", "on resource"),
+    ] {
+        let mut told = Vec::new();
+        for role in [ADMIN, missing] {
+            let assume = [
+                ("Action", "AssumeRole"),
+                ("RoleArn", role),
+                ("RoleSessionName", "xy"),
+            ];
+            let (status, code, message) = world.ask(&own(key), &assume).await.unwrap_err();
+            assert_eq!((status, code), DENIED);
+            assert!(message.contains(words), "{message}");
+            told.push(message.replace(role, "ROLE"));
+        }
+        assert_eq!(told[0], told[1]);
+    }
+}

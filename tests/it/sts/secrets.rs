@@ -174,7 +174,10 @@ fn live(world: &World, ears: &mut Ears) {
         &pipeline,
         &[("Action", "GetAccessKeyInfo"), ("AccessKeyId", SECRET)],
     ));
+    ears.refused(&world.unsigned(&[("Action", SECRET)]));
     for name in [
+        "Action",
+        "RoleArn",
         "ExternalId",
         "SourceIdentity",
         "RoleSessionName",

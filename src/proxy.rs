@@ -31,7 +31,7 @@ use std::future::Future;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use http::HeaderValue;
+use http::{HeaderName, HeaderValue};
 
 use crate::clock::Timestamp;
 use crate::gate::{Facts, Head, Lasts, Verdict};
@@ -116,6 +116,8 @@ pub struct Settings {
     pub strip: Vec<String>,
     /// The cookie that holds a token, which goes no further.
     pub token_cookie: Option<Box<str>>,
+    /// The fields beside the usual ones in which a token may come.
+    pub token_headers: Vec<HeaderName>,
     /// Whether the client's credential goes upstream.
     pub forward_credential: bool,
     /// Peers whose `X-Forwarded-*` and `Forwarded` are believed.
@@ -143,6 +145,7 @@ impl Default for Settings {
             upstreams: Vec::new(),
             strip: headers::STRIPPED.iter().map(|&name| name.into()).collect(),
             token_cookie: None,
+            token_headers: Vec::new(),
             forward_credential: false,
             trusted: Vec::new(),
             body_idle: limits.body_idle,

@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+use http::HeaderName;
+use http::header::COOKIE;
+
 use crate::app::StartError;
 use crate::authn;
 use crate::config::{self, ClientCertificates, Settings};
@@ -48,6 +51,7 @@ pub(super) fn proxy(settings: &Settings) -> proxy::Settings {
             .map(ToString::to_string)
             .collect(),
         token_cookie: own_places.and_then(|tokens| tokens.cookie.clone()),
+        token_headers: token_headers(&settings.tokens),
         forward_credential: settings.headers.forward_credential,
         trusted: settings
             .headers
@@ -63,6 +67,14 @@ pub(super) fn proxy(settings: &Settings) -> proxy::Settings {
         stream_grace: settings.limits.stream_grace,
         upgrade_idle: settings.limits.upgrade_idle_timeout,
     }
+}
+
+/// The fields that hold a token where these are configured.
+fn token_headers(tokens: &config::Tokens) -> Vec<HeaderName> {
+    let named = tokens.header.as_deref();
+    let named = named.and_then(|name| name.parse().ok());
+    let cookie = tokens.cookie.is_some().then_some(COOKIE);
+    named.into_iter().chain(cookie).collect()
 }
 
 fn upstream(upstream: &config::Upstream) -> proxy::upstream::Settings {

@@ -1,12 +1,13 @@
 //! Client certificates as credentials: what a verified one says, and whose word that is.
 //!
 //! The listener has verified the chain before ([`crate::net::tls`] does, and does again when its authorities or lists
-//! change); here its names are read, once a connection, and its provider is found: by the trust domain of the SPIFFE
+//! change, or a certificate's time is over); here its names are read, once a connection, and its provider is found: by the trust domain of the SPIFFE
 //! id, or the one provider of type `x509` for certificates without. A provider may name authorities of its own; a
 //! certificate that they did not issue is none of its. What comes out is a [`VerifiedToken`] whose claims are the
 //! certificate's names, so that mappings, trust policies and conditions work on both alike.
 
 mod name;
+mod turns;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -28,6 +29,7 @@ use super::claims::Claims;
 use super::json::{Json, List};
 use super::jwt::VerifiedToken;
 use super::{hex, sha256};
+use turns::Turns;
 
 /// Why a certificate that was shown in a handshake is not to be relied on (any more).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -74,15 +76,21 @@ pub struct Certificate {
     fingerprint: [u8; 32],
     not_before: Timestamp,
     not_after: Timestamp,
+    /// Of the whole chain.
+    turns: Turns,
     /// The SPIFFE id; `None`: it claims none.
     spiffe: Result<Option<Box<str>>, Distrust>,
     /// The names of certificates without a SPIFFE id, as claims.
     names: Vec<(Box<str>, Json)>,
-    /// What was made of it last, for whom.
+    /// What was made of it last, for whom, and when.
     made: Mutex<Option<Made>>,
 }
 
-type Made = (Arc<Provider>, Result<Arc<VerifiedToken>, Distrust>);
+type Made = (
+    Arc<Provider>,
+    Timestamp,
+    Result<Arc<VerifiedToken>, Distrust>,
+);
 
 impl Certificate {
     /// Reads a client's certificate, the first of its chain.
@@ -104,6 +112,7 @@ impl Certificate {
             fingerprint: sha256(der),
             not_before: time(validity.not_before.timestamp()),
             not_after: time(validity.not_after.timestamp()),
+            turns: Turns::of(chain)?,
             spiffe: spiffe_id(&certificate, &alternatives.uris),
             names: names(&certificate, &alternatives, der),
             made: Mutex::new(None),
@@ -129,6 +138,12 @@ impl Certificate {
             return Err(Distrust::Expired);
         }
         Ok(())
+    }
+
+    /// Whether a verdict on its chain may be another now, because the time of one of the chain's certificates has begun or
+    /// is over since.
+    pub fn has_turned_since(&self, verdict: Timestamp, now: Timestamp) -> bool {
+        self.turns.passed(verdict, now)
     }
 
     /// What it says, as the word of the one provider among `providers` that it belongs to; `None` when none of them
@@ -172,16 +187,17 @@ impl Certificate {
         self.of(provider, now).map(Some)
     }
 
-    /// The same for one provider; remembered, because most connections serve one.
+    /// The same for one provider; remembered until the chain turns, because most connections serve one.
     fn of(&self, provider: &Arc<Provider>, now: Timestamp) -> Result<Arc<VerifiedToken>, Distrust> {
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((known, result)) = &*made
+        if let Some((known, at, result)) = &*made
             && Arc::ptr_eq(known, provider)
+            && !self.turns.passed(*at, now)
         {
             return result.clone();
         }
         let result = self.make(provider, now).map(Arc::new);
-        *made = Some((Arc::clone(provider), result.clone()));
+        *made = Some((Arc::clone(provider), now, result.clone()));
         result
     }
 

@@ -114,8 +114,23 @@ impl Claims {
         self.get("sub")?.text()
     }
 
-    /// The claim at a path.
+    /// The claim at a path. Where others stand under the same names with dots between, flat or nested otherwise, none is
+    /// believed: some issuers let their users choose a claim's name.
     pub fn at(&self, path: &ClaimPath) -> Option<&Json> {
+        let found = self.written_at(path)?;
+        let names = path.names();
+        if names.len() == 1 && !names.iter().any(|name| name.contains('.')) {
+            return Some(found);
+        }
+        let mut readings = Readings {
+            found: Some(found),
+            ..Readings::of(Json::get)
+        };
+        readings.look(&self.all, &names.join("."), 0);
+        readings.only()
+    }
+
+    fn written_at(&self, path: &ClaimPath) -> Option<&Json> {
         path.names()
             .iter()
             .try_fold(&self.all, |value, name| value.get(name))
@@ -126,9 +141,9 @@ impl Claims {
         self.at(path).map(Json::texts).unwrap_or_default()
     }
 
-    /// Whether there is such a claim.
+    /// Whether there is such a claim, to be believed or not.
     pub fn has(&self, path: &ClaimPath) -> bool {
-        self.at(path).is_some()
+        self.written_at(path).is_some()
     }
 
     /// A claim as a time.
@@ -137,10 +152,12 @@ impl Claims {
     }
 
     /// The claim that a condition key names after `ISSUER:`: in lower case, nested names with dots between. A claim
-    /// whose own name holds dots is found too. Where two claims differ in case only, neither is believed, unless one
-    /// is written in lower case.
+    /// whose own name holds dots is found too. Where the name can be read as several claims, none is believed; of two
+    /// that differ in case only, the one that is written in lower case is.
     pub fn condition(&self, name: &str) -> Option<Value<'_>> {
-        Some(match find(&self.all, name, 0)? {
+        let mut readings = Readings::of(member);
+        readings.look(&self.all, name, 0);
+        Some(match readings.only()? {
             Json::Text(text) => Value::Text(text),
             Json::Bool(value) => Value::Bool(*value),
             Json::Number(number) => match number.whole {
@@ -161,25 +178,51 @@ impl Claims {
     }
 }
 
-fn find<'j>(value: &'j Json, name: &str, depth: u32) -> Option<&'j Json> {
-    if name.is_empty() || depth > 8 {
-        return None;
+/// What a name with dots in it may stand for.
+struct Readings<'j> {
+    found: Option<&'j Json>,
+    several: bool,
+    member: fn(&'j Json, &str) -> Option<&'j Json>,
+}
+
+impl<'j> Readings<'j> {
+    fn of(member: fn(&'j Json, &str) -> Option<&'j Json>) -> Self {
+        Self {
+            found: None,
+            several: false,
+            member,
+        }
     }
-    // The whole name first, then shorter ones with the rest below them.
-    let mut end = name.len();
-    loop {
-        let head = name.get(..end)?;
-        if let Some(found) = member(value, head) {
-            match name.get(end.saturating_add(1)..) {
-                None => return Some(found),
-                Some(rest) => {
-                    if let Some(found) = find(found, rest, depth.saturating_add(1)) {
-                        return Some(found);
-                    }
+
+    /// Each name that is a member itself, with the rest below it.
+    fn look(&mut self, value: &'j Json, name: &str, depth: u32) {
+        if depth > 8 {
+            return;
+        }
+        let mut end = name.len();
+        while let Some(head) = name.get(..end).filter(|head| !head.is_empty()) {
+            if let Some(found) = (self.member)(value, head) {
+                match name.get(end.saturating_add(1)..) {
+                    None => self.add(found),
+                    Some(rest) => self.look(found, rest, depth.saturating_add(1)),
                 }
             }
+            let Some(dot) = head.rfind('.') else {
+                return;
+            };
+            end = dot;
         }
-        end = head.rfind('.')?;
+    }
+
+    fn add(&mut self, reading: &'j Json) {
+        match self.found {
+            Some(found) => self.several |= !std::ptr::eq(found, reading),
+            None => self.found = Some(reading),
+        }
+    }
+
+    fn only(self) -> Option<&'j Json> {
+        self.found.filter(|_| !self.several)
     }
 }
 
@@ -309,5 +352,41 @@ mod tests {
         for absent in ["two", "realm_access", "realm_access.x", "", ".", "a.b."] {
             assert_eq!(claims.condition(absent), None, "{absent}");
         }
+    }
+
+    /// Whoever may choose a claim's name must not put it in another's place.
+    #[test]
+    fn of_several_readings_none_is_believed() {
+        const NESTED: &str = r#","kubernetes.io":{"namespace":"shop","pod":{"name":"p"}}"#;
+        let name = "kubernetes.io.namespace";
+        let path = |text| ClaimPath::parse(text).unwrap();
+        let (nested, flat) = (
+            path("\"kubernetes.io\".namespace"),
+            path("\"kubernetes.io.namespace\""),
+        );
+        let one = claims(NESTED).unwrap();
+        assert_eq!(one.condition(name), Some(Value::Text("shop")));
+        assert_eq!(one.texts(&nested), ["shop"]);
+        assert_eq!(one.texts(&path("\"kubernetes.io\".pod.name")), ["p"]);
+        for more in [
+            r#","kubernetes.io.namespace":"else""#,
+            r#","kubernetes.io.namespace":null"#,
+            r#","kubernetes":{"io":{"namespace":"else"}}"#,
+            r#","kubernetes":{"io.namespace":"else"}"#,
+        ] {
+            let two = claims(&format!("{NESTED}{more}")).unwrap();
+            assert_eq!(two.condition(name), None, "{more}");
+            assert!(two.texts(&nested).is_empty(), "{more}");
+            assert!(two.texts(&flat).is_empty(), "{more}");
+            assert!(two.has(&nested), "{more}");
+            // What is beside them is not concerned.
+            assert_eq!(two.texts(&path("\"kubernetes.io\".pod.name")), ["p"]);
+            assert_eq!(
+                two.condition("kubernetes.io.pod.name"),
+                Some(Value::Text("p"))
+            );
+        }
+        let two = claims(&format!("{NESTED},\"Kubernetes.io.Namespace\":\"else\"")).unwrap();
+        assert_eq!(two.condition(name), None, "in any case");
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::Timestamp;
+use crate::directory::provider::is_namespace;
 use crate::directory::{Group, Role, User};
 use crate::policy::context::{self, Value};
 use crate::policy::{PolicySet, Principal};
@@ -235,7 +236,7 @@ pub(super) fn claim<'t>(token: &'t VerifiedToken, key: &str) -> Option<Value<'t>
     // Compared without case and without allocation: issuers are ASCII.
     let head = key.get(..issuer.len())?;
     let name = key.get(issuer.len()..)?.strip_prefix(':')?;
-    if !head.eq_ignore_ascii_case(issuer) {
+    if !head.eq_ignore_ascii_case(issuer) || !is_its_own(issuer, name) {
         return None;
     }
     let claims = token.claims();
@@ -249,6 +250,15 @@ pub(super) fn claim<'t>(token: &'t VerifiedToken, key: &str) -> Option<Value<'t>
         "oaud" => token.audience().map(Value::Text),
         _ => claims.condition(name),
     }
+}
+
+/// Whether a key of this issuer and this name can be nobody else's: neither IAM's, nor that of an issuer at a port of the
+/// same host. Issuers may let their users choose the names of claims.
+fn is_its_own(issuer: &str, name: &str) -> bool {
+    let namespace = issuer.split(':').next().unwrap_or_default();
+    let behind_digits = name.trim_start_matches(|c: char| c.is_ascii_digit());
+    let is_port = behind_digits.len() < name.len() && behind_digits.starts_with([':', '/']);
+    !is_namespace(namespace) && !is_port
 }
 
 /// A tag by its key in lower case: tag keys are compared without case.
@@ -269,6 +279,10 @@ fn same_key(key: &str, folded: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::authn::claims;
+    use crate::authn::json::Json;
+    use crate::authn::testing::{idp, now};
+    use crate::directory::Provider;
 
     #[test]
     fn a_second_factor_that_lies_ahead_is_none() {
@@ -280,5 +294,52 @@ mod tests {
         assert_eq!(identity.mfa_age(at(1060)), Some(Duration::from_secs(60)));
         assert_eq!(identity.mfa_age(at(970)), Some(Duration::ZERO));
         assert_eq!(identity.mfa_age(at(969)), None);
+    }
+
+    /// What a token of the issuer with one claim answers to a key.
+    fn answer(issuer: &str, claim_name: &str, key: &str) -> Option<String> {
+        let provider = Provider {
+            issuer: issuer.into(),
+            ..Provider::clone(&idp(""))
+        };
+        let claims = vec![(claim_name.into(), Json::Text("x".into()))];
+        let claims = claims::Claims::of_certificate(issuer, now(), now(), claims);
+        let token = VerifiedToken::of_certificate(Arc::new(provider), claims, [0; 32]);
+        claim(&token, key).map(|value| value.with_text(str::to_owned))
+    }
+
+    #[test]
+    fn a_claim_is_never_anothers_key() {
+        let found = Some("x".to_owned());
+        for (issuer, claim, key) in [
+            ("https://idp.test", "sub", "idp.test:sub"),
+            ("https://idp.test:8443", "sub", "idp.test:8443:sub"),
+            (
+                "https://idp.test",
+                "cognito:groups",
+                "idp.test:cognito:groups",
+            ),
+            ("https://idp.test", "2fa", "idp.test:2fa"),
+            ("https://idp.test", "2fa:x", "idp.test:2fa:x"),
+            ("https://stsx", "externalid", "stsx:externalid"),
+        ] {
+            assert_eq!(answer(issuer, claim, key), found, "{key}");
+        }
+        for (issuer, claim, key) in [
+            ("https://idp.test", "8443:sub", "idp.test:8443:sub"),
+            (
+                "https://idp.test",
+                "8443/realm:sub",
+                "idp.test:8443/realm:sub",
+            ),
+            ("https://sts", "externalid", "sts:externalid"),
+            ("https://STS", "externalid", "sts:externalid"),
+            ("https://aws", "principalorgid", "aws:principalorgid"),
+            ("https://saml", "sub", "saml:sub"),
+            ("https://sidegate", "mappedgroups", "sidegate:mappedgroups"),
+            ("https://sts:443", "sub", "sts:443:sub"),
+        ] {
+            assert_eq!(answer(issuer, claim, key), None, "{key}");
+        }
     }
 }

@@ -143,7 +143,7 @@ impl ProviderKeys {
             .is_none_or(|at| now.since(at) <= self.max_stale)
     }
 
-    /// For a token whose key is not in the current set: waits for the fetch in flight, or for the one that it may
+    /// For a token whose key is not in the current set, or that the key of its name did not sign: waits for the fetch in flight, or for the one that it may
     /// cause, but never long.
     pub async fn refetch(&self) -> Outcome {
         let mut progress = self.progress.subscribe();
@@ -169,17 +169,6 @@ impl ProviderKeys {
             Ok(Ok(progress)) => progress.last.unwrap_or(Outcome::Failed),
             Ok(Err(_)) | Err(_) => Outcome::Failed,
         }
-    }
-
-    /// For a token that the key of its name did not sign, as when another key took that name: as [`Self::refetch`],
-    /// but an issuer in trouble is asked without anybody waiting, because what is wrong most often is the signature.
-    pub async fn recheck(&self) {
-        if self.progress.borrow().last == Some(Outcome::Failed) {
-            // Ignored as long as no fetch is allowed.
-            self.demand.notify_one();
-            return;
-        }
-        self.refetch().await;
     }
 
     /// How the keys are, and how old.

@@ -206,6 +206,16 @@ impl Algorithm {
     }
 }
 
+/// Namespaces of condition keys that are IAM's and our own.
+const NAMESPACES: [&str; 5] = ["aws", "iam", "saml", "sidegate", "sts"];
+
+/// Whether keys that begin with this word and a colon are never a provider's claims.
+pub fn is_namespace(word: &str) -> bool {
+    NAMESPACES
+        .iter()
+        .any(|known| known.eq_ignore_ascii_case(word))
+}
+
 impl Provider {
     /// `HOST/PATH` of the issuer: what ARNs and condition keys name the provider by.
     pub fn host_and_path(&self) -> &str {

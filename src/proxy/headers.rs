@@ -2,8 +2,8 @@
 
 use http::Version;
 use http::header::{
-    self, AUTHORIZATION, CONNECTION, HOST, HeaderMap, HeaderName, HeaderValue, TE, TRAILER,
-    TRANSFER_ENCODING, UPGRADE, VIA,
+    self, CONNECTION, HeaderMap, HeaderName, HeaderValue, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+    VIA,
 };
 use smallvec::SmallVec;
 
@@ -151,9 +151,14 @@ pub struct Hop {
 }
 
 /// Removes the fields that are meant for this hop only, and those that Connection names. Done before the judgement: a
-/// field that goes no further must not be what allowed the request.
+/// field that goes no further must not be what allowed the request. A credential that was named away, among them those
+/// in `credentials`, would leave a request without one, so that is refused.
 #[inline(never)]
-pub fn take_hop(fields: &mut HeaderMap, version: Version) -> Result<Hop, Reason> {
+pub fn take_hop(
+    fields: &mut HeaderMap,
+    version: Version,
+    credentials: &[HeaderName],
+) -> Result<Hop, Reason> {
     let mut hop = Hop::default();
     let found: Names = fields
         .keys()
@@ -167,8 +172,7 @@ pub fn take_hop(fields: &mut HeaderMap, version: Version) -> Result<Hop, Reason>
     let mut named = Names::new();
     for token in fields.get_all(CONNECTION).iter().flat_map(tokens) {
         let name = HeaderName::from_bytes(token).map_err(|_| Reason::MalformedRequest)?;
-        if name == HOST || name == AUTHORIZATION || name == header::CONTENT_LENGTH {
-            // Without these the request would be another one.
+        if makes_the_request(&name) || credentials.contains(&name) {
             return Err(Reason::MalformedRequest);
         }
         named.push(name);
@@ -184,6 +188,15 @@ pub fn take_hop(fields: &mut HeaderMap, version: Version) -> Result<Hop, Reason>
         fields.insert(UPGRADE, wanted.clone());
     }
     Ok(hop)
+}
+
+/// Whether a request without such a field would be another one, or somebody else's.
+fn makes_the_request(name: &HeaderName) -> bool {
+    let name = name.as_str();
+    matches!(
+        name,
+        "host" | "content-length" | "authorization" | "dpop" | "x-api-key"
+    ) || is_amz(name)
 }
 
 pub(super) fn is_for_one_hop(name: &HeaderName) -> bool {

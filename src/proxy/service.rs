@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use http::header::UPGRADE;
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Response, Version};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, Version};
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 
@@ -86,6 +86,7 @@ pub struct Proxy<C> {
     identifiers: Identifiers,
     forward_credential: bool,
     token_cookie: Option<Box<str>>,
+    token_headers: Vec<HeaderName>,
     trusted: Vec<Cidr>,
     body_idle: Duration,
     fields: usize,
@@ -107,6 +108,7 @@ impl<C: Control> Proxy<C> {
             identifiers: Identifiers::default(),
             forward_credential: settings.forward_credential,
             token_cookie: settings.token_cookie.clone(),
+            token_headers: settings.token_headers.clone(),
             trusted: settings.trusted.clone(),
             body_idle: settings.body_idle,
             fields: settings.fields,
@@ -169,7 +171,7 @@ impl<C: Control> Proxy<C> {
         judged: &mut Option<Judged<'p>>,
     ) -> Result<(), Refused> {
         let stream = parts.extensions.remove::<OnUpgrade>();
-        let read = read(&mut parts, reading, self.fields);
+        let read = read(&mut parts, reading, self.fields, &self.token_headers);
         let (hop, announced) =
             match read.and_then(|(hop, announced)| Ok((without_body(hop, &body)?, announced))) {
                 Ok(read) => read,
@@ -398,13 +400,14 @@ fn read(
     parts: &mut Parts,
     reading: Result<(), Fault>,
     fields: usize,
+    credentials: &[HeaderName],
 ) -> Result<(Hop, bool), Reason> {
     let extended = strict::extended_connect(parts)?;
     let seen = strict::check(parts, reading, fields)?;
     if !seen.hop && extended.is_none() {
         return Ok((Hop::default(), seen.lasting));
     }
-    let mut hop = headers::take_hop(&mut parts.headers, parts.version)?;
+    let mut hop = headers::take_hop(&mut parts.headers, parts.version, credentials)?;
     if let Some(protocol) = extended {
         parts.headers.insert(UPGRADE, protocol.clone());
         hop.upgrade = Some(protocol);

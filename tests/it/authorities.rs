@@ -34,7 +34,17 @@ impl Authority {
 
     /// One that this one vouches for.
     pub(crate) fn below(&self, name: &str) -> Self {
-        let (params, key) = authority(name);
+        self.below_that(name, |_| {})
+    }
+
+    /// The same with other parameters.
+    pub(crate) fn below_that(
+        &self,
+        name: &str,
+        change: impl FnOnce(&mut CertificateParams),
+    ) -> Self {
+        let (mut params, key) = authority(name);
+        change(&mut params);
         let made = params.signed_by(&key, &self.issuer).unwrap();
         Self {
             issuer: Issuer::new(params, key),
@@ -128,6 +138,11 @@ pub(crate) type Connection = Client<StreamOwned<ClientConnection, TcpStream>>;
 /// Connects to a server whose certificate is from `root` (PEM); whether the server takes the client's certificate is
 /// seen with the first request.
 pub(crate) fn connect(address: SocketAddr, root: &str, client: Option<&Holder>) -> Connection {
+    connect_as(address, &client_of(root, client))
+}
+
+/// A client that resumes its sessions.
+pub(crate) fn client_of(root: &str, client: Option<&Holder>) -> Arc<ClientConfig> {
     let mut roots = RootCertStore::empty();
     roots
         .add(CertificateDer::from_pem_slice(root.as_bytes()).unwrap())
@@ -146,8 +161,13 @@ pub(crate) fn connect(address: SocketAddr, root: &str, client: Option<&Holder>) 
                 .unwrap()
         }
     };
+    Arc::new(config)
+}
+
+/// One more connection of a client.
+pub(crate) fn connect_as(address: SocketAddr, client: &Arc<ClientConfig>) -> Connection {
     let name = ServerName::try_from("localhost").unwrap();
-    let session = ClientConnection::new(Arc::new(config), name).unwrap();
+    let session = ClientConnection::new(Arc::clone(client), name).unwrap();
     let socket = TcpStream::connect(address).unwrap();
     socket.set_nodelay(true).unwrap();
     socket.set_read_timeout(Some(PATIENCE)).unwrap();

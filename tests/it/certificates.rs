@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::json;
 
-use crate::authorities::{Authority, Connection, Holder, connect, get};
+use crate::authorities::{Authority, Connection, Holder, client_of, connect, connect_as, get};
 use crate::streams::endless;
 use crate::support::{Answer, Sidegate, Site, Upstream, eventually};
 
@@ -246,6 +246,47 @@ fn what_is_refused() {
         };
         assert!(log.lines().any(|line| named(&line)), "{provider}: {log}");
     }
+}
+
+/// On connections that are open, and in sessions that are resumed, of which no handshake verifies anything.
+#[test]
+fn a_chain_is_good_until_its_first_end() {
+    let world = world("required", false, |_| {});
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let end = now.unwrap() + Duration::from_secs(12);
+    let below = world.root.below_that("short", |params| {
+        params.not_after = rcgen::date_time_ymd(1970, 1, 1) + Duration::from_secs(end.as_secs());
+    });
+    let client = client_of(&world.root.pem, Some(&below.workload(2, &[BACKEND])));
+    let connect = || connect_as(world.sidegate.ingress, &client);
+    let mut open = connect();
+    assert_eq!(get(&mut open, "/b", &[]).unwrap().status, 200);
+    let mut resumed = connect();
+    assert_eq!(get(&mut resumed, "/b", &[]).unwrap().status, 200);
+    for (what, connection) in [("open", &mut open), ("resumed", &mut resumed)] {
+        eventually(what, || {
+            let status = get(connection, "/b", &[]).unwrap().status;
+            (status == 401).then_some(())
+        });
+    }
+    // A session of before is resumed still: a handshake of its own would fail.
+    let answer = get(&mut connect(), "/b", &[]).unwrap();
+    assert_eq!(answer.status, 401, "{}", answer.text());
+    let id = answer.header("x-sidegate-request-id").unwrap().to_owned();
+    let record = eventually("the record", || {
+        let records = world.site.audit();
+        records
+            .into_iter()
+            .find(|record| record["requestID"] == *id)
+    });
+    assert_eq!(
+        record["additionalEventData"]["reason"], "expired_credential",
+        "{record}"
+    );
+    assert_eq!(
+        world.status(Some(&below.workload(3, &[BACKEND])), "/b"),
+        None
+    );
 }
 
 #[test]

@@ -184,6 +184,28 @@ pub(crate) fn with(mut claims: Map<String, Value>, more: Value) -> Map<String, V
     claims
 }
 
+/// A credential that is named away is none the less one: a bad one must not make its sender anonymous.
+#[test]
+fn no_credential_is_for_one_hop() {
+    let world = world_with("tokens: { header: X-Token, cookie: sess }\n", &[]);
+    let ask = |name, value| {
+        let connection = format!("{name}, close");
+        let headers = [(name, value), ("Connection", &*connection)];
+        request(world.sidegate.ingress, "POST", "app", "/upload", &headers).status
+    };
+    assert_eq!(ask("X-Other", "x"), 200, "anybody may");
+    for (name, value) in [
+        ("Authorization", "Bearer bad"),
+        ("X-Api-Key", "sgk_bad"),
+        ("X-Token", "bad"),
+        ("Cookie", "sess=bad"),
+        ("DPoP", "bad"),
+        ("X-Amz-Security-Token", "bad"),
+    ] {
+        assert_eq!(ask(name, value), 400, "{name}");
+    }
+}
+
 #[test]
 fn every_algorithm_from_every_place_of_keys() {
     let world = world();

@@ -45,11 +45,10 @@ impl Authenticator {
         let verified = match unverified.verify(provider, &set, self.clock.now(), digest) {
             Err(TokenError::Signature) => {
                 self.verify_anew(&unverified, provider, &keys, &set, digest)
-                    .await
+                    .await?
             }
-            answer => answer,
+            answer => answer.map_err(|error| Failure::of(&error, Some(provider)))?,
         };
-        let verified = verified.map_err(|error| Failure::of(&error, Some(provider)))?;
         let verified = Arc::new(verified);
         let key = Key {
             provider: number,
@@ -87,7 +86,8 @@ impl Authenticator {
     }
 
     /// The key of the token's name did not sign it. Another may have taken that name at the issuer: one look, within the
-    /// fetches that are allowed, and once more if the keys are others than `before`.
+    /// fetches that are allowed, and once more if the keys are others than `before`. Where that look fails, nobody knows
+    /// whether the token is good.
     async fn verify_anew(
         &self,
         unverified: &Unverified<'_>,
@@ -95,15 +95,23 @@ impl Authenticator {
         keys: &ProviderKeys,
         before: &KeySet,
         digest: [u8; 32],
-    ) -> Result<VerifiedToken, TokenError> {
+    ) -> Result<VerifiedToken, Failure> {
         // What would be refused all the same is worth no fetch.
-        if unverified.is_else_fine(provider, self.clock.now()) {
-            keys.recheck().await;
-        }
+        let outcome = if unverified.is_else_fine(provider, self.clock.now()) {
+            keys.refetch().await
+        } else {
+            Outcome::Fetched
+        };
         let now = self.clock.now();
-        match keys.current(now) {
+        let verified = match keys.current(now) {
             Some(set) if !set.same_as(before) => unverified.verify(provider, &set, now, digest),
             _ => Err(TokenError::Signature),
+        };
+        match verified {
+            Err(TokenError::Signature) if outcome == Outcome::Failed => {
+                Err(Failure::unavailable(provider))
+            }
+            answer => answer.map_err(|error| Failure::of(&error, Some(provider))),
         }
     }
 }

@@ -200,6 +200,41 @@ fn a_provider_with_authorities_takes_no_others_word() {
 }
 
 #[test]
+fn a_providers_authority_vouches_no_longer_than_what_lies_between() {
+    let root = authority("root");
+    let params = |year| {
+        leaf(|params| {
+            params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+            params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+            params.not_after = rcgen::date_time_ymd(year, 1, 1);
+        })
+    };
+    let key = KeyPair::generate().unwrap();
+    let between = params(2028).signed_by(&key, &root.issuer).unwrap();
+    let below = Authority {
+        issuer: Issuer::new(params(2028), key),
+        pem: String::new(),
+    };
+    let own = issue(&below, &leaf(|_| {}));
+    let chain: Arc<[_]> = Arc::from([own[0].clone(), between.der().clone()]);
+    let certificate = Certificate::read(&chain).unwrap();
+    let providers = [provider_of("own", "type: x509", Some(&root.pem))];
+    let end = Timestamp::from_seconds(1_830_297_600); // 2028-01-01
+    let second = Duration::from_secs(1);
+    let who = |at| certificate.vouched(&providers, at).map(drop);
+    assert_eq!(who(now()), Ok(()));
+    assert_eq!(who(end), Ok(()));
+    assert!(!certificate.has_turned_since(now(), end));
+    assert!(certificate.has_turned_since(end, end.plus(second)));
+    assert_eq!(who(end.plus(second)), Err(Distrust::NoProvider));
+    // Nor is a refusal remembered for longer.
+    assert_eq!(who(end), Ok(()));
+    let junk = [own[0].clone(), CertificateDer::from(&b"junk"[..])];
+    let read = Certificate::read(&Arc::from(junk));
+    assert_eq!(read.err(), Some(Distrust::Unreadable));
+}
+
+#[test]
 fn it_is_good_in_its_time_alone() {
     let by = authority("a");
     let certificate = read(

@@ -128,31 +128,72 @@ async fn nobody_with_a_known_key_waits_for_those_without() {
     waiting.iter().for_each(tokio::task::JoinHandle::abort);
 }
 
+/// Whether the key was replaced, nobody knows while the issuer is in trouble: that is no 401, and the first token of the
+/// new key after it is good at first sight.
 #[tokio::test]
-async fn an_issuer_in_trouble_is_not_waited_for() {
-    let issuer = Issuer::start(Mode::Keys(signers().jwks())).await;
+async fn an_issuer_in_trouble_makes_no_wrong_signature() {
+    let [old, new] = [Signer::ed(), Signer::ed()];
+    let issuer = Issuer::start(only(&jwk(&old, Some("same")))).await;
     let authenticator = patient();
     let providers = [discovered("corp", &issuer.url)];
     authenticator.follow(&providers);
-    let stranger = Signer::ed();
-    let ask = |kid: &'static str, n| {
-        let token = token(&stranger, Some(kid), &issuer.url, n);
+    let ask = |signer, more: &'static str| {
+        let claims = claims_of(&issuer.url, more);
+        let token = signer_token(signer, &claims);
         let (authenticator, providers) = (&authenticator, &providers);
         async move { try_token(authenticator, providers, &token).await.err() }
     };
-    assert!(
+    assert_eq!(ask(&old, "").await, None);
+    issuer.set(Mode::Status(500, String::new()));
+    tokio::time::sleep(timing().refetch).await;
+    for more in [",\"n\":1", ",\"n\":2"] {
+        let answer = ask(&new, more).await;
+        assert_eq!(answer, Some(Reason::ProviderUnavailable), "{more}");
+    }
+    // Those with a known key are served, and what would be refused all the same is.
+    assert_eq!(ask(&old, ",\"n\":3").await, None);
+    let early = format!(",\"nbf\":{}", NOW + 3000);
+    let early = signer_token(&new, &claims_of(&issuer.url, &early));
+    let answer = try_token(&authenticator, &providers, &early).await;
+    assert_eq!(answer.err(), Some(Reason::BadSignature));
+    issuer.set(only(&jwk(&new, Some("same"))));
+    tokio::time::sleep(timing().refetch).await;
+    assert_eq!(ask(&new, ",\"n\":4").await, None, "at first sight");
+    assert_eq!(ask(&old, "").await, Some(Reason::BadSignature));
+}
+
+fn signer_token(signer: &Signer, claims: &str) -> String {
+    signer.token(Algorithm::EdDsa, &header(Algorithm::EdDsa, "same"), claims)
+}
+
+/// One that never answers is waited for like for an unknown key: never long.
+#[tokio::test]
+async fn a_silent_issuer_is_not_waited_for_long() {
+    let issuer = Issuer::start(Mode::Keys(signers().jwks())).await;
+    let settings = Settings {
+        timing: Timing {
+            fetch: Duration::from_secs(120),
+            ..timing()
+        },
+        ..Settings::default()
+    };
+    let authenticator = Authenticator::new(settings, Clock::fixed(now()));
+    let providers = [discovered("corp", &issuer.url)];
+    authenticator.follow(&providers);
+    eventually("its keys are there", async || {
         try_token(&authenticator, &providers, &token_of(&issuer.url))
             .await
             .is_ok()
-    );
-    issuer.set(Mode::Status(500, String::new()));
-    tokio::time::sleep(timing().refetch).await;
-    assert_eq!(ask("new", 0).await, Some(Reason::ProviderUnavailable));
+    })
+    .await;
     issuer.set(Mode::Silent);
     tokio::time::sleep(timing().refetch).await;
-    let answer = tokio::time::timeout(Duration::from_secs(15), ask("ed", 1)).await;
-    assert_eq!(answer, Ok(Some(Reason::BadSignature)), "at once");
-    eventually("it is asked all the same", async || issuer.fetches() == 3).await;
+    let stranger = token(&Signer::ed(), Some("ed"), &issuer.url, 1);
+    let asked = try_token(&authenticator, &providers, &stranger);
+    let answer = tokio::time::timeout(Duration::from_secs(60), asked).await;
+    let answer = answer.map(Result::err);
+    assert_eq!(answer, Ok(Some(Reason::ProviderUnavailable)));
+    assert_eq!(issuer.fetches(), 2);
 }
 
 #[tokio::test]

@@ -145,7 +145,8 @@ impl Work<'_> {
         self.parts.providers.push(Arc::new(provider));
     }
 
-    /// One file per issuer. Roles name a provider by its issuer's host and path, so it is those that stand only once.
+    /// One file per issuer. Roles name a provider by its issuer's host and path, so it is those that stand only once;
+    /// conditions do so in any case.
     fn provider_issuer<'n>(
         &mut self,
         path: &'n Arc<str>,
@@ -160,7 +161,10 @@ impl Work<'_> {
             return;
         };
         let place = text.split_once("://").map_or(text, |(_, place)| place);
-        if let Some((_, other, first)) = known.iter().find(|(known, ..)| known == place) {
+        if let Some((_, other, first)) = known
+            .iter()
+            .find(|(known, ..)| known.eq_ignore_ascii_case(place))
+        {
             let at = first.start;
             let message = format!(
                 "the issuer {text} is that of {other}:{}:{} too",

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::source::mapping::{Mapping, digits};
 use crate::source::{Report, Span};
 
-use super::read::{account, key_file, trusted_in};
+use super::read::{account, is_nobody_elses, key_file, trusted_in};
 use super::spiffe::is_trust_domain;
 use super::{ClaimMap, KeySource, Keys, Kind, Provider};
 
@@ -28,7 +28,7 @@ impl Provider {
                 .and_then(|(text, span)| trust_domain(text, span, report))
                 .map(|domain| format!("spiffe://{domain}").into())
         } else {
-            Some(name.into())
+            is_nobody_elses(name, map.span(), report).then(|| name.into())
         };
         let authorities = match map.string("authorities", report) {
             None => None,
@@ -66,7 +66,7 @@ impl Provider {
 
 fn trust_domain<'t>(text: &'t str, span: Span, report: &mut Report) -> Option<&'t str> {
     if is_trust_domain(text) {
-        return Some(text);
+        return is_nobody_elses(text, span, report).then_some(text);
     }
     report.error(
         "malformed-value",

@@ -7,7 +7,9 @@ use crate::arn::AccountId;
 use crate::source::mapping::{Mapping, digits, string};
 use crate::source::{Node, Report, Span, nearest};
 
-use super::{Algorithm, Binding, ClaimMap, Introspection, KeySource, Keys, Kind, Provider, Url};
+use super::{
+    Algorithm, Binding, ClaimMap, Introspection, KeySource, Keys, Kind, Provider, Url, is_namespace,
+};
 
 const DAY: u64 = 24 * 60 * 60;
 /// A leap year: what "a year" means to whoever issues year-long tokens.
@@ -227,7 +229,21 @@ fn issuer(text: &str, span: Span, allow_http: bool, report: &mut Report) -> Opti
         );
         return None;
     }
-    Some(url)
+    is_nobody_elses(url.host(), span, report).then_some(url)
+}
+
+/// Conditions ask for a provider's claims as `NAME:CLAIM`: they must not read as keys of IAM.
+pub(super) fn is_nobody_elses(name: &str, span: Span, report: &mut Report) -> bool {
+    let is_reserved = is_namespace(name);
+    if is_reserved {
+        report.error(
+            "reserved-issuer",
+            span,
+            format!("condition keys that begin with `{name}:` are IAM's own: no claim of a provider may answer them"),
+            "give the issuer a name that is none of aws, iam, saml, sidegate and sts, like login.corp.example",
+        );
+    }
+    !is_reserved
 }
 
 pub(super) fn url(

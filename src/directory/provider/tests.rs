@@ -100,6 +100,12 @@ fn every_fault_is_found_with_its_place() {
         ("https://idp", "http://idp", "error[plain-http]"),
         ("https://idp", "https://x@idp", "error[malformed-url]"),
         ("realms/main", "realms?x", "an issuer has no query"),
+        ("idp.securecart.example", "STS", "error[reserved-issuer]"),
+        (
+            "idp.securecart.example/realms/main",
+            "aws:8443",
+            "error[reserved-issuer]",
+        ),
         ("[\"orders-api\"]", "[]", "at least one of `audiences`"),
         (
             "\"discovery\": true",
@@ -216,6 +222,10 @@ fn providers_of_certificates() {
         (
             r#""type":"spiffe","trust_domain":"Prod.example""#,
             "no trust domain",
+        ),
+        (
+            r#""type":"spiffe","trust_domain":"sts""#,
+            "error[reserved-issuer]",
         ),
         (
             r#""type":"spiffe","trust_domain":"spiffe://prod.example""#,

@@ -3,7 +3,7 @@
 //! A listener's settings sit behind one atomic pointer: connections accepted after a reload use the new files, open
 //! ones keep their keys. Files that cannot be used (half written, key and certificate that do not fit) change nothing.
 //! A client's certificate is judged again, once, by each newer set of authorities and revocation lists, so that a
-//! revocation reaches connections that are open already.
+//! revocation reaches connections that are open already, and when one of its chain ends.
 
 use std::fs;
 use std::io;
@@ -13,10 +13,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateRevocationListDer, PrivateKeyDer};
+use rustls::pki_types::{CertificateRevocationListDer, PrivateKeyDer, UnixTime};
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
-use rustls::{RootCertStore, ServerConfig};
+use rustls::{HandshakeKind, RootCertStore, ServerConfig};
 use tokio_rustls::TlsAcceptor;
 use x509_parser::prelude::FromDer;
 use x509_parser::revocation_list::CertificateRevocationList;
@@ -161,11 +161,17 @@ impl Server {
         Option<ClientCertificate>,
     )> {
         let current = self.current();
+        let began = UnixTime::now();
         let stream = TlsAcceptor::from(Arc::clone(&current.config))
             .accept(socket)
             .await?;
-        let chain = stream.get_ref().1.peer_certificates();
-        let certificate = chain.map(|chain| ClientCertificate::new(self.clone(), current, chain));
+        let session = stream.get_ref().1;
+        // A session that is resumed brings the certificate along, and nobody verifies it.
+        let is_resumed = session.handshake_kind() == Some(HandshakeKind::Resumed);
+        let judged = (!is_resumed).then_some(began);
+        let chain = session.peer_certificates();
+        let certificate =
+            chain.map(|chain| ClientCertificate::new(self.clone(), current, judged, chain));
         Ok((stream, certificate))
     }
 }

@@ -94,7 +94,7 @@ fn fields_of_one_hop_go_no_further() {
         ("upgrade", "h2c"),
         ("accept", "*/*"),
     ]);
-    let hop = take_hop(&mut map, Version::HTTP_11).unwrap();
+    let hop = take_hop(&mut map, Version::HTTP_11, &[]).unwrap();
     assert!(hop.trailers && hop.upgrade.is_none());
     let mut left: Vec<_> = map.keys().map(HeaderName::as_str).collect();
     left.sort_unstable();
@@ -106,6 +106,10 @@ fn what_makes_the_request_cannot_be_named_away() {
     for value in [
         "host",
         "Authorization",
+        "X-Api-Key, close",
+        "close, DPoP",
+        "x-amz-security-token",
+        "X-Amz-Date",
         "x, content-length",
         "a b",
         "\u{7f}",
@@ -115,20 +119,32 @@ fn what_makes_the_request_cannot_be_named_away() {
         };
         let mut map = HeaderMap::new();
         map.insert(CONNECTION, value.clone());
-        assert!(take_hop(&mut map, Version::HTTP_11).is_err(), "{value:?}");
+        assert!(
+            take_hop(&mut map, Version::HTTP_11, &[]).is_err(),
+            "{value:?}"
+        );
+    }
+    // Where tokens stand there.
+    let places = [HeaderName::from_static("x-token"), header::COOKIE];
+    for value in ["X-Token, close", "cookie"] {
+        let map = fields(&[("connection", value), ("x-token", "t"), ("cookie", "c=t")]);
+        for (places, refused) in [(&places[..], true), (&[], false)] {
+            let answer = take_hop(&mut map.clone(), Version::HTTP_11, places);
+            assert_eq!(answer.is_err(), refused, "{value}");
+        }
     }
 }
 
 #[test]
 fn an_upgrade_is_noticed_only_when_connection_names_it() {
     let mut map = fields(&[("connection", "Upgrade"), ("upgrade", "websocket")]);
-    let hop = take_hop(&mut map.clone(), Version::HTTP_11).unwrap();
+    let hop = take_hop(&mut map.clone(), Version::HTTP_11, &[]).unwrap();
     assert_eq!(hop.upgrade.unwrap(), "websocket");
-    let hop = take_hop(&mut map.clone(), Version::HTTP_10).unwrap();
+    let hop = take_hop(&mut map.clone(), Version::HTTP_10, &[]).unwrap();
     assert!(hop.upgrade.is_none());
     map.remove(CONNECTION);
     assert!(
-        take_hop(&mut map, Version::HTTP_11)
+        take_hop(&mut map, Version::HTTP_11, &[])
             .unwrap()
             .upgrade
             .is_none()

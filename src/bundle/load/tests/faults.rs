@@ -216,7 +216,11 @@ fn a_tree_is_checked() {
 /// Roles name a provider by its issuer's host and path, so those are what may not be shared, whatever the scheme.
 #[test]
 fn an_issuer_has_one_file() {
-    for issuer in ["https://idp.example", "http://idp.example"] {
+    for issuer in [
+        "https://idp.example",
+        "http://idp.example",
+        "https://IdP.example",
+    ] {
         let mut all = sound();
         let second = format!(
             "type: oidc\naccount: \"555566667777\"\nissuer: {issuer}\nallow_http: true\naudiences: [other]\nkeys: {{ discovery: true }}\nmap: {{ role: \"{{claim:role}}\" }}\n"

@@ -2,9 +2,10 @@
 //!
 //! Several policy values are alternatives; for negated operators none of them may match. A request value that does not
 //! parse never grounds an allow: the whole condition then fails in an Allow and holds in a Deny, whatever the operator's
-//! sign, suffix or quantifier, and whatever the key's other values are. A multivalued key (a list, of one value too)
-//! under an operator without quantifier never matches. Decided here, where IAM's documentation is silent: a key whose
-//! value is an empty list is absent, whatever the operator.
+//! sign, suffix or quantifier, and whatever the key's other values are. So it is where a variable among the policy's
+//! values stands for what does not parse, unless another one of these values matches: that settles it. A multivalued key
+//! (a list, of one value too) under an operator without quantifier never matches. Decided here, where IAM's
+//! documentation is silent: a key whose value is an empty list is absent, whatever the operator.
 
 pub(crate) mod arn;
 pub(crate) mod binary;

@@ -302,11 +302,14 @@ impl World<'_> {
         let negated = base.contains("not");
         let positive = base.replace("not", "");
         let one = |value: &String| -> Option<bool> {
-            let mut any = false;
-            for wanted in wanted {
-                any |= self.compare(&positive, value, wanted, variables)?;
+            // Of several values one that does not parse settles nothing, if another one matches.
+            let each: Vec<Option<bool>> = (wanted.iter())
+                .map(|wanted| self.compare(&positive, value, wanted, variables))
+                .collect();
+            if each.contains(&Some(true)) {
+                return Some(!negated);
             }
-            Some(any != negated)
+            (!each.contains(&None)).then_some(negated)
         };
         match quantifier {
             None if values.is_empty() => Some(negated || if_exists),

@@ -157,6 +157,43 @@ fn addresses_and_arns() {
     ]);
 }
 
+/// A variable that stands for no ARN, or for no boolean: the other values are judged as usual, and settle it where one
+/// of them matches. Where none does, the condition cannot be read.
+#[test]
+fn one_of_several_values_does_not_parse() {
+    const APP: &str = "arn:aws:iam::*:role/team/app";
+    const OTHER: &str = "arn:aws:iam::*:role/other";
+    let arns = |operator: &str, other: &str, first: bool| {
+        let bad = "${s:user}";
+        let (a, b) = if first { (bad, other) } else { (other, bad) };
+        judge(&format!(r#"{{"{operator}":{{"s:arn":["{a}","{b}"]}}}}"#))
+    };
+    for first in [true, false] {
+        for (operator, other, outcome) in [
+            ("ArnEquals", APP, Holds),
+            ("ArnNotEquals", APP, Fails),
+            ("ArnLikeIfExists", APP, Holds),
+            ("ForAnyValue:ArnLike", APP, Holds),
+            ("ForAllValues:ArnNotLike", APP, Fails),
+            ("ArnEquals", OTHER, Odd),
+            ("ArnNotEquals", OTHER, Odd),
+            // What has no value is another matter: it matches nothing.
+            ("ArnEquals", "${no:key}", Odd),
+        ] {
+            assert_eq!(arns(operator, other, first), outcome, "{operator} {other}");
+        }
+    }
+    check(&[
+        (r#"{"Bool":{"s:true":["${s:text}","true"]}}"#, Holds),
+        (r#"{"Bool":{"s:true":["true","${s:text}"]}}"#, Holds),
+        (r#"{"Bool":{"s:true":["${s:text}","false"]}}"#, Odd),
+        (
+            r#"{"ArnLike":{"s:arn":["${no:key}","arn:aws:s3:::b"]}}"#,
+            Fails,
+        ),
+    ]);
+}
+
 #[test]
 fn many_values() {
     check(&[

@@ -195,16 +195,14 @@ impl Values {
                     | Value::Number(_)
                     | Value::Ip(_) => value.with_text(boolean).ok_or(Unreadable)?,
                 };
-                let mut any = false;
-                for template in templates {
+                any(templates.iter().map(|template| {
+                    // What a variable stands for comes from the request, and may not parse.
                     match template.with_text(context, "false".len(), boolean) {
-                        Some(Some(wanted)) => any |= wanted == found,
-                        // The variable's value comes from the request, and does not parse.
-                        Some(None) => return Err(Unreadable),
-                        None => {}
+                        Some(Some(wanted)) => Ok(wanted == found),
+                        Some(None) => Err(Unreadable),
+                        None => Ok(false),
                     }
-                }
-                Ok(any)
+                }))
             }
             Self::Binary(wanted) => {
                 value.with_text(|text| binary::any_equal(text, wanted).ok_or(Unreadable))
@@ -222,11 +220,9 @@ impl Values {
             }
             Self::Arn(patterns) => value.with_text(|text| {
                 let found = parts(text).ok_or(Unreadable)?;
-                let mut any = false;
-                for pattern in patterns {
-                    any |= pattern.matches(&found, context)?;
-                }
-                Ok(any)
+                any(patterns
+                    .iter()
+                    .map(|pattern| pattern.matches(&found, context)))
             }),
             Self::Null { .. } => Ok(false),
         }
@@ -241,7 +237,7 @@ impl Values {
         }
     }
 
-    /// Whether a value may turn out not to parse in a request, which spoils the whole list.
+    /// Whether a value may turn out not to parse in a request, which spoils the list where no other one matches.
     pub(crate) fn may_spoil(&self) -> bool {
         match self {
             Self::Bool(_) => true,
@@ -289,6 +285,20 @@ impl Values {
     }
 }
 
+/// Whether one of the values matches. One that does not parse in this request settles nothing: the others are judged as
+/// usual.
+fn any(found: impl Iterator<Item = Result<bool, Unreadable>>) -> Result<bool, Unreadable> {
+    let mut none = Ok(false);
+    for matches in found {
+        match matches {
+            Ok(true) => return Ok(true),
+            Ok(false) => {}
+            Err(Unreadable) => none = Err(Unreadable),
+        }
+    }
+    none
+}
+
 /// `true` or `false`, in any case.
 fn boolean(text: &str) -> Option<bool> {
     if text.eq_ignore_ascii_case("true") {
@@ -301,7 +311,7 @@ fn boolean(text: &str) -> Option<bool> {
 }
 
 /// Simple lower-casing, character by character.
-fn same_without_case(a: &str, b: &str) -> bool {
+pub(crate) fn same_without_case(a: &str, b: &str) -> bool {
     if a.is_ascii() && b.is_ascii() {
         return a.eq_ignore_ascii_case(b);
     }

@@ -220,9 +220,21 @@ for family, parse in (("numeric", number), ("date", instant)):
 
 
 def satisfies(value, policies, negated, test, context, variables):
-    """One request value against all policy values: OR, and NOR for negated operators (section 4)."""
-    matched = any([test(value, policy, context, variables) for policy in policies])
-    return matched != negated
+    """One request value against all policy values: OR, and NOR for negated operators (section 4).
+
+    Where a variable stands for what does not parse, the other values are judged as usual; none of them matching, the
+    condition cannot be read.
+    """
+    fault = None
+    for policy in policies:
+        try:
+            if test(value, policy, context, variables):
+                return not negated
+        except Unparsable as found:
+            fault = found
+    if fault is not None:
+        raise fault
+    return negated
 
 
 def condition_holds(operator, key, policies, context, effect, variables):

@@ -3,7 +3,7 @@
 //! What IAM itself refuses is an error; what it stores though it can hardly be meant is a warning, and so are quotas.
 //! A document that was read holds its patterns, operators and values parsed: nothing is left that could fail later.
 //! Decided here, where IAM's documentation is silent: `*:*` is accepted as every action; an empty Sid is no Sid; two
-//! keys of one operator that differ in case only are an error.
+//! operators of one Condition, or two keys of one operator, that differ in case only are an error.
 
 mod arns;
 mod conditions;

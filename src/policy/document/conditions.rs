@@ -41,7 +41,22 @@ pub(super) fn conditions(
             help,
         );
     }
+    let mut named: HashMap<String, &str> = HashMap::new();
     for entry in operators {
+        // The same operator in the same letters is the reader's affair.
+        if let Some(first) = named.insert(entry.key.to_ascii_lowercase(), &entry.key)
+            && *first != *entry.key
+        {
+            report.error(
+                "duplicate-operator",
+                entry.key_span,
+                format!(
+                    "`{}` and `{first}` are one operator, but for case",
+                    entry.key
+                ),
+                "operators are compared without case: put the keys together",
+            );
+        }
         let operator = match Operator::read(&entry.key) {
             Ok(operator) => operator,
             Err(help) => {

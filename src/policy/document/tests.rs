@@ -235,10 +235,18 @@ fn what_would_never_fire_is_refused() {
                 r#""Action":"s3:*","Resource":"*","Condition":{"StringEquals":{"a:b":"x","A:b":"y"}}"#,
                 "duplicate-condition-key",
             ),
+            (
+                r#""Action":"s3:*","Resource":"*","Condition":{"Bool":{"a:b":"true"},"BOOL":{"a:c":"true"}}"#,
+                "duplicate-operator",
+            ),
+            (
+                r#""Action":"s3:*","Resource":"*","Condition":{"ForAnyValue:Bool":{"a:b":"true"},"foranyvalue:BOOL":{"a:b":"true"}}"#,
+                "duplicate-operator",
+            ),
         ] {
             assert_eq!(ids(&deny(kind, rest), kind), [id], "{kind:?} {rest}");
         }
-        let allowed = r#""Action":"s3:*","Resource":"*","Condition":{"StringEquals":{"a:b":"\t\n\r \u00ff","a:c":"x"},"StringLike":{"A:b":"y"}}"#;
+        let allowed = r#""Action":"s3:*","Resource":"*","Condition":{"StringEquals":{"a:b":"\t\n\r \u00ff","a:c":"x"},"StringLike":{"A:b":"y"},"ArnEquals":{"a:b":"*"},"ArnLike":{"a:b":"*"},"ForAnyValue:StringLike":{"a:b":"y"},"StringLikeIfExists":{"a:b":"y"}}"#;
         assert!(ids(&deny(kind, allowed), kind).is_empty(), "{kind:?}");
     }
     let rest = r#""NotAction":"s3:*","Resource":"*""#;

@@ -119,7 +119,10 @@ impl Case {
             principal,
             action: strict::action(required_text(request, "request", "action")?)?.into(),
             resource: strict::resource(required_text(request, "request", "resource")?)?.into(),
-            resource_account: text(request, "request", "resourceAccount")?.map(Into::into),
+            resource_account: text(request, "request", "resourceAccount")?
+                .map(strict::account)
+                .transpose()?
+                .map(Into::into),
             context: context(member(request, "context"))?,
             identity: set(policies, "identity", Kind::Identity, &mut known)?.unwrap_or_default(),
             boundary: boundary(policies, &mut known)?,
@@ -241,7 +244,12 @@ fn context(node: Option<&Node>) -> Read<Map> {
     for entry in entries {
         let before = map.len();
         match &entry.value.value {
-            Value::Null => continue,
+            Value::Null => {
+                return Err(format!(
+                    "request.context `{}` is null: leave an absent key out; \"\" is an empty text, [] an empty list",
+                    entry.key
+                ));
+            }
             Value::List(items) => {
                 let values = items
                     .iter()

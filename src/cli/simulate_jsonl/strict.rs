@@ -2,7 +2,8 @@
 //! as if nothing stood there, it would get a decision that nobody asked for.
 //!
 //! What can change no decision stays free: members that are null, and beside `request` and `policies` whatever a case
-//! says of itself (what is expected, why).
+//! says of itself (what is expected, why). A context key that is null is none of these: an absent key and one without a
+//! value are judged differently.
 
 use super::case::Read;
 use crate::source::{Node, Value, nearest};
@@ -112,6 +113,19 @@ pub(super) fn action(text: &str) -> Read<&str> {
     }
     Err(format!(
         "request.action `{text}` is no action: write SERVICE:NAME, like s3:GetObject"
+    ))
+}
+
+/// Twelve digits, or one of the names that AWS's own accounts have in ARNs (`aws`, `cloudfront`).
+pub(super) fn account(text: &str) -> Read<&str> {
+    let is_number = text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit());
+    let is_name = text.starts_with(|first: char| first.is_ascii_lowercase())
+        && (text.bytes()).all(|byte| byte.is_ascii_lowercase() || byte == b'-');
+    if is_number || is_name {
+        return Ok(text);
+    }
+    Err(format!(
+        "request.resourceAccount `{text}` is no account: write its twelve digits, or null for that of the ARN"
     ))
 }
 

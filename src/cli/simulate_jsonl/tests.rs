@@ -3,7 +3,7 @@ use proptest::sample::{Index, select};
 
 use super::*;
 
-const CASE: &str = r#"{"id":ID,"request":{"principal":{"type":"assumed-role","account":"111111111111","arn":"arn:aws:sts::111111111111:assumed-role/Admin/s","roleArn":"arn:aws:iam::111111111111:role/Admin","name":"Admin","session":"s"},"action":"s3:GetObject","resource":"arn:aws:s3:::logs/a","resourceAccount":"111111111111","context":{"aws:SourceIp":"203.0.113.7","aws:TagKeys":["a"],"n":5,"b":true,"z":null}},"policies":{"identity":[{"name":"p0","document":DOC}],"resource":null,"resourceKind":null,"boundary":null,"session":null,"scps":[],"rcps":[[]]}}"#;
+const CASE: &str = r#"{"id":ID,"request":{"principal":{"type":"assumed-role","account":"111111111111","arn":"arn:aws:sts::111111111111:assumed-role/Admin/s","roleArn":"arn:aws:iam::111111111111:role/Admin","name":"Admin","session":"s"},"action":"s3:GetObject","resource":"arn:aws:s3:::logs/a","resourceAccount":"111111111111","context":{"aws:SourceIp":"203.0.113.7","aws:TagKeys":["a"],"n":5,"b":true}},"policies":{"identity":[{"name":"p0","document":DOC}],"resource":null,"resourceKind":null,"boundary":null,"session":null,"scps":[],"rcps":[[]]}}"#;
 
 fn ask(document: &str) -> serde_json::Value {
     let line = CASE.replace("ID", "\"c\"").replace("DOC", document);
@@ -241,6 +241,26 @@ fn misspelt_and_misplaced_members_are_refused() {
             r#""aws:SourceIp":"203.0.113.7""#,
             r#""aws:SourceIp":"203.0.113.7","AWS:sourceip":"10.0.0.1""#,
             "`AWS:sourceip` twice",
+        ),
+        (
+            r#""aws:SourceIp":"203.0.113.7""#,
+            r#""aws:SourceIp":null"#,
+            "request.context `aws:SourceIp` is null",
+        ),
+        (
+            r#""aws:TagKeys":["a"]"#,
+            r#""aws:TagKeys":["a",null]"#,
+            "request.context `aws:TagKeys` holds texts",
+        ),
+        (
+            r#""resourceAccount":"111111111111""#,
+            r#""resourceAccount":"12""#,
+            "request.resourceAccount `12` is no account",
+        ),
+        (
+            r#""resourceAccount":"111111111111""#,
+            r#""resourceAccount":"1111-1111-1111""#,
+            "request.resourceAccount `1111-1111-1111` is no account",
         ),
         (
             r#""identity":"#,

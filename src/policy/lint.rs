@@ -47,14 +47,14 @@ impl std::fmt::Debug for Surroundings<'_> {
 /// Reports the findings about one document.
 pub fn lint(document: &Document, surroundings: &Surroundings<'_>, report: &mut Report) {
     version(document, report);
-    let effort = Effort::default();
+    let (effort, of_conditions) = (Effort::default(), Effort::default());
     for statement in &*document.statements {
         if !applies_to_nothing(statement, report) {
             security::statement(document.kind, statement, surroundings, report);
         }
         trust::fit(document.kind, statement, report);
         names::statement(statement, document.version, report);
-        conditions::statement(statement, report);
+        conditions::statement(statement, &of_conditions, report);
         cover::lists(statement, &effort, report);
         if let Some(offered) = surroundings.offered {
             not_offered(statement, offered, report);
@@ -64,13 +64,13 @@ pub fn lint(document: &Document, surroundings: &Surroundings<'_>, report: &mut R
         }
     }
     cover::statements(&document.statements, &effort, report);
-    if effort.is_spent() {
+    if effort.is_spent() || of_conditions.is_spent() {
         let span = document.statements.first().map(|first| first.span);
         report.add(
             Severity::Suggestion,
             "comparison-unfinished",
             span.unwrap_or_default(),
-            "the policy is so large that not all of its statements and lists were compared: more of them may be redundant or unreachable",
+            "the policy is so large that not all of its statements, lists and conditions were compared: more of them may be redundant, unreachable or without effect",
             "split the policy",
         );
     }

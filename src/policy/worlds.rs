@@ -65,12 +65,22 @@ impl<'c> Demand<'c> {
     }
 }
 
-/// Whether no request meets all of the demands, which are on one key.
-pub(super) fn is_impossible(demands: &[Demand<'_>]) -> bool {
-    by_states(demands)
-        || by_few_states(demands)
+/// Whether no request meets all of the demands, which are on one key. Where it is too much work to see, they are not
+/// called impossible.
+pub(super) fn is_impossible(demands: &[Demand<'_>], effort: &Effort) -> bool {
+    by_states(demands, effort)
+        || by_few_states(demands, effort)
         || demands.iter().any(is_never_unmet)
-        || patterns_exclude_each_other(demands)
+        || patterns_exclude_each_other(demands, effort)
+}
+
+/// Whether so many states may be tried on all of the demands' values.
+fn may_try(states: usize, demands: &[&Demand<'_>], effort: &Effort) -> bool {
+    let conditions = demands.iter().flat_map(|demand| &demand.conditions);
+    let values = conditions
+        .map(|condition| condition.texts.len())
+        .fold(1, usize::saturating_add);
+    effort.take(states.saturating_mul(values))
 }
 
 /// Whether it is demanded that conditions do not hold together, each of which always holds.
@@ -100,7 +110,7 @@ fn has_variables(condition: &Condition) -> bool {
 }
 
 /// Conditions of one type at a time, tried on every state of the key that makes a difference to them.
-fn by_states(demands: &[Demand<'_>]) -> bool {
+fn by_states(demands: &[Demand<'_>], effort: &Effort) -> bool {
     let conditions = || demands.iter().flat_map(|demand| &demand.conditions);
     let mut tests: Vec<Test> = Vec::new();
     for condition in conditions() {
@@ -125,6 +135,9 @@ fn by_states(demands: &[Demand<'_>]) -> bool {
         let Some(tried) = values::of(test, &compared, MOST).filter(|_| !usable.is_empty()) else {
             return false;
         };
+        if !may_try(tried.len(), &usable, effort) {
+            return false;
+        }
         let key = conditions().next().map_or("", |condition| &condition.key);
         !states(key, tried)
             .any(|state| usable.iter().all(|demand| demand.holds(&state)))
@@ -161,13 +174,14 @@ fn states(key: &str, tried: Vec<String>) -> impl Iterator<Item = Map> {
 }
 
 /// A condition that holds in few states alone, each of which is put to all others, whatever their types.
-fn by_few_states(demands: &[Demand<'_>]) -> bool {
+fn by_few_states(demands: &[Demand<'_>], effort: &Effort) -> bool {
     let asked = demands.iter().filter_map(Demand::asked);
+    let settled: Vec<&Demand<'_>> = (demands.iter())
+        .filter(|demand| demand.all(|one| !has_variables(one)))
+        .collect();
     asked.filter_map(states_of).any(|states| {
-        !(states.iter()).any(|state| {
-            (demands.iter())
-                .all(|demand| !demand.all(|one| !has_variables(one)) || demand.holds(state))
-        })
+        may_try(states.len(), &settled, effort)
+            && !(states.iter()).any(|state| settled.iter().all(|demand| demand.holds(state)))
     })
 }
 
@@ -240,8 +254,7 @@ struct Asked<'c> {
 }
 
 /// Whether one condition asks for texts or ARNs of which another refuses all, or for others than another asks for.
-fn patterns_exclude_each_other(demands: &[Demand<'_>]) -> bool {
-    let effort = Effort::default();
+fn patterns_exclude_each_other(demands: &[Demand<'_>], effort: &Effort) -> bool {
     let all: Vec<Asked<'_>> = demands.iter().filter_map(asked).collect();
     all.iter().enumerate().any(|(at, asks)| {
         let operator = &asks.condition.operator;
@@ -263,14 +276,14 @@ fn patterns_exclude_each_other(demands: &[Demand<'_>]) -> bool {
                     refuses
                         .parts
                         .iter()
-                        .any(|outer| covers(outer, inner, &effort))
+                        .any(|outer| covers(outer, inner, effort))
                 };
                 if refuses.negated {
                     asks.parts.iter().all(covers_one)
                 } else {
                     // With IfExists the key is there all the same: the first asks for it.
                     (asks.parts.iter())
-                        .all(|a| refuses.parts.iter().all(|b| are_disjoint(a, b, &effort)))
+                        .all(|a| refuses.parts.iter().all(|b| are_disjoint(a, b, effort)))
                 }
             })
     })

@@ -9,6 +9,7 @@ use crate::policy::condition::values::Values;
 use crate::policy::condition::{Condition, Outcome};
 use crate::policy::context::Map;
 use crate::policy::document::{Effect, Statement};
+use crate::policy::subset::Effort;
 use crate::policy::worlds::{self, Demand};
 use crate::source::{Report, Severity, Span};
 
@@ -16,7 +17,7 @@ use crate::source::{Report, Severity, Span};
 const MOST: usize = 50;
 
 /// Looks at the conditions of one statement.
-pub(super) fn statement(statement: &Statement, report: &mut Report) {
+pub(super) fn statement(statement: &Statement, effort: &Effort, report: &mut Report) {
     for condition in &statement.conditions {
         typed(condition, report);
         arn_as_text(condition, report);
@@ -26,7 +27,7 @@ pub(super) fn statement(statement: &Statement, report: &mut Report) {
         keys::condition(condition, report);
     }
     if statement.conditions.len() <= MOST {
-        contradictions(statement, report);
+        contradictions(statement, effort, report);
         for_all(statement, report);
         mfa(statement, report);
     }
@@ -225,22 +226,25 @@ fn null(condition: &Condition, report: &mut Report) {
 }
 
 /// Conditions on one key that exclude each other.
-fn contradictions(statement: &Statement, report: &mut Report) {
-    let mut reported: Vec<&str> = Vec::new();
+fn contradictions(statement: &Statement, effort: &Effort, report: &mut Report) {
+    let mut looked: Vec<&str> = Vec::new();
     for condition in &statement.conditions {
+        if looked.contains(&&*condition.key) {
+            continue;
+        }
+        looked.push(&condition.key);
         let same: Vec<&Condition> = statement
             .conditions
             .iter()
             .filter(|other| other.key == condition.key)
             .collect();
-        if same.len() < 2 || reported.contains(&&*condition.key) {
+        if same.len() < 2 {
             continue;
         }
         let demands = same
             .iter()
             .map(|other| Demand::met(other, statement.effect));
-        if worlds::is_impossible(&demands.collect::<Vec<_>>()) {
-            reported.push(&condition.key);
+        if worlds::is_impossible(&demands.collect::<Vec<_>>(), effort) {
             let last = same.last().copied().unwrap_or(condition);
             let operators: Vec<&str> = same.iter().map(|other| &*other.operator.name).collect();
             let message = format!(

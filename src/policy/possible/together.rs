@@ -9,6 +9,7 @@ use std::cell::Cell;
 use super::{Clause, IsOpen, is_open_condition, is_open_pattern};
 use crate::policy::condition::Condition;
 use crate::policy::document::{Effect, Statement};
+use crate::policy::subset::Effort;
 use crate::policy::worlds::{self, Demand};
 
 /// Comparisons of one question.
@@ -157,6 +158,6 @@ impl<'l> Together<'l> {
             return false;
         };
         self.left.set(left);
-        worlds::is_impossible(&demands)
+        worlds::is_impossible(&demands, &Effort::default())
     }
 }

@@ -231,7 +231,10 @@ fn what_contradicts_itself() {
         };
         let (allows, denies) = (blocks(allows), blocks(denies));
         let documents = (document("Allow", &allows), document("Deny", &denies));
-        let found = is_impossible(&demands(documents.0.as_ref(), documents.1.as_ref()));
+        let found = is_impossible(
+            &demands(documents.0.as_ref(), documents.1.as_ref()),
+            &Effort::default(),
+        );
         assert_eq!(found, *expected, "{allows:?} but not {denies:?}");
     }
 }
@@ -330,7 +333,7 @@ proptest! {
     ) {
         let documents = (document("Allow", &allows), document("Deny", &denies));
         let demands = demands(documents.0.as_ref(), documents.1.as_ref());
-        if !is_impossible(&demands) {
+        if !is_impossible(&demands, &Effort::default()) {
             return Ok(());
         }
         let mut states = vec![Map::new()];

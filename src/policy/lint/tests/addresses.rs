@@ -10,7 +10,7 @@ fn a_negated_range_of_all_addresses_lets_nobody_pass() {
         );
         let document = parse(&text, Kind::Identity, "t").unwrap();
         let mut report = Report::on("t");
-        conditions::statement(&document.statements[0], &mut report);
+        conditions::statement(&document.statements[0], &Effort::default(), &mut report);
         let found = report.faults().iter();
         found
             .map(|fault| format!("{}: {}", fault.id, fault.message))

@@ -164,7 +164,7 @@ proptest! {
         };
         let mut report = Report::on("t");
         let statement = &document.statements[0];
-        conditions::statement(statement, &mut report);
+        conditions::statement(statement, &Effort::default(), &mut report);
         if !report.faults().iter().any(|fault| fault.id == "condition-never") {
             return Ok(());
         }

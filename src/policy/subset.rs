@@ -3,16 +3,18 @@
 //! Sound, not complete: `true` is always true, and what is not seen at once, or would cost too much, is `false`. A
 //! property test holds it against the engine itself.
 
+mod conditions;
+
 use std::cell::Cell;
 
 use crate::policy::action::{ActionPattern, Actions};
-use crate::policy::condition::operator::Test;
-use crate::policy::condition::{Condition, Quantifier};
-use crate::policy::document::Statement;
+use crate::policy::document::{Effect, Statement};
 use crate::policy::pattern::Piece;
 use crate::policy::principal::element::Name;
 use crate::policy::resource::Resources;
 use crate::policy::variable::Template;
+use conditions::Asks;
+pub(super) use conditions::covers_value;
 
 /// Steps that the comparisons of one document may take; then nothing is claimed any more.
 const STEPS: u32 = 2_000_000;
@@ -55,14 +57,18 @@ impl Effort {
 /// stand for, the outer one matches. A variable of the outer one must be the same one in the inner one, so that
 /// without a value neither matches.
 pub(super) fn pattern(outer: &[Piece<'_>], inner: &[Piece<'_>], effort: &Effort) -> bool {
+    if !effort.take(1) || end_differently(outer, inner) {
+        return false;
+    }
     // The places in `outer` that can be reached, ascending. A star takes any piece, or none.
     let mut places = Vec::new();
+    let mut next = Vec::new();
     enter(&mut places, outer, 0);
     for piece in inner {
         if places.is_empty() || !effort.take(places.len()) {
             return false;
         }
-        let mut next = Vec::with_capacity(places.len());
+        next.clear();
         for &at in &places {
             let behind = at.saturating_add(1);
             match (outer.get(at), piece) {
@@ -76,9 +82,14 @@ pub(super) fn pattern(outer: &[Piece<'_>], inner: &[Piece<'_>], effort: &Effort)
                 _ => {}
             }
         }
-        places = next;
+        std::mem::swap(&mut places, &mut next);
     }
     places.last() == Some(&outer.len())
+}
+
+/// Whether the last piece of the outer pattern is a letter, and that of the inner one another piece.
+fn end_differently(outer: &[Piece<'_>], inner: &[Piece<'_>]) -> bool {
+    matches!((outer.last(), inner.last()), (Some(last @ Piece::Char(_)), other) if Some(last) != other)
 }
 
 /// Whether no text fits both patterns, whatever their variables stand for.
@@ -214,25 +225,6 @@ struct Who<'p> {
     names: Vec<&'p Name>,
 }
 
-/// A condition with its values, or some of them.
-#[derive(Clone)]
-struct Asks<'p> {
-    condition: &'p Condition,
-    texts: Vec<&'p str>,
-}
-
-impl Asks<'_> {
-    /// Whether it holds where and only where it does for one of its values alone.
-    fn is_any_of(&self) -> bool {
-        let operator = &self.condition.operator;
-        !operator.negated
-            && operator.test != Test::Null
-            && operator.quantifier != Some(Quantifier::ForAll)
-            && !self.condition.values.may_spoil()
-            && !self.texts.is_empty()
-    }
-}
-
 /// What one action, one resource and one principal of a statement begin with.
 #[derive(Debug)]
 pub(super) struct Beginnings<'s> {
@@ -244,6 +236,7 @@ pub(super) struct Beginnings<'s> {
 /// A statement in a form that is quick to compare.
 #[derive(Clone)]
 pub(super) struct Shape<'s> {
+    effect: Effect,
     who: Option<Who<'s>>,
     actions: List<'s>,
     /// `None`: every resource.
@@ -258,13 +251,10 @@ impl<'s> Shape<'s> {
             negated: element.negated,
             names: element.names.iter().collect(),
         });
-        let asks = |condition: &'s Condition| Asks {
-            condition,
-            texts: condition.texts.iter().map(|text| &**text).collect(),
-        };
         Self {
+            effect: statement.effect,
             who,
-            conditions: statement.conditions.iter().map(asks).collect(),
+            conditions: statement.conditions.iter().map(Asks::of).collect(),
             actions: List {
                 negated: statement.actions.negated,
                 patterns: of_actions(&statement.actions),
@@ -299,7 +289,7 @@ impl<'s> Shape<'s> {
     pub(super) fn size(&self) -> usize {
         let resources = self.resources.as_ref().map_or(0, List::size);
         let names = self.who.as_ref().map_or(0, |who| who.names.len());
-        let texts = self.conditions.iter().map(|asks| asks.texts.len());
+        let texts = self.conditions.iter().map(Asks::len);
         let rest = texts.fold(resources.saturating_add(names), usize::saturating_add);
         self.actions.size().saturating_add(rest)
     }
@@ -346,9 +336,9 @@ impl<'s> Shape<'s> {
         }
         for (number, asks) in self.conditions.iter().enumerate() {
             if asks.is_any_of() {
-                split(asks.texts.len(), &|part, at| {
+                split(asks.len(), &|part, at| {
                     if let Some(asks) = part.conditions.get_mut(number) {
-                        keep(&mut asks.texts, at);
+                        asks.keep(at);
                     }
                 })?;
             }
@@ -356,7 +346,7 @@ impl<'s> Shape<'s> {
         Some(parts)
     }
 
-    /// Whether it applies wherever the inner one does, whatever the effects of both are.
+    /// Whether it applies wherever the inner one does; of an Allow and a Deny, for the Deny alone.
     pub(super) fn covers(&self, inner: &Self, effort: &Effort) -> bool {
         let resources = match (&self.resources, &inner.resources) {
             (None, _) => true,
@@ -365,8 +355,12 @@ impl<'s> Shape<'s> {
         };
         resources
             && principals(self.who.as_ref(), inner.who.as_ref())
-            && conditions(&self.conditions, &inner.conditions)
             && self.actions.covers(&inner.actions, effort)
+            && conditions::all(
+                (self.effect, &self.conditions),
+                (inner.effect, &inner.conditions),
+                effort,
+            )
     }
 }
 
@@ -392,34 +386,6 @@ fn principals(outer: Option<&Who<'_>>, inner: Option<&Who<'_>>) -> bool {
         }
         (true, true) => among(&outer.names, &inner.names),
         (false, true) | (true, false) => false,
-    }
-}
-
-/// Each condition of the outer statement holds where some condition of the inner one holds.
-fn conditions(outer: &[Asks<'_>], inner: &[Asks<'_>]) -> bool {
-    outer
-        .iter()
-        .all(|outer| inner.iter().any(|inner| implies(inner, outer)))
-}
-
-fn implies(inner: &Asks<'_>, outer: &Asks<'_>) -> bool {
-    let (a, b) = (&inner.condition.operator, &outer.condition.operator);
-    if inner.condition.key != outer.condition.key
-        || a.test != b.test
-        || a.negated != b.negated
-        || a.quantifier != b.quantifier
-        || (a.if_exists && !b.if_exists)
-    {
-        return false;
-    }
-    if inner.condition.values.may_spoil() || outer.condition.values.may_spoil() {
-        return inner.texts == outer.texts;
-    }
-    let among = |texts: &[&str], list: &[&str]| texts.iter().all(|text| list.contains(text));
-    if a.negated {
-        among(&outer.texts, &inner.texts)
-    } else {
-        among(&inner.texts, &outer.texts)
     }
 }
 

@@ -6,8 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::allows;
-use crate::policy::condition::ip::Range;
-use crate::policy::condition::{Condition, Values};
+use crate::policy::condition::Condition;
 use crate::policy::document::{Effect, Statement};
 use crate::policy::index::{self, Bucket, Place, Trie};
 use crate::policy::pattern::Piece;
@@ -43,6 +42,9 @@ pub(super) fn lists(statement: &Statement, effort: &Effort, report: &mut Report)
 
 /// Characters of a pattern's beginning that are looked up; what is longer is told apart by comparing.
 const LONGEST: usize = 64;
+
+/// Patterns that are looked up for a step of effort.
+const CHEAP: usize = 8;
 
 /// A list of texts, as it is written.
 struct List<'l> {
@@ -82,18 +84,22 @@ impl List<'_> {
                 .collect(),
         );
         for (at, inner) in patterns.iter().enumerate() {
+            if effort.is_spent() {
+                return;
+            }
             let mut near: Vec<usize> = Vec::new();
             // What covers it begins with a part of what it begins with.
             begun.along(looked_up(inner).as_bytes(), |all| {
                 near.extend_from_slice(all);
                 true
             });
+            // To look them up is cheap beside comparing.
+            if !effort.take(near.len() / CHEAP) {
+                return;
+            }
             near.sort_unstable();
             let covers = |other: &usize| {
-                let Some(outer) = patterns
-                    .get(*other)
-                    .filter(|_| *other != at && effort.take(1))
-                else {
+                let Some(outer) = patterns.get(*other).filter(|_| *other != at) else {
                     return false;
                 };
                 subset::pattern(outer, inner, effort)
@@ -138,23 +144,23 @@ fn values(condition: &Condition, effort: &Effort, report: &mut Report) {
     if !may_compare(sources.len(), effort) {
         return;
     }
+    let covers = |outer: usize, inner: usize| {
+        outer != inner
+            && subset::covers_value((condition, outer), (condition, inner), effort)
+            // Of two that cover each other, the later one is superfluous.
+            && (outer < inner
+                || !subset::covers_value((condition, inner), (condition, outer), effort))
+    };
     for (at, source) in sources.iter().enumerate() {
         if sources.iter().take(at).any(|before| before == source) {
             list.suggest(at, format!("`{source}` stands here twice"), report);
-        } else if let Values::Ip(ranges) = &condition.values
-            && let Some(outer) = wider(ranges, at).and_then(|wider| sources.get(wider))
+        } else if let Some(outer) = (0..sources.len())
+            .find(|other| covers(*other, at))
+            .and_then(|outer| sources.get(outer))
         {
             list.suggest(at, format!("`{source}` is covered by `{outer}`"), report);
         }
     }
-}
-
-/// A range that covers another one; of two that cover each other, the first.
-fn wider(ranges: &[Range], at: usize) -> Option<usize> {
-    let inner = ranges.get(at)?;
-    ranges.iter().enumerate().position(|(other, outer)| {
-        other != at && outer.covers(inner) && (other < at || !inner.covers(outer))
-    })
 }
 
 fn principals(statement: &Statement, effort: &Effort, report: &mut Report) {

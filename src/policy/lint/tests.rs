@@ -155,8 +155,8 @@ fn findings_about_conditions_and_their_mended_twins() {
         ),
         (
             "condition-never",
-            r#""NumericGreaterThan":{"x:k":"10"},"NumericLessThanEquals":{"x:k":["9","2.5"]}"#,
-            r#""NumericGreaterThan":{"x:k":"5"},"NumericLessThanEquals":{"x:k":["9","2.5"]}"#,
+            r#""NumericGreaterThan":{"x:k":"10"},"NumericEquals":{"x:k":["9","2.5"]}"#,
+            r#""NumericGreaterThan":{"x:k":"5"},"NumericEquals":{"x:k":["9","2.5"]}"#,
         ),
         (
             "condition-never",
@@ -303,6 +303,32 @@ fn findings_about_conditions_and_their_mended_twins() {
             "redundant-condition-value",
             r#""NumericEquals":{"x:k":["1","1"]}"#,
             r#""NumericEquals":{"x:k":["1","2"]}"#,
+        ),
+        (
+            "redundant-condition-value",
+            r#""NumericEquals":{"x:k":["1","1.0"]}"#,
+            r#""NumericEquals":{"x:k":["1","1.1"]}"#,
+        ),
+        // Of several the widest alone counts.
+        (
+            "redundant-condition-value",
+            r#""NumericLessThan":{"x:k":["5","10"]}"#,
+            r#""NumericLessThan":{"x:k":"10"}"#,
+        ),
+        (
+            "redundant-condition-value",
+            r#""DateGreaterThan":{"x:k":["2026-01-01","2026-02-01"]}"#,
+            r#""DateEquals":{"x:k":["2026-01-01","2026-02-01"]}"#,
+        ),
+        (
+            "redundant-condition-value",
+            r#""StringEqualsIgnoreCase":{"x:k":["team","Team"]}"#,
+            r#""StringEqualsIgnoreCase":{"x:k":["team","teams"]}"#,
+        ),
+        (
+            "redundant-condition-value",
+            r#""ArnLike":{"x:k":["arn:aws:s3:::a","arn:aws:s3:::*"]}"#,
+            r#""ArnLike":{"x:k":["arn:aws:s3:::a","arn:aws:sns:::*"]}"#,
         ),
     ] {
         assert_eq!(when("Allow", bad), [id], "{bad}");

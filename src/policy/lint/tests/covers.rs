@@ -55,6 +55,54 @@ fn statements_that_negated_or_several_others_cover() {
     );
 }
 
+#[test]
+fn statements_whose_conditions_follow_from_anothers() {
+    let when = |conditions: &str| {
+        format!(
+            r#"{{"Effect":"Allow","Action":"s3:Get","Resource":"arn:aws:s3:::a","Condition":{{{conditions}}}}}"#
+        )
+    };
+    let bare = r#"{"Effect":"Allow","Action":"s3:Get","Resource":"arn:aws:s3:::a"}"#.to_owned();
+    let one = r#""IpAddress":{"aws:SourceIp":"203.0.113.0/24"}"#;
+    for (other, redundant) in [
+        (bare.clone(), true),
+        (when(r#""IpAddress":{"aws:SourceIp":"203.0.0.0/16"}"#), true),
+        (
+            when(r#""IpAddress":{"aws:SourceIp":"203.1.0.0/16"}"#),
+            false,
+        ),
+        (
+            when(r#""NotIpAddress":{"aws:SourceIp":"10.0.0.0/8"}"#),
+            true,
+        ),
+        (
+            when(r#""NotIpAddress":{"aws:SourceIp":"203.0.113.7"}"#),
+            false,
+        ),
+        (
+            when(
+                r#""IpAddress":{"aws:SourceIp":"203.0.0.0/16"},"Bool":{"aws:SecureTransport":"true"}"#,
+            ),
+            false,
+        ),
+        (bare.replace("Allow", "Deny"), true),
+    ] {
+        for statements in [
+            format!("{},{other}", when(one)),
+            format!("{other},{}", when(one)),
+        ] {
+            let found = of(&statements, Kind::Identity);
+            let id = if other.contains("Deny") {
+                "unreachable-statement"
+            } else {
+                "redundant-statement"
+            };
+            let wanted: &[&str] = if redundant { &[id] } else { &[] };
+            assert_eq!(found, wanted, "{statements}");
+        }
+    }
+}
+
 /// Policies of thousands of statements, and lists of thousands of entries, are looked through.
 #[test]
 fn large_policies_are_compared() {
@@ -94,4 +142,49 @@ fn what_is_not_compared_is_told() {
         ["comparison-unfinished"]
     );
     assert!(of(&statements[..100].join(","), Kind::Identity).is_empty());
+}
+
+/// Many conditions of many patterns are compared within one bound for the whole policy, whatever is asked of them.
+#[test]
+fn many_patterns_are_bounded() {
+    let operators = [
+        "StringLike",
+        "StringLikeIfExists",
+        "StringNotLike",
+        "StringNotLikeIfExists",
+        "ForAnyValue:StringLike",
+    ];
+    let statement = |number: usize| {
+        let conditions: Vec<String> = (operators.iter().enumerate())
+            .map(|(at, operator)| {
+                let values: Vec<String> = (1_000..1_100)
+                    .map(|value| format!("\"*{at}{value}*\""))
+                    .collect();
+                format!(r#""{operator}":{{"x:k":[{}]}}"#, values.join(","))
+            })
+            .collect();
+        format!(
+            r#"{{"Effect":"Allow","Action":"s3:Get{number}","Resource":"arn:aws:s3:::b","Condition":{{{}}}}}"#,
+            conditions.join(",")
+        )
+    };
+    let all: Vec<String> = (0..40).map(statement).collect();
+    assert_eq!(of(&all[..1].join(","), Kind::Identity), [""; 0]);
+    assert_eq!(
+        of(&all.join(","), Kind::Identity),
+        ["comparison-unfinished"]
+    );
+    // So it is where conditions are asked whether they exclude each other.
+    let stars = "*a".repeat(200);
+    let statement = |number: usize| {
+        format!(
+            r#"{{"Effect":"Allow","Action":"s3:Get{number}","Resource":"arn:aws:s3:::b","Condition":{{"StringLike":{{"x:k":"{stars}"}},"StringNotLike":{{"x:k":"{stars}b*"}}}}}}"#
+        )
+    };
+    let all: Vec<String> = (0..40).map(statement).collect();
+    assert_eq!(of(&all[..1].join(","), Kind::Identity), [""; 0]);
+    assert_eq!(
+        of(&all.join(","), Kind::Identity),
+        ["comparison-unfinished"]
+    );
 }

@@ -243,26 +243,6 @@ fn misspelt_and_misplaced_members_are_refused() {
             "`AWS:sourceip` twice",
         ),
         (
-            r#""aws:SourceIp":"203.0.113.7""#,
-            r#""aws:SourceIp":null"#,
-            "request.context `aws:SourceIp` is null",
-        ),
-        (
-            r#""aws:TagKeys":["a"]"#,
-            r#""aws:TagKeys":["a",null]"#,
-            "request.context `aws:TagKeys` holds texts",
-        ),
-        (
-            r#""resourceAccount":"111111111111""#,
-            r#""resourceAccount":"12""#,
-            "request.resourceAccount `12` is no account",
-        ),
-        (
-            r#""resourceAccount":"111111111111""#,
-            r#""resourceAccount":"1111-1111-1111""#,
-            "request.resourceAccount `1111-1111-1111` is no account",
-        ),
-        (
             r#""identity":"#,
             r#""identities":"#,
             "did you mean `identity`?",
@@ -332,6 +312,41 @@ fn misspelt_and_misplaced_members_are_refused() {
             .as_str()
             .unwrap_or_else(|| panic!("{to}: {answer}"));
         assert!(error.contains(says), "{to}: {error}");
+        assert_eq!(answer["id"], "c");
+    }
+}
+
+#[test]
+fn values_that_no_request_has_are_refused() {
+    let allow = r#"{"Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}"#;
+    let case = CASE.replace("ID", "\"c\"").replace("DOC", allow);
+    for (from, to, says) in [
+        (
+            r#""aws:SourceIp":"203.0.113.7""#,
+            r#""aws:SourceIp":null"#,
+            "request.context `aws:SourceIp` is null",
+        ),
+        (
+            r#""aws:TagKeys":["a"]"#,
+            r#""aws:TagKeys":["a",null]"#,
+            "request.context `aws:TagKeys` holds texts",
+        ),
+        (
+            r#""resourceAccount":"111111111111""#,
+            r#""resourceAccount":"12""#,
+            "request.resourceAccount `12` is no account",
+        ),
+        (
+            r#""resourceAccount":"111111111111""#,
+            r#""resourceAccount":"1111-1111-1111""#,
+            "request.resourceAccount `1111-1111-1111` is no account",
+        ),
+    ] {
+        assert!(case.contains(from), "{from}");
+        let answer: serde_json::Value =
+            serde_json::from_str(&judge(&case.replacen(from, to, 1))).unwrap();
+        let error = answer["error"].as_str().unwrap_or_default();
+        assert!(error.contains(says), "{to}: {answer}");
         assert_eq!(answer["id"], "c");
     }
 }

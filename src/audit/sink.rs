@@ -91,9 +91,11 @@ pub struct Sink {
     capacity: usize,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Shared {
     pub(super) queue: Mutex<Queue>,
+    /// Bytes from which on the writer does not wait for more.
+    pub(super) enough: usize,
     /// Wakes the writer.
     pub(super) work: Condvar,
     /// Wakes [`Sink::flush`].
@@ -150,6 +152,20 @@ impl Queue {
 }
 
 impl Shared {
+    /// For a queue of so many bytes: a small one is emptied long before it is full.
+    fn new(capacity: usize) -> Self {
+        Self {
+            queue: Mutex::default(),
+            enough: ENOUGH.min(capacity / 4),
+            work: Condvar::new(),
+            done: Condvar::new(),
+            room: Notify::new(),
+            written: AtomicU64::new(0),
+            dropped: AtomicU64::new(0),
+            refused: AtomicU64::new(0),
+        }
+    }
+
     pub(super) fn lock(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -169,8 +185,9 @@ impl Shared {
     }
 }
 
-/// Bytes from which on the writer does not wait for more.
-pub(super) const ENOUGH: usize = 64 * 1024;
+/// Bytes from which on the writer does not wait for more. Many, as each write costs two changes of threads and, where it
+/// ends within a page, a page that is looked up again: half the processor time of 64 KiB.
+const ENOUGH: usize = 1024 * 1024;
 /// For the thread to end, beside the time that it has to write.
 const ENDING: Duration = Duration::from_millis(500);
 
@@ -191,7 +208,8 @@ impl Sink {
             } = settings;
             Place::Folder(Folder::open(folder, *rotate_size, *keep, clock)?)
         };
-        let shared = Arc::new(Shared::default());
+        let capacity = usize::try_from(settings.queue_size).unwrap_or(usize::MAX);
+        let shared = Arc::new(Shared::new(capacity));
         let writer = Writer::new(place, Arc::clone(&shared));
         let thread = std::thread::Builder::new()
             .name("audit".to_owned())
@@ -201,7 +219,7 @@ impl Sink {
             thread: Mutex::new(Some(thread)),
             on_full: settings.on_full,
             on_full_timeout: settings.on_full_timeout,
-            capacity: usize::try_from(settings.queue_size).unwrap_or(usize::MAX),
+            capacity,
         })
     }
 
@@ -283,7 +301,7 @@ impl Sink {
             queue.pending.push(b'\n');
         }
         queue.records = queue.records.saturating_add(1);
-        let enough = before < ENOUGH && queue.pending.len() >= ENOUGH;
+        let enough = before < self.shared.enough && queue.pending.len() >= self.shared.enough;
         let wake = std::mem::take(&mut queue.asleep) || enough;
         drop(queue);
         if wake {

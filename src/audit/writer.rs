@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::append::append;
 use super::folder::Folder;
-use super::sink::{ENOUGH, Queue, Shared, State};
+use super::sink::{Queue, Shared, State};
 use crate::clock::monotonic;
 
 /// How long records are gathered before they are written together: far inside the 100 ms that a killed process may
@@ -22,7 +22,7 @@ const SYNC: Duration = Duration::from_secs(1);
 /// How often a lasting failure is logged.
 const REMIND: Duration = Duration::from_secs(30);
 /// A buffer that had to grow beyond this is given back.
-const KEEP_BUFFER: usize = 1024 * 1024;
+const KEEP_BUFFER: usize = 2 * 1024 * 1024;
 
 /// Where the records go.
 #[derive(Debug)]
@@ -135,8 +135,9 @@ impl Writer {
                 .wait_timeout_while(queue, IDLE, idle)
                 .unwrap_or_else(PoisonError::into_inner);
             queue.asleep = false;
-            let gathering =
-                |queue: &mut Queue| (1..ENOUGH).contains(&queue.pending.len()) && !queue.urgent();
+            let gathering = |queue: &mut Queue| {
+                (1..shared.enough).contains(&queue.pending.len()) && !queue.urgent()
+            };
             (queue, _) = shared
                 .work
                 .wait_timeout_while(queue, GATHER, gathering)

@@ -332,3 +332,9 @@ fn drill_a_full_disk() {
         fs::remove_dir_all(&folder).unwrap();
     }
 }
+
+#[test]
+fn a_small_queue_is_emptied_long_before_it_is_full() {
+    assert_eq!(Shared::new(256 * 1024).enough, 64 * 1024);
+    assert_eq!(Shared::new(usize::MAX).enough, ENOUGH);
+}

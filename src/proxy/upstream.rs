@@ -7,6 +7,7 @@
 use std::cell::RefCell;
 use std::fmt;
 use std::rc::{Rc, Weak};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -40,6 +41,7 @@ mod direct;
 mod duplex;
 mod endpoint;
 mod endpoints;
+mod names;
 pub mod patience;
 pub mod sending;
 mod target;
@@ -82,7 +84,7 @@ impl Upstream {
     pub fn new(target: Target) -> Rc<Self> {
         let upstream = Rc::new(Self {
             load: target.load.clone().map(Load::new),
-            endpoints: Endpoints::new(target.sites.clone()),
+            endpoints: Endpoints::new(target.sites.clone(), Arc::clone(&target.names)),
             target,
             patience: Patience::default(),
             spare: RefCell::default(),
@@ -155,7 +157,7 @@ impl Upstream {
     }
 
     async fn endpoint(&self) -> Result<Rc<Endpoint>, ForwardError> {
-        match self.endpoints.known() {
+        match self.endpoints.known(None) {
             Some(endpoint) => Ok(endpoint),
             None => Box::pin(self.endpoints.choose(self.target.connect_timeout)).await,
         }
@@ -263,12 +265,7 @@ async fn reap(upstream: Weak<Upstream>) {
                 .borrow_mut()
                 .retain_mut(|idle| fresh(idle.since) && idle.connection.usable());
         }
-        if upstream.endpoints.are_due(now) {
-            tokio::task::spawn_local(async move {
-                // What cannot be resolved is logged, and stays as it was.
-                let _ = upstream.endpoints.resolve().await;
-            });
-        }
+        upstream.endpoints.renew();
     }
 }
 

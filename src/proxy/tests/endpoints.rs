@@ -106,3 +106,18 @@ fn a_name_is_resolved_and_every_address_is_an_endpoint() {
     // A resolver that does not answer in time is a time-out.
     assert!(matches!(status, Some("502" | "504")), "{answer}");
 }
+
+#[test]
+fn a_name_without_addresses_leaves_the_others() {
+    let (url, upstream) = ok_upstream();
+    let named = url.replace("127.0.0.1", "localhost");
+    let missing = "http://name.invalid:1".to_owned();
+    for urls in [[missing.clone(), named.clone()], [named, missing]] {
+        let proxy = proxy(several(&urls), |_| {}, Limits::default());
+        for _ in 0..5 {
+            let answer = ask(proxy.address, "GET /a HTTP/1.1\nHost: a\n");
+            assert!(answer.starts_with("HTTP/1.1 200"), "{urls:?}: {answer}");
+        }
+    }
+    assert_eq!(count(&upstream), 10);
+}

@@ -36,6 +36,8 @@ pub(super) enum Address {
 /// A worker's view of an endpoint.
 pub(super) struct Endpoint {
     pub(super) address: Address,
+    /// Which of the upstream's URLs it is of.
+    site: usize,
     tls: Option<tls::Client>,
     /// HTTP/1 connections without an exchange.
     pub(super) idle: RefCell<Vec<Idle>>,
@@ -50,9 +52,10 @@ pub(super) struct Endpoint {
 }
 
 impl Endpoint {
-    pub(super) fn new(address: Address, tls: Option<tls::Client>) -> Rc<Self> {
+    pub(super) fn new(address: Address, site: usize, tls: Option<tls::Client>) -> Rc<Self> {
         Rc::new(Self {
             address,
+            site,
             tls,
             idle: RefCell::default(),
             shared: RefCell::default(),
@@ -61,6 +64,11 @@ impl Endpoint {
             times_out: Cell::new(0),
             out_until: Cell::new(None),
         })
+    }
+
+    /// Whether it is that one.
+    pub(super) fn is(&self, address: &Address, site: usize) -> bool {
+        self.address == *address && self.site == site
     }
 
     /// A new connection.
@@ -153,7 +161,8 @@ mod tests {
 
     fn endpoints(count: u16) -> Vec<Rc<Endpoint>> {
         (1..=count)
-            .map(|port| Endpoint::new(Address::Tcp(SocketAddr::from(([127, 0, 0, 1], port))), None))
+            .map(|port| SocketAddr::from(([127, 0, 0, 1], port)))
+            .map(|address| Endpoint::new(Address::Tcp(address), 0, None))
             .collect()
     }
 

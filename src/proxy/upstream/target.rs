@@ -1,6 +1,8 @@
 //! What an upstream is: where it is, how it is spoken to, and how long anything may take.
 
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderValue;
@@ -9,6 +11,8 @@ use rustls::pki_types::ServerName;
 
 use crate::net::tls;
 use crate::proxy::load;
+use crate::proxy::upstream::endpoint::Address;
+use crate::proxy::upstream::names::Names;
 
 /// An upstream as it is configured.
 #[derive(Debug, Clone)]
@@ -85,6 +89,7 @@ pub enum SettingsError {
 pub struct Target {
     pub(super) name: Box<str>,
     pub(super) sites: Vec<Site>,
+    pub(super) names: Arc<Names>,
     pub(super) secure: bool,
     pub(super) http2: bool,
     pub(super) authority: Authority,
@@ -106,17 +111,20 @@ pub(super) struct Site {
 /// Where an upstream's sockets are connected to.
 #[derive(Debug, Clone)]
 pub(super) enum Place {
-    Tcp(String, u16),
-    Unix(PathBuf),
+    /// Given by address.
+    Known(Address),
+    /// All addresses of that one of the names.
+    Named(usize),
 }
 
 impl Target {
     /// Reads the settings.
     pub fn new(settings: &Settings) -> Result<Self, SettingsError> {
         let mut sites = Vec::new();
+        let mut names = Vec::new();
         let mut first: Option<(Authority, bool)> = None;
         for url in &settings.urls {
-            let (site, authority) = site(settings, url)?;
+            let (site, authority) = site(settings, url, &mut names)?;
             let secure = site.tls.is_some();
             if first.as_ref().is_some_and(|(_, other)| *other != secure) {
                 return Err(SettingsError::Mixed(settings.name.clone()));
@@ -130,6 +138,7 @@ impl Target {
         Ok(Self {
             name: settings.name.as_str().into(),
             sites,
+            names: Arc::new(Names::new(&settings.name, names)),
             secure,
             http2: settings.http2,
             authority,
@@ -144,19 +153,23 @@ impl Target {
 }
 
 /// Reads one URL.
-fn site(settings: &Settings, url: &str) -> Result<(Site, Authority), SettingsError> {
+fn site(
+    settings: &Settings,
+    url: &str,
+    names: &mut Vec<(String, u16)>,
+) -> Result<(Site, Authority), SettingsError> {
     let refused = || SettingsError::Url {
         name: settings.name.clone(),
         url: url.to_owned(),
     };
     let (place, authority, secure) = match url.strip_prefix("unix:") {
         Some(path) if path.starts_with('/') => (
-            Place::Unix(PathBuf::from(path)),
+            Place::Known(Address::Unix(PathBuf::from(path))),
             Authority::from_static("localhost"),
             false,
         ),
         Some(_) => return Err(refused()),
-        None => tcp(url).ok_or_else(refused)?,
+        None => tcp(url, names).ok_or_else(refused)?,
     };
     let tls = if secure {
         let host = authority.host().trim_matches(['[', ']']).to_owned();
@@ -172,7 +185,7 @@ fn site(settings: &Settings, url: &str) -> Result<(Site, Authority), SettingsErr
     Ok((Site { place, tls }, authority))
 }
 
-fn tcp(url: &str) -> Option<(Place, Authority, bool)> {
+fn tcp(url: &str, names: &mut Vec<(String, u16)>) -> Option<(Place, Authority, bool)> {
     let uri: Uri = url.parse().ok()?;
     let secure = match uri.scheme()? {
         scheme if *scheme == Scheme::HTTP => false,
@@ -187,8 +200,14 @@ fn tcp(url: &str) -> Option<(Place, Authority, bool)> {
     let port = authority
         .port_u16()
         .unwrap_or(if secure { 443 } else { 80 });
-    let host = authority.host().trim_matches(['[', ']']).to_owned();
-    Some((Place::Tcp(host, port), authority, secure))
+    let host = authority.host().trim_matches(['[', ']']);
+    let place = if let Ok(address) = host.parse::<IpAddr>() {
+        Place::Known(Address::Tcp(SocketAddr::new(address, port)))
+    } else {
+        names.push((host.to_owned(), port));
+        Place::Named(names.len().saturating_sub(1))
+    };
+    Some((place, authority, secure))
 }
 
 #[cfg(test)]

@@ -167,6 +167,7 @@ pub fn send_written(
     async move {
         let bodiless = request.bodiless;
         let mut fresh = false;
+        let mut but = None;
         let mut retries = if request.repeatable {
             upstream.retries()
         } else {
@@ -176,7 +177,7 @@ pub fn send_written(
             request.sending.is_sent_once();
         }
         loop {
-            let mut lease = upstream.lease(fresh).await?;
+            let mut lease = upstream.lease(fresh, but.as_ref()).await?;
             let exchange = in_time(upstream, progress, |context| {
                 let polled = lease.poll_exchange(context, &mut request.sending, bodiless);
                 if let Some(buffer) = request.sending.spare() {
@@ -215,6 +216,7 @@ pub fn send_written(
                     return Err(ForwardError::Direct(error));
                 }
                 retries = retries.saturating_sub(1);
+                but = Some(lease.tried());
             }
             fresh = true;
         }

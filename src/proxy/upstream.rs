@@ -156,16 +156,20 @@ impl Upstream {
         self.target.retries
     }
 
-    async fn endpoint(&self) -> Result<Rc<Endpoint>, ForwardError> {
-        match self.endpoints.known(None) {
+    async fn endpoint(&self, but: Option<&Tried>) -> Result<Rc<Endpoint>, ForwardError> {
+        match self.endpoints.known(but.map(|tried| &tried.endpoint)) {
             Some(endpoint) => Ok(endpoint),
             None => Box::pin(self.endpoints.choose(self.target.connect_timeout)).await,
         }
     }
 
-    /// An HTTP/1 connection: an idle one, unless `fresh` is asked for.
-    pub async fn lease(self: &Rc<Self>, fresh: bool) -> Result<Lease, ForwardError> {
-        let endpoint = self.endpoint().await?;
+    /// An HTTP/1 connection: an idle one, unless `fresh` is asked for; elsewhere than `but`, where that can be.
+    pub async fn lease(
+        self: &Rc<Self>,
+        fresh: bool,
+        but: Option<&Tried>,
+    ) -> Result<Lease, ForwardError> {
+        let endpoint = self.endpoint(but).await?;
         let idle = if fresh { None } else { endpoint.take_idle() };
         let reused = idle.is_some();
         let (direct, endpoint) = if let Some(direct) = idle {
@@ -269,6 +273,18 @@ async fn reap(upstream: Weak<Upstream>) {
     }
 }
 
+/// What an exchange was tried with, and is better not tried with again.
+#[derive(Clone)]
+pub struct Tried {
+    endpoint: Rc<Endpoint>,
+}
+
+impl fmt::Debug for Tried {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Tried").finish_non_exhaustive()
+    }
+}
+
 /// A connection lent for one exchange. Dropping it closes the connection; HTTP/2 exchanges hold an empty one.
 pub struct Lease {
     connection: Held,
@@ -321,6 +337,13 @@ impl Lease {
             endpoint,
             reused,
             places: Places::default(),
+        }
+    }
+
+    /// What this exchange is tried with.
+    pub fn tried(&self) -> Tried {
+        Tried {
+            endpoint: Rc::clone(&self.endpoint),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::net::TcpListener;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::support::*;
 use crate::net::Limits;
@@ -120,4 +121,30 @@ fn a_name_without_addresses_leaves_the_others() {
         }
     }
     assert_eq!(count(&upstream), 10);
+}
+
+#[test]
+fn what_is_sent_again_goes_to_another_endpoint() {
+    let (broken, seen) = breaking_upstream();
+    let first = AtomicBool::new(true);
+    let (sound, served) = raw_upstream(move |stream, keep| {
+        // The first keeps its place: the broken one is the less busy of both.
+        if first.swap(false, Ordering::Relaxed) {
+            keep_rest(stream, keep);
+        }
+        let _ = stream.write_all(OK);
+        let _ = stream.shutdown(std::net::Shutdown::Both);
+    });
+    let mut settings = several(&[sound, broken]);
+    settings.retries = 1;
+    let proxy = proxy(settings, |_| {}, Limits::default());
+    let mut held = connect(proxy.address);
+    held.write_all(b"GET /held HTTP/1.1\r\nHost: a\r\n\r\n")
+        .unwrap();
+    while count(&served) == 0 && count(&seen) == 0 {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    let answer = ask(proxy.address, "GET /a HTTP/1.1\nHost: a\n");
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert_eq!(count(&seen), 1);
 }

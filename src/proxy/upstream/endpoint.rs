@@ -21,6 +21,9 @@ const FAILURES: u32 = 3;
 const OUT: Duration = Duration::from_secs(1);
 /// And never longer.
 const OUT_MOST: Duration = Duration::from_secs(30);
+/// For this long after a failure, each of the failures in a row counts as so many requests under way.
+const WEIGHS: Duration = Duration::from_secs(1);
+const WEIGHT: u32 = 8;
 /// Endpoints that are looked at for one request.
 const LOOKED_AT: usize = 8;
 
@@ -46,6 +49,7 @@ pub(super) struct Endpoint {
     /// Requests under way.
     busy: Cell<u32>,
     failures: Cell<u32>,
+    failed_at: Cell<Option<Instant>>,
     /// How often it was put out since it last did well.
     times_out: Cell<u32>,
     out_until: Cell<Option<Instant>>,
@@ -61,6 +65,7 @@ impl Endpoint {
             shared: RefCell::default(),
             busy: Cell::new(0),
             failures: Cell::new(0),
+            failed_at: Cell::new(None),
             times_out: Cell::new(0),
             out_until: Cell::new(None),
         })
@@ -108,6 +113,7 @@ impl Endpoint {
     pub(super) fn failed(&self, now: Instant) {
         let failures = self.failures.get().saturating_add(1);
         self.failures.set(failures);
+        self.failed_at.set(Some(now));
         if failures < FAILURES {
             return;
         }
@@ -118,6 +124,19 @@ impl Endpoint {
         let factor = 1_u32.checked_shl(times).unwrap_or(u32::MAX);
         let out = OUT.saturating_mul(factor).min(OUT_MOST);
         self.out_until.set(now.checked_add(out));
+    }
+
+    /// How busy it is. One that has just failed gets less to do even before it is put out, unless the others have much
+    /// more; a while later it is as good as any.
+    fn weight(&self, now: Instant) -> u32 {
+        let lately = |at| now.saturating_duration_since(at) < WEIGHS;
+        let failures = match self.failures.get() {
+            0 => 0,
+            some if self.failed_at.get().is_some_and(lately) => some,
+            _ => 0,
+        };
+        let busy = self.busy.get();
+        busy.saturating_add(failures.saturating_mul(WEIGHT))
     }
 
     fn is_out(&self, now: Instant) -> bool {
@@ -139,7 +158,7 @@ pub(super) fn choose(
     let start = start.checked_rem(endpoints.len())?;
     let order = |endpoint: &&Rc<Endpoint>| {
         let tried = but.is_some_and(|but| Rc::ptr_eq(but, endpoint));
-        (tried, endpoint.is_out(now), endpoint.busy.get())
+        (tried, endpoint.is_out(now), endpoint.weight(now))
     };
     let candidates = endpoints.iter().cycle().skip(start);
     let best = candidates
@@ -184,6 +203,31 @@ mod tests {
             assert!(!Rc::ptr_eq(&other, &all[1]));
         }
         assert!(choose(&[], 0, now, None).is_none());
+    }
+
+    #[test]
+    fn who_has_just_failed_gets_less_to_do_for_a_while() {
+        let all = endpoints(2);
+        let now = monotonic();
+        all[0].failed(now);
+        let chosen = |start, at| {
+            let chosen = choose(&all, start, at, None).unwrap();
+            all.iter().position(|one| Rc::ptr_eq(one, &chosen)).unwrap()
+        };
+        for _ in 0..8 {
+            assert_eq!((chosen(0, now), chosen(1, now)), (1, 1));
+            all[1].begin();
+        }
+        // Much more to do elsewhere, or time, weighs more.
+        all[1].begin();
+        assert_eq!((chosen(0, now), chosen(1, now)), (0, 0));
+        for _ in 0..9 {
+            all[1].end();
+        }
+        let later = now.checked_add(WEIGHS).unwrap();
+        assert_eq!((chosen(0, later), chosen(1, later)), (0, 1));
+        all[0].did_well();
+        assert_eq!((chosen(0, now), chosen(1, now)), (0, 1));
     }
 
     #[test]

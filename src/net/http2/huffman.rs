@@ -24,6 +24,11 @@ const LONGEST: u8 = 30;
 /// Codes up to this length are looked up, longer ones searched for: they are rare.
 const SHORT: u32 = 10;
 
+/// How many places the table of short codes has.
+const PLACES: usize = 1 << SHORT;
+/// Short codes that are read between two looks at the string: as many as a word with 56 bits surely holds.
+const TOGETHER: usize = 5;
+
 /// The string is not in this code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct NotHuffman;
@@ -31,7 +36,7 @@ pub(super) struct NotHuffman;
 /// What follows from the lengths.
 struct Codes {
     /// By the first bits: a symbol and the length of its code, which is 0 where it is longer.
-    short: Box<[(u8, u8)]>,
+    short: Box<[(u8, u8); PLACES]>,
     /// The longer ones: the bits of the first code of a length, its length, and the symbols of that length.
     long: Vec<(u32, u8, Vec<u16>)>,
 }
@@ -41,7 +46,7 @@ static CODES: LazyLock<Codes> = LazyLock::new(Codes::new);
 impl Codes {
     fn new() -> Self {
         let mut codes = Self {
-            short: vec![(0, 0); 1_usize.wrapping_shl(SHORT)].into(),
+            short: Box::new([(0, 0); PLACES]),
             long: Vec::new(),
         };
         let mut code: u32 = 0;
@@ -78,16 +83,15 @@ impl Codes {
         }
     }
 
-    /// The symbol that `bits` begin with, and the length of its code.
+    /// The symbol that `bits` begin with and the length of its code, which is 0 where it is no short one.
     #[inline]
-    fn first(&self, bits: u64) -> Result<(u8, u32), NotHuffman> {
+    fn short(&self, bits: u64) -> (u8, u32) {
         let at = usize::try_from(bits.wrapping_shr(64 - SHORT)).unwrap_or_default();
-        match self.short.get(at) {
-            Some(&(symbol, length)) if length > 0 => Ok((symbol, u32::from(length))),
-            _ => self.long(bits),
-        }
+        let (symbol, length) = self.short.get(at).copied().unwrap_or_default();
+        (symbol, u32::from(length))
     }
 
+    /// The same for a longer one.
     #[cold]
     fn long(&self, bits: u64) -> Result<(u8, u32), NotHuffman> {
         for (first, length, symbols) in &self.long {
@@ -105,34 +109,99 @@ impl Codes {
     }
 }
 
-/// Decodes a string behind what `text` has already.
-pub(super) fn decode(string: &[u8], text: &mut Vec<u8>) -> Result<(), NotHuffman> {
-    let codes = &*CODES;
-    let mut string = string.iter();
-    // From the highest bit on.
-    let (mut bits, mut count) = (0_u64, 0_u32);
-    loop {
-        while count <= 56
-            && let Some(&byte) = string.next()
-        {
-            bits |= u64::from(byte).wrapping_shl(56_u32.wrapping_sub(count));
-            count = count.wrapping_add(8);
-        }
-        if count < 8 && is_padding(bits, count) {
-            return Ok(());
-        }
-        let (symbol, length) = codes.first(bits)?;
-        count = count.checked_sub(length).ok_or(NotHuffman)?;
-        bits = bits.wrapping_shl(length);
-        text.push(symbol);
+/// Bits that were taken from a string, from the highest on. Behind them may stand the first of what comes next.
+#[derive(Debug, Clone, Copy, Default)]
+struct Bits {
+    word: u64,
+    count: u32,
+}
+
+impl Bits {
+    /// Takes bytes until there are 56 bits or more; the string must have eight.
+    #[inline]
+    fn fill(&mut self, bytes: [u8; 8]) -> usize {
+        self.word |= u64::from_be_bytes(bytes).wrapping_shr(self.count);
+        let taken = 63_u32.wrapping_sub(self.count) / 8;
+        // The same as adding eight for each byte taken.
+        self.count |= 0b11_1000;
+        taken as usize
+    }
+
+    /// Takes one byte; there must be room.
+    #[inline]
+    fn push(&mut self, byte: u8) {
+        self.word |= u64::from(byte).wrapping_shl(56_u32.wrapping_sub(self.count));
+        self.count = self.count.wrapping_add(8);
+    }
+
+    #[inline]
+    fn drop(&mut self, length: u32) {
+        self.word = self.word.wrapping_shl(length);
+        self.count = self.count.wrapping_sub(length);
+    }
+
+    /// Whether they are the beginning of the end's code. No other code begins with seven ones and ends there.
+    fn is_padding(self) -> bool {
+        self.count == 0
+            || self.word.wrapping_shr(64_u32.wrapping_sub(self.count))
+                == 1_u64.wrapping_shl(self.count).wrapping_sub(1)
     }
 }
 
-/// Whether the last bits are the beginning of the end's code. No other code begins with seven ones and ends there.
-fn is_padding(bits: u64, count: u32) -> bool {
-    count == 0
-        || bits.wrapping_shr(64_u32.wrapping_sub(count))
-            == 1_u64.wrapping_shl(count).wrapping_sub(1)
+/// Decodes a string behind what `text` has already.
+pub(super) fn decode(string: &[u8], text: &mut Vec<u8>) -> Result<(), NotHuffman> {
+    let codes = &*CODES;
+    let (mut string, mut bits) = (string, Bits::default());
+    while let Some(bytes) = string.first_chunk() {
+        let taken = bits.fill(*bytes);
+        string = string.get(taken..).unwrap_or_default();
+        let (mut symbols, mut read) = ([0; TOGETHER], 0_usize);
+        for place in &mut symbols {
+            let (symbol, length) = codes.short(bits.word);
+            bits.drop(length);
+            *place = symbol;
+            // A longer one stays where it is until it is the first.
+            read = read.wrapping_add(usize::from(length > 0));
+        }
+        let before = text.len();
+        text.extend_from_slice(&symbols);
+        text.truncate(before.saturating_add(read));
+        if read == 0 {
+            let (symbol, length) = codes.long(bits.word)?;
+            bits.drop(length);
+            text.push(symbol);
+        }
+    }
+    decode_end(codes, string, bits, text)
+}
+
+/// Decodes the last bytes of a string, behind `bits` of it.
+fn decode_end(
+    codes: &Codes,
+    string: &[u8],
+    mut bits: Bits,
+    text: &mut Vec<u8>,
+) -> Result<(), NotHuffman> {
+    let mut string = string.iter();
+    loop {
+        while bits.count <= 56
+            && let Some(&byte) = string.next()
+        {
+            bits.push(byte);
+        }
+        if bits.count < 8 && bits.is_padding() {
+            return Ok(());
+        }
+        let (symbol, length) = match codes.short(bits.word) {
+            (_, 0) => codes.long(bits.word)?,
+            short => short,
+        };
+        if length > bits.count {
+            return Err(NotHuffman);
+        }
+        bits.drop(length);
+        text.push(symbol);
+    }
 }
 
 #[cfg(test)]
@@ -199,6 +268,16 @@ pub(super) mod tests {
             b"\xff\xff\xff\xfc",
         ] {
             assert_eq!(decoded(string), Err(NotHuffman), "{string:x?}");
+        }
+    }
+
+    #[test]
+    fn long_codes_are_read_wherever_they_stand() {
+        for before in 0..40 {
+            for long in [&b"\0"[..], b"\n", b"\xff\x16\0", b"<", b"\\|"] {
+                let text = [&vec![b'e'; before], long, b"token~", long, b"Z"].concat();
+                assert_eq!(decoded(&encode(&text)), Ok(text));
+            }
         }
     }
 
